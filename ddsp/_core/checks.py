@@ -1,0 +1,71 @@
+"""Checks of arguments, shared by functions and layers.
+
+Each raises ValueError or TypeError with what was expected and what was received.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+
+def hop_size(sample_rate: int, frame_rate: int) -> int:
+    """Returns the samples between two frames.
+
+    Args:
+      sample_rate: Samples a second.
+      frame_rate: Frames a second; must divide `sample_rate`.
+
+    Raises:
+      ValueError: if a rate is not positive or does not divide, naming the nearest
+        frame rates that do.
+    """
+    if sample_rate <= 0 or frame_rate <= 0:
+        raise ValueError(
+            "Rates must be positive, got "
+            f"sample_rate={sample_rate}, frame_rate={frame_rate}."
+        )
+    if sample_rate % frame_rate:
+        below, above = _nearest_divisors(int(sample_rate), frame_rate)
+        raise ValueError(
+            "The frame rate must divide the sample rate; the nearest that do are "
+            f"{below} and {above}, got sample_rate={sample_rate}, "
+            f"frame_rate={frame_rate}."
+        )
+    return int(sample_rate // frame_rate)
+
+
+def _nearest_divisors(number: int, near: float) -> tuple[int, int]:
+    divisors = [d for d in range(1, number + 1) if number % d == 0]
+    below = max((d for d in divisors if d <= near), default=divisors[0])
+    above = min((d for d in divisors if d >= near), default=divisors[-1])
+    return below, above
+
+
+def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
+    """Refuses a tensor whose number of axes is none of `ranks`."""
+    allowed = (ranks,) if isinstance(ranks, int) else tuple(ranks)
+    shape = tf.TensorShape(x.shape)
+    if shape.rank is not None and shape.rank not in allowed:
+        wanted = " or ".join(str(r) for r in allowed)
+        raise ValueError(f"`{name}` must have {wanted} axes, got shape {shape}.")
+
+
+def same_batch(**tensors: Any) -> None:
+    """Refuses tensors whose batch sizes differ, unless they are 1."""
+    sizes = {name: x.shape[0] for name, x in tensors.items()}
+    if len({size for size in sizes.values() if size not in (None, 1)}) > 1:
+        raise ValueError(f"Batch sizes must agree, got {sizes}.")
+
+
+def one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:
+    """Refuses a value that is none of `allowed`."""
+    allowed = list(allowed)
+    if value not in allowed:
+        raise ValueError(f"`{name}` must be one of {allowed}, got {value!r}.")
+
+
+def positive(name: str, value: float) -> None:
+    """Refuses a number that is not above zero."""
+    if not value > 0:
+        raise ValueError(f"`{name}` must be positive, got {value!r}.")
