@@ -1,13 +1,14 @@
 """Notes and statistics: what a model was trained on, to adjust features to it."""
 
 import json
-from pathlib import Path
+import os
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from ddsp import core, spectral_ops
-from ddsp.training.files import atomic_path
+from ddsp.training import files
 from ddsp.training.quantile_transform import QuantileTransformer
 
 STATISTICS_FILE = "dataset_statistics.json"
@@ -221,7 +222,7 @@ def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
     return statistics
 
 
-def save_dataset_statistics(statistics: dict[str, Any], directory) -> Path:
+def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
     """Writes `dataset_statistics.json`, whole or not at all.
 
     Args:
@@ -230,17 +231,18 @@ def save_dataset_statistics(statistics: dict[str, Any], directory) -> Path:
 
     Returns:
       The path of the file.
+
+    Raises:
+      OSError: If the file cannot be written.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(statistics_to_dict(statistics), indent=1)
-    path = directory / STATISTICS_FILE
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    directory = files.expand_path(os.fspath(directory))
+    tf.io.gfile.makedirs(directory)
+    path = os.path.join(directory, STATISTICS_FILE)
+    files.write_text(path, json.dumps(statistics_to_dict(statistics), indent=1))
     return path
 
 
-def load_dataset_statistics(directory) -> dict[str, Any]:
+def load_dataset_statistics(directory: str) -> dict[str, Any]:
     """Reads what `save_dataset_statistics` wrote.
 
     Args:
@@ -253,15 +255,16 @@ def load_dataset_statistics(directory) -> dict[str, Any]:
       FileNotFoundError: If the folder has no statistics.
       ValueError: If the file is not such statistics.
     """
-    path = Path(directory) / STATISTICS_FILE
-    if not path.is_file():
+    path = os.path.join(files.expand_path(os.fspath(directory)), STATISTICS_FILE)
+    if not tf.io.gfile.exists(path):
         raise FileNotFoundError(
             f"No dataset statistics: {path} is missing. Training writes it beside "
             "the checkpoints."
         )
     try:
-        return statistics_from_dict(json.loads(path.read_text(encoding="utf-8")))
+        with tf.io.gfile.GFile(path) as file:
+            return statistics_from_dict(json.load(file))
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Not a file of dataset statistics: {path} ({error}).") from (
-            error
-        )
+        raise ValueError(
+            f"Not a file of dataset statistics: {path} ({error!r})."
+        ) from error
