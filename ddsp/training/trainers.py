@@ -1,0 +1,279 @@
+"""One optimisation step under a distribution strategy, and its checkpoints."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import keras
+import tensorflow as tf
+
+from ddsp.training import checkpoints
+
+GRADIENT_NORM = "gradient_norm"
+
+
+@gin.configurable
+class Trainer:
+    """Trains a model with Adam: decaying learning rate, clipped gradients.
+
+    Every replica of the strategy works on its share of the batch; the gradients are
+    averaged, so the update is the one a single device would make with the entire
+    batch.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        checkpoints_to_keep: int = 100,
+        learning_rate: float = 0.001,
+        lr_decay_steps: int = 10000,
+        lr_decay_rate: float = 0.98,
+        grad_clip_norm: float = 3.0,
+        restore_keys: list[str] | None = None,
+    ):
+        """Constructor.
+
+        Args:
+          model: Called as `model(batch, return_losses=True, training=True)`, it
+            returns its outputs and a dictionary of scalar losses with the key
+            `'total_loss'`. Must be made in the scope of the strategy.
+          strategy: Distribution strategy, see `train_util.get_strategy`.
+          checkpoints_to_keep: Older checkpoints are removed, >= 1.
+          learning_rate: At step 0, > 0.
+          lr_decay_steps: Steps in which the learning rate falls by `lr_decay_rate`.
+          lr_decay_rate: Factor of the exponential decay, > 0.
+          grad_clip_norm: The gradient of all variables together is scaled down to
+            this Euclidean norm, > 0.
+          restore_keys: Names of the parts of the model, such as `['decoder']`, that
+            `restore` reads; all of them and the optimiser when None.
+
+        Raises:
+          ValueError: A number is out of its range.
+        """
+        settings = {
+            "checkpoints_to_keep": checkpoints_to_keep,
+            "learning_rate": learning_rate,
+            "lr_decay_steps": lr_decay_steps,
+            "lr_decay_rate": lr_decay_rate,
+            "grad_clip_norm": grad_clip_norm,
+        }
+        for name, value in settings.items():
+            if not value > 0:
+                raise ValueError(f"Trainer.{name} must be > 0. Received: {value}")
+        self.model = model
+        self.strategy = strategy
+        self.checkpoints_to_keep = checkpoints_to_keep
+        self.grad_clip_norm = grad_clip_norm
+        self.restore_keys = restore_keys
+        with strategy.scope():
+            self.optimizer = keras.optimizers.Adam(
+                keras.optimizers.schedules.ExponentialDecay(
+                    learning_rate, lr_decay_steps, lr_decay_rate
+                )
+            )
+        self._train_step = tf.function(self._distributed_step)
+
+    @property
+    def step(self) -> int:
+        """Number of updates made since the weights were new."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the next step."""
+        return float(self.optimizer.learning_rate)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the files that all workers share."""
+        resolver = self.strategy.cluster_resolver
+        if resolver is None or resolver.task_type is None:
+            return True
+        has_chief = "chief" in resolver.cluster_spec().jobs
+        first = "chief" if has_chief else "worker"
+        return resolver.task_type == first and not resolver.task_id
+
+    def get_checkpoint(self, model: keras.Model | None = None) -> tf.train.Checkpoint:
+        """The objects that a checkpoint holds.
+
+        Args:
+          model: Saved in place of the trainer's own model.
+
+        Returns:
+          Checkpoint of `model` and `optimizer`; the step is the optimiser's.
+        """
+        return tf.train.Checkpoint(
+            model=self.model if model is None else model, optimizer=self.optimizer
+        )
+
+    def save(self, save_dir: str) -> str:
+        """Writes the checkpoint `save_dir/ckpt-{step}`, whole or not at all.
+
+        Args:
+          save_dir: Directory; made when missing.
+
+        Returns:
+          Path of the checkpoint.
+
+        Raises:
+          OSError: It cannot be written; earlier checkpoints are untouched.
+        """
+        return self._write(save_dir, self.checkpoints_to_keep)
+
+    def save_only(self, save_dir: str) -> str:
+        """Like `save`, for a directory that keeps one checkpoint."""
+        return self._write(save_dir, keep=1)
+
+    def restore(
+        self, checkpoint_path: str, restore_keys: list[str] | None = None
+    ) -> None:
+        """Reads the weights, the optimiser's state and the step.
+
+        Args:
+          checkpoint_path: A checkpoint, or a directory whose latest one is read.
+          restore_keys: Names of the parts of the model to read, for fine-tuning: the
+            others keep their weights and the optimiser starts anew. By default those
+            of the constructor.
+
+        Raises:
+          FileNotFoundError: There is no checkpoint.
+          ValueError: The checkpoint is of another architecture, or the model has no
+            part of that name, or the trainer is not built.
+        """
+        if not self.optimizer.built:
+            raise ValueError(
+                "The model has no variables yet: call Trainer.build with a batch "
+                f"before restore. Received: {checkpoint_path}"
+            )
+        keys = restore_keys or self.restore_keys
+        if keys:
+            self.restore_weights(checkpoint_path, keys)
+            return
+        path = checkpoints.find_latest(checkpoint_path)
+        with self.strategy.scope():
+            checkpoint = self.get_checkpoint()
+            checkpoints.check_architecture(path, checkpoint, self.model.weights)
+            checkpoint.restore(path).expect_partial()
+
+    def restore_weights(
+        self, checkpoint_path: str, restore_keys: list[str] | None = None
+    ) -> None:
+        """Reads only weights: the start of another training at step 0.
+
+        Args:
+          checkpoint_path: A checkpoint, or a directory whose latest one is read.
+          restore_keys: Names of the parts of the model to read. By default those of
+            the constructor, or else the whole model.
+
+        Raises:
+          FileNotFoundError: There is no checkpoint.
+          ValueError: The checkpoint is of another architecture, or the model has no
+            part of that name.
+        """
+        with self.strategy.scope():
+            self.model.restore(
+                checkpoint_path, restore_keys=restore_keys or self.restore_keys
+            )
+
+    def psum(self, x: Any, axis: int | None = None) -> tf.Tensor:
+        """Sum over the replicas.
+
+        Args:
+          x: A value for each replica, as `run` returns it.
+          axis: Summed over as well, when given.
+
+        Returns:
+          The sum.
+        """
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, x, axis=axis)
+
+    def run(self, fn: Callable, *args: Any, **kwargs: Any) -> Any:
+        """Calls a function once on every replica, with that replica's values."""
+        return self.strategy.run(fn, args=args, kwargs=kwargs)
+
+    def build(self, batch: dict[str, Any]) -> None:
+        """Makes the variables of the model and of the optimiser.
+
+        Args:
+          batch: Features as the data provider gives them; the first example is used.
+        """
+        example = tf.nest.map_structure(self._first_example, batch)
+        with self.strategy.scope():
+            self.model(example, return_losses=True, training=True)
+            self.optimizer.build(self.model.trainable_variables)
+
+    def distribute_dataset(self, dataset: Any) -> Any:
+        """Splits the batches of a `tf.data.Dataset` among the replicas."""
+        if isinstance(dataset, tf.data.Dataset):
+            return self.strategy.experimental_distribute_dataset(dataset)
+        return dataset
+
+    def train_step(self, inputs: Any) -> dict[str, tf.Tensor]:
+        """Updates the weights once.
+
+        Args:
+          inputs: An iterator of a distributed data set, or one batch.
+
+        Returns:
+          The losses of the model, mean over the replicas, and `'gradient_norm'`,
+          the norm of the gradient before it is clipped.
+        """
+        return self._train_step(inputs)
+
+    def _distributed_step(self, inputs: Any) -> dict[str, tf.Tensor]:
+        batch = next(inputs) if hasattr(inputs, "__next__") else inputs
+        losses = self.run(self._replica_step, batch)
+        return {name: self.psum(value) for name, value in losses.items()}
+
+    def _replica_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        n_replicas = self.strategy.num_replicas_in_sync
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            _, losses = self.model(batch, return_losses=True, training=True)
+            total_loss = losses["total_loss"]
+        gradients = [
+            tf.zeros_like(variable)
+            if gradient is None
+            else tf.convert_to_tensor(gradient)
+            for gradient, variable in zip(
+                tape.gradient(total_loss, variables), variables, strict=True
+            )
+        ]
+        if n_replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.MEAN, gradients
+            )
+        gradients, norm = tf.clip_by_global_norm(gradients, self.grad_clip_norm)
+        # The optimiser sums over the replicas, which all hold the same mean here.
+        self.optimizer.apply(
+            [gradient / n_replicas for gradient in gradients], variables
+        )
+        results = {**losses, GRADIENT_NORM: norm}
+        return {name: value / n_replicas for name, value in results.items()}
+
+    def _first_example(self, value: Any) -> tf.Tensor:
+        return self.strategy.experimental_local_results(value)[0][:1]
+
+    def _write(self, save_dir: str, keep: int) -> str:
+        if self.is_chief:
+            return checkpoints.write(self.get_checkpoint(), save_dir, self.step, keep)
+        # The variables may be spread over the workers, so all of them take part.
+        with tempfile.TemporaryDirectory() as unused:
+            checkpoints.write(self.get_checkpoint(), unused, self.step, keep)
+        return os.path.join(save_dir, f"ckpt-{self.step}")
+
+
+@gin.configurable
+def get_trainer_class(trainer_class: type = Trainer) -> type:
+    """The class of trainer that the gin config names.
+
+    Args:
+      trainer_class: A class with the interface of `Trainer`.
+
+    Returns:
+      The class.
+    """
+    return trainer_class
