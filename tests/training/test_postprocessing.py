@@ -104,8 +104,10 @@ def test_quantiles_match_scikit_learn(distribution, repeated):
     # The clipping of the normal's ends differs in the last digits of float64.
     np.testing.assert_allclose(ours.transform(new), theirs.transform(new), atol=1e-6)
     levels = ours.transform(new)
+    # At the clipped ends of the normal scikit-learn may land 1e-7 of probability
+    # inside, 1e-4 of the step between two quantiles, here of at most 5 dB.
     np.testing.assert_allclose(
-        ours.inverse_transform(levels), theirs.inverse_transform(levels), atol=1e-6
+        ours.inverse_transform(levels), theirs.inverse_transform(levels), atol=1e-3
     )
 
 
