@@ -1,0 +1,94 @@
+"""How many frames a signal has, and how it is padded for them."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ddsp._core import checks
+
+PADDINGS = ("same", "valid", "center")
+
+
+def get_framed_lengths(
+    input_length: Any, frame_size: int, hop_size: int, padding: str = "center"
+) -> tuple[Any, Any]:
+    """Returns the number of frames of a signal and its length once padded.
+
+    Args:
+      input_length: Samples of the signal; an integer or an integer tensor.
+      frame_size: Samples in a frame.
+      hop_size: Samples between the starts of two frames.
+      padding: Where frames stand, frame i starting at `i * hop_size` of the padded
+        signal. `'center'`: frame i is centred on sample `i * hop_size`, with half a
+        frame added on both sides, which gives `input_length // hop_size + 1` frames.
+        `'same'`: frame i starts at sample `i * hop_size`, with zeros added at the
+        end, which gives `ceil(input_length / hop_size)` frames. `'valid'`: only
+        frames that lie whole inside the signal.
+
+    Returns:
+      (n_frames, padded_length).
+
+    Raises:
+      ValueError: if a size is not positive, the padding is unknown, or no frame fits
+        under `'valid'`.
+    """
+    checks.one_of("padding", padding, PADDINGS)
+    checks.positive("frame_size", frame_size)
+    checks.positive("hop_size", hop_size)
+    if padding == "center":
+        return (
+            input_length // hop_size + 1,
+            input_length + 2 * (frame_size // 2),
+        )
+    if padding == "same":
+        n_frames = -(-input_length // hop_size)
+        return n_frames, (n_frames - 1) * hop_size + frame_size
+    if not tf.is_tensor(input_length) and input_length < frame_size:
+        raise ValueError(
+            "With padding='valid' the signal must hold at least one frame of "
+            f"{frame_size} samples, got {input_length} samples."
+        )
+    return (input_length - frame_size) // hop_size + 1, input_length
+
+
+def pad(
+    x: Any,
+    frame_size: int,
+    hop_size: int,
+    padding: str = "center",
+    axis: int = 1,
+    mode: str = "CONSTANT",
+    constant_values: float = 0,
+) -> Any:
+    """Pads one axis of a signal for framing, as `get_framed_lengths` counts it.
+
+    Args:
+      x: Tensor or array of any rank.
+      frame_size: Samples in a frame.
+      hop_size: Samples between the starts of two frames.
+      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      axis: The axis of time.
+      mode: `'CONSTANT'`, `'REFLECT'` or `'SYMMETRIC'`, as in `tf.pad`.
+      constant_values: What `'CONSTANT'` pads with.
+
+    Returns:
+      The padded signal: a tensor for a tensor, an array for an array. Under `'same'`
+      samples that no frame covers (a hop longer than the frame) are kept.
+    """
+    if not tf.is_tensor(x):
+        x = np.asarray(x)
+    length = x.shape[axis]
+    if length is None:
+        length = tf.shape(x)[axis]
+    _, padded_length = get_framed_lengths(length, frame_size, hop_size, padding)
+    missing = padded_length - length
+    before = frame_size // 2 if padding == "center" else 0
+    after = missing - before
+    after = tf.maximum(after, 0) if tf.is_tensor(after) else max(after, 0)
+    widths: list[list[Any]] = [[0, 0] for _ in x.shape]
+    widths[axis] = [before, after]
+    if tf.is_tensor(x):
+        return tf.pad(x, widths, mode, constant_values)
+    values = {"constant_values": constant_values} if mode == "CONSTANT" else {}
+    return np.pad(x, widths, mode.lower(), **values)  # type: ignore[call-overload]
