@@ -1,0 +1,70 @@
+"""Models as gin configs describe them."""
+
+import re
+from pathlib import Path
+
+import gin
+
+from ddsp.training import checkpoints
+from ddsp.training.models.model import Model
+
+
+@gin.configurable(module="ddsp.training.models")
+def get_model(model: Model = gin.REQUIRED) -> Model:
+    """The model that the gin config binds to `get_model.model`."""
+    return model
+
+
+def load(path: str | Path) -> Model:
+    """A trained model, ready for inference.
+
+    Replaces the global gin config by the model's: functions that gin configures read
+    it when they are called.
+
+    Args:
+      path: Directory of a training run, whose latest checkpoint is taken, or a
+        checkpoint in it, such as 'run/ckpt-300'.
+
+    Returns:
+      The model with its weights, to be called with `training=False`, and with
+      `n_samples` for other lengths than it was trained on.
+
+    Raises:
+      FileNotFoundError: If the checkpoint or the operative config beside it is missing.
+      ValueError: If the config names no model, or the checkpoint is not of this model
+        or is damaged.
+    """
+    checkpoint = checkpoints.find_latest(str(path))
+    config = _operative_config(checkpoint)
+    # The config of a whole run also binds what only training needs.
+    with gin.unlock_config():
+        gin.clear_config()
+        gin.parse_config_file(config, skip_unknown=True)
+    try:
+        model = get_model()
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The config {config!r} does not describe a model: {error}"
+        ) from error
+    model.restore(checkpoint)
+    return model
+
+
+def _operative_config(checkpoint: str) -> str:
+    """The newest operative gin config beside a checkpoint.
+
+    The best checkpoint stands in a directory of its own, below the run's.
+    """
+    folder = Path(checkpoint).parent
+    for place in (folder, folder.parent):
+        configs = {
+            int(match[1]): path
+            for path in place.glob("operative_config-*.gin")
+            if (match := re.fullmatch(r"operative_config-(\d+)", path.stem))
+        }
+        if configs:
+            return str(configs[max(configs)])
+    raise FileNotFoundError(
+        "A trained model has its gin config, operative_config-N.gin, beside its "
+        f"checkpoint; received {checkpoint!r}."
+    )

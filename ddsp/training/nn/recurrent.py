@@ -1,0 +1,108 @@
+"""Recurrent layers."""
+
+import keras
+import tensorflow as tf
+
+from ddsp import configurable
+from ddsp.training.nn.dense import FcStack
+
+_RNN_TYPES = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+
+
+def _make_rnn(dims: int, rnn_type: str, **kwargs) -> keras.layers.RNN:
+    if rnn_type not in _RNN_TYPES:
+        raise ValueError(
+            f"`rnn_type` must be one of {sorted(_RNN_TYPES)}; received {rnn_type!r}."
+        )
+    return _RNN_TYPES[rnn_type](dims, **kwargs)
+
+
+@configurable.layer(module="ddsp.training.nn")
+class Rnn(keras.layers.Layer):
+    """A GRU or an LSTM, in one direction or in both."""
+
+    def __init__(
+        self,
+        dims: int,
+        rnn_type: str,
+        return_sequences: bool = True,
+        bidir: bool = False,
+        **kwargs,
+    ):
+        """Initializer.
+
+        Args:
+          dims: Number of units.
+          rnn_type: 'gru' or 'lstm'.
+          return_sequences: Return every step's output, or the last one's only.
+          bidir: Run over time in both directions and concatenate the outputs.
+          **kwargs: Passed on to `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        rnn = _make_rnn(dims, rnn_type, return_sequences=return_sequences)
+        self.rnn = keras.layers.Bidirectional(rnn) if bidir else rnn
+
+    def call(self, x):
+        """[batch, time, channels] to [batch, time, dims] (twice `dims` if bidir)."""
+        return self.rnn(x)
+
+
+@configurable.layer(module="ddsp.training.nn")
+class StatelessRnn(keras.layers.Layer):
+    """A GRU or an LSTM that takes its state and returns the new one."""
+
+    def __init__(self, dims: int, rnn_type: str, **kwargs):
+        """Initializer.
+
+        Args:
+          dims: Number of units.
+          rnn_type: 'gru' or 'lstm'.
+          **kwargs: Passed on to `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.rnn = _make_rnn(dims, rnn_type, return_sequences=True, return_state=True)
+        self.n_states = 2 if rnn_type == "lstm" else 1
+
+    def call(self, x, state):
+        """Runs the network on from a state.
+
+        Args:
+          x: [batch, time, channels].
+          state: [batch, dims] for a GRU, [batch, 2 * dims] (hidden state, then cell
+            state) for an LSTM. Zeros at the start.
+
+        Returns:
+          Outputs [batch, time, dims], and the new state in the form of `state`.
+        """
+        initial_state = tf.split(state, self.n_states, axis=-1)
+        outputs, *new_state = self.rnn(x, initial_state=initial_state)
+        return outputs, tf.concat(new_state, axis=-1)
+
+
+@configurable.layer(module="ddsp.training.nn")
+class RnnSandwich(keras.Sequential):
+    """A recurrent layer between two `FcStack`s."""
+
+    def __init__(
+        self,
+        fc_stack_ch: int = 256,
+        fc_stack_layers: int = 2,
+        rnn_ch: int = 512,
+        rnn_type: str = "gru",
+        **kwargs,
+    ):
+        """Initializer.
+
+        Args:
+          fc_stack_ch: Number of channels of the stacks.
+          fc_stack_layers: Number of layers of each stack.
+          rnn_ch: Number of units of the recurrent layer.
+          rnn_type: 'gru' or 'lstm'.
+          **kwargs: Passed on to `keras.Sequential`.
+        """
+        layers = [
+            FcStack(fc_stack_ch, fc_stack_layers),
+            Rnn(rnn_ch, rnn_type),
+            FcStack(fc_stack_ch, fc_stack_layers),
+        ]
+        super().__init__(layers, **kwargs)
