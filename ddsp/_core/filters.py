@@ -1,0 +1,285 @@
+"""Time-varying filters by frequency sampling, and convolution by FFT."""
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.fft
+import tensorflow as tf
+
+from ddsp._core import checks
+from ddsp._core.tensors import tf_float32
+
+PADDINGS = ("same", "valid")
+
+
+def get_fft_size(frame_size: int, ir_size: int, power_of_2: bool = True) -> int:
+    """Returns an FFT size that holds a linear convolution without wrapping.
+
+    Args:
+      frame_size: Samples of one frame of audio.
+      ir_size: Samples of the impulse response.
+      power_of_2: Whether to round up to a power of 2, needed on TPU; otherwise to
+        the next size with small prime factors.
+    """
+    convolved_size = int(ir_size) + int(frame_size) - 1
+    if power_of_2:
+        return 2 ** math.ceil(math.log2(convolved_size))
+    return int(scipy.fft.next_fast_len(convolved_size, real=True))
+
+
+def crop_and_compensate_delay(
+    audio: Any, audio_size: int, ir_size: int, padding: str, delay_compensation: int
+) -> tf.Tensor:
+    """Cuts the wanted part out of a convolution.
+
+    Args:
+      audio: [batch, time], the whole convolution.
+      audio_size: Samples of the audio before the convolution.
+      ir_size: Samples of the impulse response.
+      padding: `'same'` keeps `audio_size` samples, `'valid'` the tail too.
+      delay_compensation: Samples to cut at the start; below 0 the group delay of a
+        linear-phase filter, `(ir_size - 1) // 2 - 1`.
+
+    Raises:
+      ValueError: if `padding` is unknown.
+    """
+    checks.one_of("padding", padding, PADDINGS)
+    start = delay_compensation
+    if start < 0:
+        start = max((ir_size - 1) // 2 - 1, 0)
+    if padding == "same":
+        return audio[:, start : start + audio_size]
+    # Where the FFT left enough zeros behind the convolution, they make up for the
+    # samples cut at the start; otherwise the result ends with the convolution.
+    convolved_size = audio_size + ir_size - 1
+    total_size = audio.shape[1] if audio.shape[1] is not None else tf.shape(audio)[1]
+    spare = total_size - convolved_size
+    if isinstance(spare, int):
+        stop = convolved_size + start if spare > start else convolved_size
+    else:
+        stop = tf.where(spare > start, convolved_size + start, convolved_size)
+    return audio[:, start:stop]
+
+
+def fft_convolve(
+    audio: Any,
+    impulse_response: Any,
+    padding: str = "same",
+    delay_compensation: int = -1,
+) -> tf.Tensor:
+    """Filters audio with impulse responses that may change from frame to frame.
+
+    Frames of audio do not overlap; each is convolved with its own impulse response,
+    and the results, longer than a frame, are overlapped and added.
+
+    Args:
+      audio: [batch, n_samples].
+      impulse_response: [batch, ir_size] or [batch, n_frames, ir_size]. A batch of 1
+        serves every row. The audio is cut into `n_frames` frames of
+        `ceil(n_samples / n_frames)` samples.
+      padding: `'same'` returns `n_samples`, `'valid'` the tail too.
+      delay_compensation: Samples to cut at the start; below 0 the group delay of a
+        linear-phase filter.
+
+    Returns:
+      [batch, n_samples] for `'same'`; for `'valid'` [batch, n_samples + ir_size - 1],
+      less the samples cut at the start unless zeros of the FFT make up for them.
+
+    Raises:
+      ValueError: for a wrong rank, batch sizes that differ, an unknown padding, or
+        a number of frames that does not fit the audio.
+    """
+    checks.one_of("padding", padding, PADDINGS)
+    audio, impulse_response = tf_float32(audio), tf_float32(impulse_response)
+    checks.rank("audio", audio, 2)
+    checks.rank("impulse_response", impulse_response, (2, 3))
+    if impulse_response.shape.rank == 2:
+        impulse_response = impulse_response[:, tf.newaxis, :]
+    ir_batch, audio_batch = impulse_response.shape[0], audio.shape[0]
+    if None not in (ir_batch, audio_batch) and ir_batch not in (1, audio_batch):
+        raise ValueError(
+            "Audio and impulse response must have the same batch size, got "
+            f"{audio_batch} and {ir_batch}."
+        )
+    n_frames, ir_size = impulse_response.shape[1:]
+    if ir_size is None:
+        raise ValueError(
+            "The size of the impulse response must be known when the graph is built, "
+            f"got shape {impulse_response.shape}."
+        )
+    n_samples = audio.shape[1] if audio.shape[1] is not None else tf.shape(audio)[1]
+    if n_frames is None:
+        n_frames = tf.shape(impulse_response)[1]
+    frame_size = -(-n_samples // n_frames)
+    if isinstance(frame_size, int):
+        n_audio_frames = -(-n_samples // frame_size) if frame_size else 0
+        if n_audio_frames != n_frames:
+            raise ValueError(
+                "The impulse responses must divide the audio into frames of equal "
+                f"length, got {n_frames} impulse responses for {n_samples} samples, "
+                f"which make {n_audio_frames} frames of {frame_size}."
+            )
+        fft_size: Any = get_fft_size(frame_size, ir_size)
+    else:
+        bits = tf.math.log(tf.cast(frame_size + ir_size - 1, tf.float32)) / math.log(2)
+        # A little less than a whole number of bits is a whole number, rounded.
+        fft_size = 2 ** tf.cast(tf.math.ceil(bits - 1e-6), tf.int32)
+
+    spectrum = tf.signal.rfft(_frames(audio, frame_size, n_frames), [fft_size])
+    response = tf.signal.rfft(impulse_response, [fft_size])
+    filtered = tf.signal.irfft(spectrum * response, [fft_size])
+    convolved = tf.signal.overlap_and_add(filtered, frame_size)
+    return crop_and_compensate_delay(
+        convolved, n_samples, ir_size, padding, delay_compensation
+    )
+
+
+def _frames(audio: tf.Tensor, frame_size: Any, n_frames: Any) -> tf.Tensor:
+    """Cuts [batch, n_samples] into [batch, n_frames, frame_size], zero-padded."""
+    missing = n_frames * frame_size - tf.shape(audio)[1]
+    padded = tf.pad(audio, [[0, 0], [0, missing]])
+    return tf.reshape(padded, [tf.shape(audio)[0], n_frames, frame_size])
+
+
+def apply_window_to_impulse_response(
+    impulse_response: Any, window_size: int = 0, causal: bool = False
+) -> tf.Tensor:
+    """Windows a zero-phase impulse response and moves it into causal form.
+
+    Shortening the response of a frequency-sampled filter by a Hann window smooths
+    the filter between the sampled frequencies (Smith, "Spectral Audio Signal
+    Processing", window method).
+
+    Args:
+      impulse_response: [..., ir_size], zero-phase (lag 0 first, negative lags last),
+        or centred when `causal`.
+      window_size: Samples of the window; 0, or more than `ir_size`, takes the whole
+        response.
+      causal: Whether the input is already centred.
+
+    Returns:
+      [..., size], centred: `size` is `ir_size` for the whole response, else
+      `window_size`, one less when that is even.
+    """
+    impulse_response = tf_float32(impulse_response)
+    ir_size = impulse_response.shape[-1]
+    centred = (
+        impulse_response if causal else tf.signal.fftshift(impulse_response, axes=-1)
+    )
+    if causal and ir_size % 2:
+        # An odd response keeps its middle one place later when it was shifted twice.
+        centred = tf.roll(centred, -1, axis=-1)
+    if window_size <= 0 or window_size >= ir_size:
+        window = tf.signal.hann_window(ir_size)
+        return centred * tf.roll(window, -(ir_size % 2), axis=0)
+    half = (window_size + 1) // 2
+    size = 2 * half - 1
+    first = ir_size // 2 - (half - 2)
+    # Lag 0 stands at `half - 2`, where `fft_convolve` expects it; the window's two
+    # outermost values fall away on the left and zeros follow on the right.
+    window = tf.signal.hann_window(window_size)[2:]
+    window = tf.pad(window, [[0, size - (window_size - 2)]])
+    return centred[..., first : first + size] * window
+
+
+def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tensor:
+    """Returns linear-phase impulse responses with the given magnitudes.
+
+    Engel et al. (2020), section 3.5 and appendix B.
+
+    Args:
+      magnitudes: [..., n_frequencies], linearly spaced from 0 Hz to Nyquist.
+      window_size: See `apply_window_to_impulse_response`.
+
+    Returns:
+      [..., ir_size], centred, `2 * (n_frequencies - 1)` samples before windowing.
+    """
+    magnitudes = tf_float32(magnitudes)
+    zero_phase = tf.signal.irfft(tf.cast(magnitudes, tf.complex64))
+    return apply_window_to_impulse_response(zero_phase, window_size)
+
+
+def frequency_filter(
+    audio: Any, magnitudes: Any, window_size: int = 0, padding: str = "same"
+) -> tf.Tensor:
+    """Filters audio with magnitudes that may change from frame to frame.
+
+    Args:
+      audio: [batch, n_samples].
+      magnitudes: [batch, n_frequencies] or [batch, n_frames, n_frequencies],
+        linearly spaced from 0 Hz to Nyquist.
+      window_size: Samples of the impulse response's window, 0 for all.
+      padding: `'same'` or `'valid'`.
+
+    Returns:
+      Filtered audio, as from `fft_convolve`.
+    """
+    impulse_response = frequency_impulse_response(magnitudes, window_size)
+    return fft_convolve(audio, impulse_response, padding=padding)
+
+
+def sinc(x: Any, threshold: float = 1e-20) -> tf.Tensor:
+    """Normalised sinc, sin(pi x) / (pi x), with 0 moved to `threshold`."""
+    x = tf_float32(x)
+    x = np.float32(np.pi) * tf.where(x == 0.0, threshold, x)
+    return tf.sin(x) / x
+
+
+def sinc_impulse_response(
+    cutoff_frequency: Any,
+    window_size: int = 512,
+    sample_rate: int | None = None,
+    high_pass: bool = False,
+) -> tf.Tensor:
+    """Returns Hamming-windowed sinc filters.
+
+    Args:
+      cutoff_frequency: [..., 1], in Hz if `sample_rate` is given, else as a share
+        of Nyquist, [0, 1].
+      window_size: Samples of the window, rounded up to an odd number.
+      sample_rate: Samples a second, or None.
+      high_pass: Whether to keep what is above the cut-off instead.
+
+    Returns:
+      [..., 2 * (window_size // 2) + 1], with a gain of 1 at 0 Hz (low-pass).
+    """
+    cutoff_frequency = tf_float32(cutoff_frequency)
+    if sample_rate is not None:
+        cutoff_frequency = cutoff_frequency * 2.0 / float(sample_rate)
+    half = window_size // 2
+    lags = tf.range(-half, half + 1, dtype=tf.float32)
+    window = tf.signal.hamming_window(2 * half + 1)
+    low_pass = sinc(cutoff_frequency * lags) * window
+    low_pass /= tf.abs(tf.reduce_sum(low_pass, axis=-1, keepdims=True))
+    if not high_pass:
+        return low_pass
+    return tf.cast(lags == 0.0, tf.float32) - low_pass
+
+
+def sinc_filter(
+    audio: Any,
+    cutoff_frequency: Any,
+    window_size: int = 512,
+    sample_rate: int | None = None,
+    padding: str = "same",
+    high_pass: bool = False,
+) -> tf.Tensor:
+    """Filters audio with a windowed sinc whose cut-off may change over time.
+
+    Args:
+      audio: [batch, n_samples].
+      cutoff_frequency: [batch, 1] or [batch, n_frames, 1], see
+        `sinc_impulse_response`.
+      window_size: Samples of the window.
+      sample_rate: Samples a second, or None for a cut-off relative to Nyquist.
+      padding: `'same'` or `'valid'`.
+      high_pass: Whether to keep what is above the cut-off.
+
+    Returns:
+      Filtered audio, as from `fft_convolve`.
+    """
+    impulse_response = sinc_impulse_response(
+        cutoff_frequency, window_size, sample_rate, high_pass
+    )
+    return fft_convolve(audio, impulse_response, padding=padding)

@@ -1,0 +1,172 @@
+"""Exact phase: running sums of frequency in fixed point, modulo one cycle.
+
+A float32 running sum over samples drifts: audibly after seconds at high partials.
+Here sums are 64-bit integers. A float32 frequency above 0.5 Hz is a whole number of
+2**-24 Hz, so nothing is rounded, and the result does not depend on how a signal is
+cut into blocks. Only the wrapped phase goes back to float32.
+"""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from ddsp._core.tensors import tf_float32
+
+_ONE_HZ = 2**24
+# Samples summed before the sum is wrapped: 2**24 * 100 kHz * 1000 < 2**63.
+_CHUNK_SIZE = 1000
+
+
+def _fixed(x: tf.Tensor, one: int) -> tf.Tensor:
+    """Returns float32 `x` as a whole number of `1 / one`."""
+    return tf.cast(tf.round(x * float(one)), tf.int64)
+
+
+def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Tensor:
+    """Running sum along axis 1, modulo `cycle`, exact for any length.
+
+    Args:
+      x: [batch, n, ...], float32; at most 1e5 in magnitude.
+      cycle: Where the sum wraps to 0, such as the sample rate for frequencies in Hz.
+      chunk_size: Samples summed at a time.
+
+    Returns:
+      The shape of `x`, float32, in [0, cycle). The gradient is that of the plain
+      running sum.
+    """
+    x = tf_float32(x)
+
+    @tf.custom_gradient
+    def forward(x):
+        def grad(upstream):
+            return tf.cumsum(upstream, axis=1, reverse=True)
+
+        one = _ONE_HZ
+        # A cycle such as 2 pi is no whole number of steps, but its error is: 2**-25
+        # in each cycle is far below float32.
+        wrap = tf.constant(round(cycle * one), tf.int64)
+        chunks, restore = _chunks(_fixed(x, one), chunk_size)
+        within = tf.cumsum(chunks, axis=2)
+        total = tf.math.floormod(within[:, :, -1:], wrap)
+        before = tf.math.floormod(tf.cumsum(total, axis=1, exclusive=True), wrap)
+        return _to_float(restore(within + before), wrap, cycle), grad
+
+    return forward(x)
+
+
+def _chunks(x: tf.Tensor, chunk_size: int):
+    """Cuts axis 1 into chunks; also returns the function that joins them again."""
+    shape = tf.shape(x)
+    n = shape[1]
+    n_chunks = -(-n // chunk_size)
+    missing = n_chunks * chunk_size - n
+    paddings = tf.pad(missing[tf.newaxis, tf.newaxis], [[1, x.shape.rank - 2], [1, 0]])
+    padded = tf.pad(x, paddings)
+    split = tf.concat([[shape[0], n_chunks, chunk_size], shape[2:]], axis=0)
+    chunks = tf.reshape(padded, split)
+    joined = tf.concat([[shape[0], n_chunks * chunk_size], shape[2:]], axis=0)
+
+    def restore(y: tf.Tensor) -> tf.Tensor:
+        y = tf.reshape(y, joined)[:, :n]
+        return tf.ensure_shape(y, x.shape)
+
+    return chunks, restore
+
+
+def _to_float(fixed: tf.Tensor, wrap: tf.Tensor, cycle: float) -> tf.Tensor:
+    share = tf.cast(tf.math.floormod(fixed, wrap), tf.float32) / tf.cast(
+        wrap, tf.float32
+    )
+    return share * cycle
+
+
+def frame_phase(
+    f0_hz: Any,
+    hop_size: Any,
+    sample_rate: float,
+    initial_cycles: Any = None,
+    inclusive: bool = True,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Phase of a linearly interpolated frequency: exact at every frame's start.
+
+    Between frames k and k + 1 the frequency moves along a line, so over the first n
+    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k), and over
+    the whole hop it is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
+
+    Args:
+      f0_hz: [batch, n_frames, channels], Hz; the last frame is held for its hop.
+      hop_size: Samples of a frame.
+      sample_rate: Samples a second.
+      initial_cycles: [batch, 1, channels], phase before the first sample, in cycles.
+      inclusive: Whether the sum at a sample contains that sample; otherwise it ends
+        before, as for an oscillator that starts at phase 0.
+
+    Returns:
+      `cycles` [batch, n_frames * hop_size, channels]: the phase at every sample, in
+      cycles, within a few cycles of 0. And `final_cycles` [batch, 1, channels] in
+      [0, 1): the phase after the last sample, without `initial_cycles`. Both have
+      the gradient of the running sum.
+    """
+    f0_hz = tf_float32(f0_hz)
+    start, end = _frame_starts(f0_hz, hop_size, sample_rate)
+    if initial_cycles is not None:
+        start += initial_cycles
+    following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
+    n = tf.range(hop_size, dtype=tf.float32)[:, tf.newaxis] + float(inclusive)
+    hop = tf.cast(hop_size, tf.float32)
+    slope = (following - f0_hz)[:, :, tf.newaxis] * (n * (n - 1.0) / (2.0 * hop))
+    within = (f0_hz[:, :, tf.newaxis] * n + slope) / sample_rate
+    cycles = start[:, :, tf.newaxis] + within
+    shape = tf.shape(cycles)
+    n_frames, hop_static = cycles.shape[1:3]
+    cycles = tf.reshape(cycles, [shape[0], shape[1] * shape[2], shape[3]])
+    if n_frames is not None and hop_static is not None:
+        cycles = tf.ensure_shape(cycles, [None, n_frames * hop_static, None])
+    return cycles, end
+
+
+def _frame_starts(
+    f0_hz: tf.Tensor, hop_size: Any, sample_rate: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Phase before each frame in [-0.5, 0.5], and after the last, in cycles."""
+
+    @tf.custom_gradient
+    def forward(f0_hz):
+        hop = tf.cast(hop_size, tf.int64)
+
+        def hop_sum(f, following, hop):
+            # Twice the sum over a hop, so that it stays whole.
+            return (hop + 1) * f + (hop - 1) * following
+
+        def grad(d_start, d_end):
+            # d_sum[k]: every later start, and the end, contain the sum of hop k.
+            d_sum = tf.cumsum(d_start, axis=1, reverse=True, exclusive=True) + d_end
+            d_sum /= 2.0 * sample_rate
+            h = tf.cast(hop_size, tf.float32)
+            d_following = (h - 1.0) * d_sum
+            shifted = tf.concat(
+                [tf.zeros_like(d_following[:, :1]), d_following[:, :-1]], axis=1
+            )
+            last = tf.concat(
+                [tf.zeros_like(d_following[:, :-1]), d_following[:, -1:]], axis=1
+            )
+            return (h + 1.0) * d_sum + shifted + last
+
+        fixed = _fixed(f0_hz, _ONE_HZ)
+        following = tf.concat([fixed[:, 1:], fixed[:, -1:]], axis=1)
+        wrap = tf.constant(round(2 * sample_rate * _ONE_HZ), tf.int64)
+        sums = tf.math.floormod(hop_sum(fixed, following, hop), wrap)
+        cumulative = tf.math.floormod(tf.cumsum(sums, axis=1), wrap)
+        before = tf.pad(cumulative[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        start = _to_float(before, wrap, 1.0)
+        # Around 0 float32 is twice as fine as up to 1.
+        start = tf.where(start > 0.5, start - 1.0, start)
+        return (start, _to_float(cumulative[:, -1:], wrap, 1.0)), grad
+
+    return forward(f0_hz)
+
+
+def radians(cycles: tf.Tensor) -> tf.Tensor:
+    """Converts cycles to radians in [-pi, pi], where sine is most precise."""
+    return 2.0 * math.pi * (cycles - tf.round(cycles))

@@ -1,0 +1,234 @@
+"""Changing the number of time steps of a signal.
+
+Between two frames every method is a weighted sum of neighbouring frames. Where the
+output has a whole number of samples for each frame (the case of synthesis) the
+weights are the same in every frame, so one multiplication by a short ramp does it,
+with no gather and no per-sample weights in memory.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ddsp._core import checks
+from ddsp._core.tensors import tf_float32
+
+METHODS = ("nearest", "linear", "cubic", "window")
+
+
+def resample(
+    inputs: Any, n_timesteps: int, method: str = "linear", add_endpoint: bool = True
+) -> tf.Tensor:
+    """Interpolates a signal to a number of time steps.
+
+    Args:
+      inputs: [time], [batch, time], [batch, time, channels] or
+        [batch, time, frequencies, channels].
+      n_timesteps: Number of time steps of the result.
+      method: `'nearest'`, `'linear'`, `'cubic'` (Keys, 1981, with a = -0.75), or
+        `'window'`: overlapping Hann windows, smooth and free of overshoot, only for
+        upsampling by a whole number.
+      add_endpoint: Whether the last frame is held to the end, so that every frame
+        lasts `n_timesteps / time` steps. Otherwise the last frame falls on the last
+        time step (for `'window'`: is approached).
+
+    Returns:
+      The interpolated signal, with `n_timesteps` in place of time.
+
+    Raises:
+      ValueError: if the method is unknown, the rank is wrong, or `'window'` cannot
+        be used for these lengths.
+    """
+    checks.one_of("method", method, METHODS)
+    inputs = tf_float32(inputs)
+    checks.rank("inputs", inputs, (1, 2, 3, 4))
+    rank = inputs.shape.rank
+    shape = tf.shape(inputs)
+    if rank == 1:
+        flat = inputs[tf.newaxis, :, tf.newaxis]
+    elif rank == 2:
+        flat = inputs[:, :, tf.newaxis]
+    elif rank == 4:
+        flat = tf.reshape(inputs, [shape[0], shape[1], shape[2] * shape[3]])
+    else:
+        flat = inputs
+
+    if method == "window":
+        outputs = upsample_with_windows(flat, n_timesteps, add_endpoint)
+    elif method == "linear" and _whole_hop(flat, n_timesteps) and add_endpoint:
+        hop = n_timesteps // flat.shape[1]
+        outputs = between_frames(_hold_last(flat), linear_ramp(hop))
+    else:
+        outputs = _resample_any(flat, n_timesteps, method, add_endpoint)
+
+    if rank == 1:
+        return outputs[0, :, 0]
+    if rank == 2:
+        return outputs[:, :, 0]
+    if rank == 4:
+        outputs = tf.reshape(outputs, [shape[0], n_timesteps, shape[2], shape[3]])
+        outputs.set_shape([inputs.shape[0], None, *inputs.shape[2:]])
+    return outputs
+
+
+def upsample_with_windows(
+    inputs: Any, n_timesteps: int, add_endpoint: bool = True
+) -> tf.Tensor:
+    """Upsamples by overlapping and adding Hann windows, one around each frame.
+
+    Two Hann windows that overlap by half sum to one, so between two frames the
+    result moves along a raised cosine from one to the other.
+
+    Args:
+      inputs: [batch, n_frames, channels].
+      n_timesteps: Length of the result: a multiple of `n_frames`, or of
+        `n_frames - 1` without endpoint.
+      add_endpoint: Whether the last frame is held to the end.
+
+    Returns:
+      [batch, n_timesteps, channels].
+
+    Raises:
+      ValueError: if the rank is not 3 or the ratio is not a whole number above 1.
+    """
+    inputs = tf_float32(inputs)
+    checks.rank("inputs", inputs, 3)
+    n_frames = inputs.shape[1] if inputs.shape[1] is not None else tf.shape(inputs)[1]
+    n_intervals = n_frames if add_endpoint else n_frames - 1
+    if isinstance(n_frames, int) and isinstance(n_timesteps, int):
+        if n_frames >= n_timesteps or n_intervals < 1:
+            raise ValueError(
+                "Windows can only upsample: more time steps than frames are needed, "
+                f"got {n_frames} frames and n_timesteps={n_timesteps}."
+            )
+        if n_timesteps % n_intervals:
+            raise ValueError(
+                "Windows need a whole number of time steps for each of the "
+                f"{n_intervals} intervals between frames, got "
+                f"n_timesteps={n_timesteps}."
+            )
+    frames = _hold_last(inputs) if add_endpoint else inputs
+    return between_frames(frames, window_ramp(n_timesteps // n_intervals))
+
+
+def linear_ramp(hop: Any) -> tf.Tensor:
+    """[hop], the weight of the next frame for linear interpolation."""
+    return tf.range(hop, dtype=tf.float32) / tf.cast(hop, tf.float32)
+
+
+def window_ramp(hop: Any) -> tf.Tensor:
+    """[hop], the weight of the next frame for Hann windows: half a cosine."""
+    return 0.5 - 0.5 * tf.cos(np.float32(math.pi) * linear_ramp(hop))
+
+
+def between_frames(frames: tf.Tensor, ramp: tf.Tensor) -> tf.Tensor:
+    """Interpolates from each frame to the next one along a ramp.
+
+    Args:
+      frames: [batch, n_frames + 1, channels].
+      ramp: [hop], weights of the next frame.
+
+    Returns:
+      [batch, n_frames * hop, channels].
+    """
+    start = frames[:, :-1, tf.newaxis]
+    step = frames[:, 1:, tf.newaxis] - start
+    outputs = start + step * ramp[:, tf.newaxis]
+    shape = tf.shape(outputs)
+    flat = tf.reshape(outputs, [shape[0], shape[1] * shape[2], shape[3]])
+    n_frames, hop = outputs.shape[1:3]
+    length = n_frames * hop if n_frames is not None and hop is not None else None
+    flat.set_shape([outputs.shape[0], length, outputs.shape[3]])
+    return flat
+
+
+def _hold_last(frames: tf.Tensor) -> tf.Tensor:
+    return tf.concat([frames, frames[:, -1:]], axis=1)
+
+
+def _whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
+    n_frames = frames.shape[1]
+    known = isinstance(n_frames, int) and isinstance(n_timesteps, int)
+    return known and n_timesteps >= n_frames > 0 and n_timesteps % n_frames == 0
+
+
+def _resample_any(
+    frames: tf.Tensor, n_timesteps: Any, method: str, add_endpoint: bool
+) -> tf.Tensor:
+    """Interpolates [batch, time, channels] at any ratio, by gathering neighbours."""
+    index, fraction = _positions(tf.shape(frames)[1], n_timesteps, add_endpoint)
+    last = tf.shape(frames)[1] - 1
+
+    def neighbour(offset: int) -> tf.Tensor:
+        return tf.gather(frames, tf.clip_by_value(index + offset, 0, last), axis=1)
+
+    fraction = fraction[:, tf.newaxis]
+    if method == "nearest":
+        # The frame held since its start, or the closer one when the ends align.
+        nearer = (
+            index if add_endpoint else index + tf.cast(fraction[:, 0] >= 0.5, tf.int32)
+        )
+        return tf.gather(frames, tf.clip_by_value(nearer, 0, last), axis=1)
+    if method == "linear":
+        return neighbour(0) + fraction * (neighbour(1) - neighbour(0))
+    # TensorFlow's image resizing rounds cubic positions to a table of 1024 steps;
+    # so did every model trained with the original.
+    fraction = tf.round(fraction * 1024.0) / 1024.0
+    return tf.add_n([_cubic_kernel(fraction - o) * neighbour(o) for o in (-1, 0, 1, 2)])
+
+
+def _positions(
+    n_frames: Any, n_timesteps: Any, add_endpoint: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where each time step lies between the frames: whole and fractional part.
+
+    Whole numbers keep positions exact however long the signal is.
+    """
+    steps = tf.range(n_timesteps, dtype=tf.int64)
+    n_frames, n_timesteps = tf.cast(n_frames, tf.int64), tf.cast(n_timesteps, tf.int64)
+    if add_endpoint:
+        numerator, denominator = n_frames, n_timesteps
+    else:
+        numerator, denominator = n_frames - 1, tf.maximum(n_timesteps - 1, 1)
+    scaled = steps * numerator
+    index = tf.cast(scaled // denominator, tf.int32)
+    fraction = tf.cast(scaled % denominator, tf.float32) / tf.cast(
+        denominator, tf.float32
+    )
+    return index, fraction
+
+
+def _cubic_kernel(x: tf.Tensor, a: float = -0.75) -> tf.Tensor:
+    """Keys (1981), "Cubic convolution interpolation", eq. 4, with free `a`."""
+    x = tf.abs(x)
+    near = ((a + 2.0) * x - (a + 3.0)) * x**2 + 1.0
+    far = ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a
+    return tf.where(x <= 1.0, near, tf.where(x < 2.0, far, 0.0))
+
+
+def center_crop(audio: Any, frame_size: int) -> tf.Tensor:
+    """Cuts half a frame off both ends of audio.
+
+    Features centred on their frames cover half a frame beyond the audio on each
+    side; this removes it again.
+
+    Args:
+      audio: [batch, n_samples].
+      frame_size: Samples of a frame.
+
+    Returns:
+      [batch, n_samples - 2 * (frame_size // 2)].
+
+    Raises:
+      ValueError: if nothing would be left.
+    """
+    audio = tf_float32(audio)
+    crop = frame_size // 2
+    if audio.shape[1] is not None and audio.shape[1] <= 2 * crop:
+        raise ValueError(
+            f"Audio of {audio.shape[1]} samples has nothing left after cutting half of "
+            f"frame_size={frame_size} off both ends."
+        )
+    return audio[:, crop : tf.shape(audio)[1] - crop]
