@@ -1,0 +1,100 @@
+"""TFRecord files seen from outside: which there are, and whether they are whole.
+
+A record is framed as 8 bytes of length, 4 of its checksum, the data, and 4 bytes of
+checksum of the data (https://www.tensorflow.org/tutorials/load_data/tfrecord).
+"""
+
+import os
+import struct
+
+import tensorflow as tf
+
+from ddsp.training import files
+
+_HEADER = struct.Struct("<QI")
+_FOOTER_BYTES = 4
+
+
+def match(file_pattern) -> list[str]:
+    """The shards that a glob pattern, or each of a list of them, matches.
+
+    Args:
+      file_pattern: Such as `data/violin.tfrecord*`. JSON files, as manifests are,
+        are left out.
+
+    Returns:
+      Paths, sorted.
+
+    Raises:
+      FileNotFoundError: If there are none.
+    """
+    patterns = [file_pattern] if isinstance(file_pattern, str) else list(file_pattern)
+    paths = {
+        path
+        for pattern in patterns
+        for path in tf.io.gfile.glob(files.expand_path(pattern))
+        if not path.endswith(".json") and not tf.io.gfile.isdir(path)
+    }
+    if not paths:
+        raise FileNotFoundError(
+            "No TFRecord file matches; `ddsp_prepare_tfrecord` makes them, got "
+            f"file_pattern={file_pattern!r}."
+        )
+    return sorted(paths)
+
+
+def count_records(path: str) -> int:
+    """Counts the records of a shard by their headers and checks that it is whole.
+
+    Raises:
+      ValueError: If the file ends in the middle of a record, or is no TFRecord.
+    """
+    size = tf.io.gfile.stat(path).length
+    with _open(path) as file:
+        position = count = 0
+        while position < size:
+            file.seek(position)
+            header = file.read(_HEADER.size)
+            if len(header) < _HEADER.size:
+                raise _truncated(path, count, size)
+            length, _ = _HEADER.unpack(header)
+            position += _HEADER.size + length + _FOOTER_BYTES
+            if position > size:
+                raise _truncated(path, count, size)
+            count += 1
+    return count
+
+
+def first_record(path: str) -> tf.train.Example | None:
+    """The first example of a shard, or None if it holds none.
+
+    Raises:
+      ValueError: If its checksum is wrong or it is no `tf.train.Example`.
+    """
+    try:
+        for record in tf.data.TFRecordDataset(path).take(1):
+            return tf.train.Example.FromString(record.numpy())
+    except (tf.errors.DataLossError, _decode_error()) as error:
+        raise ValueError(
+            f"{path} holds no readable tf.train.Example: {files.reason(error)}."
+        ) from error
+    return None
+
+
+def _open(path: str):
+    if files.is_remote(path):
+        return tf.io.gfile.GFile(path, "rb")
+    return open(os.fspath(path), "rb", buffering=0)
+
+
+def _decode_error() -> type[Exception]:
+    from google.protobuf.message import DecodeError
+
+    return DecodeError
+
+
+def _truncated(path: str, count: int, size: int) -> ValueError:
+    return ValueError(
+        f"{path} is truncated or no TFRecord file: after {count} whole records it "
+        f"ends within the next. Prepare or copy it again, got {size} bytes."
+    )

@@ -1,0 +1,218 @@
+"""Examples from TFRecord files: those of `ddsp_prepare_tfrecord`, and older ones."""
+
+import functools
+
+import gin
+import tensorflow as tf
+
+from ddsp._core import checks
+from ddsp.training.data import manifest as manifests
+from ddsp.training.data import shards
+from ddsp.training.data.provider import DataProvider
+
+FRAME_FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
+_KNOWN_FEATURES = ("audio", "audio_16k", *FRAME_FEATURES)
+# So many shards are open at once at most.
+_CYCLE_LENGTH = 64
+
+
+@gin.configurable(module="ddsp.training.data")
+class TFRecordProvider(DataProvider):
+    """Reads examples from TFRecord files.
+
+    Where a manifest stands beside the files, it says what they hold. Records
+    without one have to fit the arguments.
+
+    Args:
+      file_pattern: Glob pattern of the files, or a list of them, such as
+        `'data/violin.tfrecord*'`.
+      example_secs: Length of an example, seconds. A manifest overrides it.
+      sample_rate: Of the audio, samples a second.
+      frame_rate: Of the features, frames a second; divides `sample_rate`.
+      centered: Whether frames are centred on their times, which makes one more. A
+        manifest overrides it.
+      seed: Of the shuffling; see `DataProvider`.
+      features: Names of the features to read. By default all there are of `audio`,
+        `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db`.
+
+    Raises:
+      FileNotFoundError: If no file matches.
+      ValueError: If no pattern is given, a file is truncated, there are no
+        examples, or what is in the files does not fit the arguments.
+    """
+
+    def __init__(
+        self,
+        file_pattern=None,
+        example_secs=4,
+        sample_rate=16000,
+        frame_rate=250,
+        centered=False,
+        seed=None,
+        features=None,
+    ):
+        super().__init__(sample_rate, frame_rate, seed)
+        checks.hop_size(sample_rate, frame_rate)
+        self._example_secs = example_secs
+        self._centered = centered
+        self._manifest = None
+        self._paths = shards.match(file_pattern or self.default_file_pattern)
+        counts = {path: shards.count_records(path) for path in self._paths}
+        self._n_examples = sum(counts.values())
+        if not self._n_examples:
+            raise ValueError(
+                f"The TFRecord files hold no examples, got {_brief(self._paths)}."
+            )
+        self._lengths = self._find_lengths([p for p in self._paths if counts[p]])
+        if features is not None:
+            self._lengths = {name: self._length_of(name) for name in features}
+
+    @property
+    def default_file_pattern(self):
+        """The files to read if none are named: here there are no such.
+
+        Raises:
+          ValueError: Always; a subclass that knows its files returns a pattern.
+        """
+        raise ValueError(
+            f"{type(self).__name__} needs a `file_pattern`; on the command line: "
+            f"--gin_param=\"{type(self).__name__}.file_pattern='path/to/name*'\"."
+        )
+
+    @property
+    def n_examples(self):
+        """Number of examples in all files."""
+        return self._n_examples
+
+    @property
+    def manifest(self):
+        """The `Manifest` beside the files, or None."""
+        return self._manifest
+
+    @property
+    def features_dict(self):
+        """What is read: `tf.io.FixedLenFeature` of each feature, by name."""
+        return {
+            name: tf.io.FixedLenFeature([length], dtype=tf.float32)
+            for name, length in self._lengths.items()
+        }
+
+    def get_feature_length(self, centered):
+        """Number of frames in an example.
+
+        Args:
+          centered: Whether frames are centred on their times.
+        """
+        n_frames = round(self._example_secs * self._frame_rate)
+        return n_frames + 1 if centered else n_frames
+
+    def get_dataset(self, shuffle=True):
+        """Opens the examples.
+
+        Args:
+          shuffle: Whether to take the files in random order. Otherwise examples
+            come one from each file in turn, as they were dealt out in preparing.
+
+        Returns:
+          A `tf.data.Dataset` of dictionaries of float32 tensors, [length].
+        """
+        paths = tf.data.Dataset.from_tensor_slices(self._paths)
+        if shuffle:
+            paths = paths.shuffle(len(self._paths), seed=self._seed)
+        dataset = paths.interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(len(self._paths), _CYCLE_LENGTH),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        parse = functools.partial(
+            tf.io.parse_single_example, features=self.features_dict
+        )
+        return dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _length_of(self, name):
+        if name not in self._lengths:
+            raise ValueError(
+                f"The examples have no feature {name!r}, got {sorted(self._lengths)}."
+            )
+        return self._lengths[name]
+
+    def _find_lengths(self, paths) -> dict[str, int]:
+        """Lengths of the features, the same in every file."""
+        lengths: dict[str, int] = {}
+        known: dict[str, dict[str, int]] = {}
+        for path in paths:
+            manifest_path = manifests.find_for_shard(path)
+            if manifest_path is None:
+                found = self._lengths_of_record(path)
+            else:
+                if manifest_path not in known:
+                    known[manifest_path] = self._lengths_of_manifest(manifest_path)
+                found = known[manifest_path]
+            lengths = lengths or found
+            if found != lengths:
+                raise ValueError(
+                    "All files that are read together must hold the same features: "
+                    f"{paths[0]} has {lengths}, got {path} with {found}."
+                )
+        return lengths
+
+    def _lengths_of_manifest(self, path) -> dict[str, int]:
+        manifest = manifests.read(path)
+        for name in ("sample_rate", "frame_rate"):
+            configured, stored = getattr(self, name), getattr(manifest, name)
+            if configured != stored:
+                raise ValueError(
+                    f"The records were prepared with {name}={stored} ({path}), but "
+                    f"the configuration says TFRecordProvider.{name}={configured}: "
+                    "prepare the data again or change the configuration, got "
+                    f"{configured}."
+                )
+        self._manifest = manifest
+        self._example_secs = manifest.example_secs
+        self._centered = manifest.center
+        return dict(manifest.features)
+
+    def _lengths_of_record(self, path) -> dict[str, int]:
+        record = shards.first_record(path)
+        lengths = {
+            name: len(record.features.feature[name].float_list.value)
+            for name in _KNOWN_FEATURES
+            if name in record.features.feature
+        }
+        if "audio" not in lengths:
+            raise ValueError(
+                f"{path} holds no examples with `audio`, got the features "
+                f"{sorted(record.features.feature)}."
+            )
+        self._check_length(
+            path,
+            "audio",
+            lengths["audio"],
+            round(self._example_secs * self._sample_rate),
+            f"sample_rate={self._sample_rate}",
+        )
+        n_frames = self.get_feature_length(self._centered)
+        for name in FRAME_FEATURES:
+            if name in lengths:
+                self._check_length(
+                    path,
+                    name,
+                    lengths[name],
+                    n_frames,
+                    f"frame_rate={self._frame_rate}, centered={self._centered}",
+                )
+        return lengths
+
+    def _check_length(self, path, name, found, expected, rate) -> None:
+        if found != expected:
+            raise ValueError(
+                f"`{name}` in {path} has {found} values an example "
+                f"({found / self._example_secs:g} a second if examples last "
+                f"{self._example_secs} s), but TFRecordProvider is configured with "
+                f"example_secs={self._example_secs}, {rate}, which makes {expected}; "
+                f"got {found}."
+            )
+
+
+def _brief(paths) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"

@@ -1,0 +1,7 @@
+"""From recordings to TFRecord examples.
+
+The steps are plain functions: find and probe the files (`audio_io`), decide which
+windows become examples and in which split (`split`), compute features over the
+whole recording (`features`) and cut it into examples (`examples`). Runners apply
+them in local processes (`local_runner`) or on Apache Beam (`beam_runner`).
+"""

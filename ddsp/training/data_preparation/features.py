@@ -1,0 +1,89 @@
+"""Pitch and loudness of a whole recording, a stretch at a time.
+
+A frame depends on the samples it covers, and with Viterbi decoding on its
+neighbours. Every stretch is therefore analysed with what surrounds it, so that the
+result is that of the recording as a whole, and no frame is analysed twice however
+much examples overlap.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ddsp import pitch, spectral_ops
+from ddsp._core import checks
+from ddsp.training.data_preparation.rolling import RollingReader
+from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE, Settings
+
+LOUDNESS_FRAME_SIZE = 512
+# Viterbi paths that start apart have long met after two seconds.
+_VITERBI_CONTEXT_SECS = 2.0
+
+
+def feature_blocks(
+    audio_16k: RollingReader,
+    audio_16k_again: RollingReader,
+    n_frames: int,
+    settings: Settings,
+) -> Iterator[np.ndarray]:
+    """Computes the frame features of a recording.
+
+    Args:
+      audio_16k: The recording, mono, at 16 kHz, to take the pitch from.
+      audio_16k_again: The same, read independently, to take the loudness from.
+      n_frames: To compute.
+      settings: Of the preparation.
+
+    Yields:
+      [n, 3], float32: f0 in Hz, its confidence from 0 to 1, loudness in dB; of
+      `settings.chunk_secs` each, `n_frames` in all.
+    """
+    activations = RollingReader(
+        _activation_blocks(audio_16k, n_frames, settings), (pitch.N_BINS,)
+    )
+    context = round(_VITERBI_CONTEXT_SECS * settings.frame_rate)
+    context = context if settings.viterbi else 0
+    for first, last in _stretches(n_frames, settings):
+        start = max(first - context, 0)
+        stop = min(last + context, n_frames)
+        f0_hz, confidence = pitch.decode(
+            activations.read(start, stop), viterbi=settings.viterbi
+        )
+        wanted = slice(first - start, last - start)
+        loudness = spectral_ops.compute_loudness(
+            _samples(audio_16k_again, first, last, LOUDNESS_FRAME_SIZE, settings),
+            sample_rate=CREPE_SAMPLE_RATE,
+            frame_rate=settings.frame_rate,
+            n_fft=LOUDNESS_FRAME_SIZE,
+            padding="valid",
+        )
+        yield np.stack(
+            [f0_hz[wanted], confidence[wanted], np.asarray(loudness)], axis=-1
+        )
+
+
+def _activation_blocks(
+    audio: RollingReader, n_frames: int, settings: Settings
+) -> Iterator[np.ndarray]:
+    crepe = pitch.load(settings.crepe_model)
+    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.frame_rate)
+    for first, last in _stretches(n_frames, settings):
+        samples = _samples(audio, first, last, pitch.FRAME_SIZE, settings)
+        yield crepe.activations(samples, hop_size, padding="valid")
+
+
+def _stretches(n_frames: int, settings: Settings) -> Iterator[tuple[int, int]]:
+    step = max(1, round(settings.chunk_secs * settings.frame_rate))
+    for first in range(0, n_frames, step):
+        yield first, min(first + step, n_frames)
+
+
+def _samples(
+    audio: RollingReader, first: int, last: int, frame_size: int, settings: Settings
+) -> np.ndarray:
+    """The samples that frames [first, last) cover."""
+    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.frame_rate)
+    lead = frame_size // 2 if settings.center else 0
+    return audio.read(
+        first * hop_size - lead, (last - 1) * hop_size - lead + frame_size
+    )

@@ -1,0 +1,206 @@
+"""The whole way from audio files to TFRecord shards with a manifest."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ddsp import pitch
+from ddsp.training import files, postprocessing
+from ddsp.training.data import Manifest, TFRecordProvider
+from ddsp.training.data_preparation import (
+    audio_io,
+    beam_runner,
+    local_runner,
+    split,
+    writer,
+)
+from ddsp.training.data_preparation.settings import Settings
+
+_ROWS_SHOWN = 40
+
+
+def prepare_tfrecord(
+    input_audio_paths: Iterable[str],
+    output_tfrecord_path: str,
+    num_shards: int = 10,
+    sample_rate: int = 16000,
+    frame_rate: int = 250,
+    example_secs: float = 4,
+    hop_secs: float = 1,
+    eval_split_fraction: float = 0.0,
+    chunk_secs: float = 20.0,
+    center: bool = False,
+    viterbi: bool = True,
+    pipeline_options: Sequence[str] | str = (),
+    crepe_model: str = "tiny",
+    num_workers: int = 0,
+) -> Manifest:
+    """Prepares recordings for training: examples of audio, pitch and loudness.
+
+    Each example holds the float features `audio`, `f0_hz`, `f0_confidence` and
+    `loudness_db`, and `audio_16k` if the sample rate is another. The shards are
+    named `<output_tfrecord_path>-00000-of-00010`, or with an evaluation split
+    `...-train-00000-of-00010` and `...-eval-00000-of-00010`. The manifest stands
+    beside them as `manifest-<name>.json`. All of it appears at the end, or nothing.
+
+    Args:
+      input_audio_paths: Files, glob patterns or folders.
+      output_tfrecord_path: Start of the names of the shards.
+      num_shards: Files, per split.
+      sample_rate: Of the audio in the examples, samples a second.
+      frame_rate: Of the features, frames a second.
+      example_secs: Length of an example, seconds.
+      hop_secs: From the start of an example to the next, seconds.
+      eval_split_fraction: Share of the audio kept for evaluation: whole recordings
+        if that comes near it, else the end of each. No example of one split shares
+        audio with one of the other.
+      chunk_secs: Audio analysed at a time, seconds; memory depends on it, results
+        do not.
+      center: Whether frames are centred on their times, which makes one more.
+      viterbi: Whether pitch follows the most likely path.
+      pipeline_options: Of Apache Beam, to run there; empty to run in local
+        processes.
+      crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
+      num_workers: Local processes; 0 chooses.
+
+    Returns:
+      The manifest, which tells what became of each file.
+
+    Raises:
+      FileNotFoundError: If no file matches, or the tracker's weights are missing.
+      FileExistsError: If foreign shards stand at the output.
+      OSError: If something cannot be read or written.
+      ValueError: If a setting is out of range or no file can be used.
+      UserError: If Apache Beam is wanted and missing, or a worker died.
+    """
+    settings = Settings(
+        sample_rate=sample_rate,
+        frame_rate=frame_rate,
+        example_secs=example_secs,
+        hop_secs=hop_secs,
+        eval_split_fraction=eval_split_fraction,
+        chunk_secs=chunk_secs,
+        center=center,
+        viterbi=viterbi,
+        crepe_model=crepe_model,
+    )
+    output = writer.Output(
+        files.expand_path(output_tfrecord_path), num_shards, split.split_names(settings)
+    )
+    paths = audio_io.find_audio(input_audio_paths)
+    pitch.find_weights(crepe_model)
+    if isinstance(pipeline_options, str):
+        pipeline_options = pipeline_options.split()
+    with writer.staging(output) as directory:
+        if pipeline_options:
+            recordings = beam_runner.probe(paths, directory, pipeline_options)
+            plans = split.plan_recordings(recordings, settings)
+            outcomes = beam_runner.write_examples(
+                plans, settings, output, directory, pipeline_options
+            )
+        else:
+            recordings = local_runner.probe(paths)
+            plans = split.plan_recordings(recordings, settings)
+            outcomes = local_runner.write_examples(
+                plans, settings, output, directory, num_workers
+            )
+        manifest = _manifest(outcomes, settings, output, directory)
+        writer.publish(output, directory)
+    manifest.write(output.manifest_path)
+    return manifest
+
+
+def _manifest(
+    outcomes: Sequence[dict[str, Any]],
+    settings: Settings,
+    output: writer.Output,
+    directory: str,
+) -> Manifest:
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        counts.update(outcome["examples"])
+    return Manifest(
+        sample_rate=settings.sample_rate,
+        frame_rate=settings.frame_rate,
+        example_secs=settings.example_secs,
+        hop_secs=settings.hop_secs,
+        center=settings.center,
+        features=settings.feature_lengths,
+        pitch_tracker={
+            "name": "crepe",
+            "model": settings.crepe_model,
+            "viterbi": settings.viterbi,
+        },
+        splits={
+            name: {"examples": counts[name], "shards": output.num_shards}
+            for name in output.splits
+        },
+        statistics=_statistics(
+            settings, output.shard_paths(output.splits[0], directory)
+        ),
+        recordings=list(outcomes),
+    )
+
+
+def _statistics(settings: Settings, shards: Sequence[str]) -> dict[str, Any]:
+    """Of the examples to train on, read back as training will read them."""
+    provider = TFRecordProvider(
+        shards,
+        example_secs=settings.example_secs,
+        sample_rate=settings.sample_rate,
+        frame_rate=settings.frame_rate,
+        centered=settings.center,
+    )
+    return postprocessing.statistics_to_dict(
+        postprocessing.compute_dataset_statistics(provider)
+    )
+
+
+def summary(manifest: Manifest) -> str:
+    """Says what became of each recording, as a table.
+
+    Args:
+      manifest: Of the prepared data.
+
+    Returns:
+      Lines of text: every recording if there are at most 40, else only those with
+      something to say about them, then the sums.
+    """
+    splits = list(manifest.splits)
+    rows = [_row(recording, splits) for recording in manifest.recordings]
+    if len(rows) > _ROWS_SHOWN:
+        rows = [row for row in rows if row[-1]]
+    table = [("recording", "seconds", *splits, "note"), *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(splits) + 2)]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(w) for cell, w in zip(row[1:-1], widths[1:], strict=True)]
+            + [row[-1]]
+        ).rstrip()
+        for row in table
+    ]
+    used = [r for r in manifest.recordings if r["status"] == "used"]
+    examples = ", ".join(
+        f"{counts['examples']} examples" + ("" if name == split.ALL else f" for {name}")
+        for name, counts in manifest.splits.items()
+    )
+    minutes = sum(recording["seconds"] for recording in used) / 60
+    lines.append(
+        f"{len(used)} of {len(manifest.recordings)} recordings used, "
+        f"{minutes:.1f} minutes: {examples} of {manifest.example_secs:g} s."
+    )
+    return "\n".join(lines)
+
+
+def _row(recording: dict[str, Any], splits: Sequence[str]) -> tuple[str, ...]:
+    notes = list(recording["warnings"])
+    if recording["status"] == "skipped":
+        notes.insert(0, f"SKIPPED: {recording['reason']}")
+    return (
+        os.path.basename(recording["path"]),
+        f"{recording['seconds']:.2f}",
+        *(str(recording["examples"].get(name, 0)) for name in splits),
+        "; ".join(notes),
+    )

@@ -1,0 +1,70 @@
+"""Warnings about recordings that a model will learn little from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# Sounding: within this range of the recording's loudest moments, and above silence.
+_SOUNDING_RANGE_DB = 40.0
+_SILENCE_DB = -75.0
+_MOSTLY_SILENT = 0.5
+# Between solo playing and chords; see `unclear_share`.
+_CONFIDENT = 0.7
+_UNCLEAR = 0.5
+
+
+def sounding_frames(loudness_db: np.ndarray) -> np.ndarray:
+    """Marks the frames in which there is more than background.
+
+    Args:
+      loudness_db: [n_frames], dB.
+
+    Returns:
+      [n_frames], bool: within 40 dB of the 95th percentile and above -75 dB.
+    """
+    loudest = np.percentile(loudness_db, 95)
+    return loudness_db > max(loudest - _SOUNDING_RANGE_DB, _SILENCE_DB)
+
+
+def unclear_share(f0_confidence: np.ndarray, loudness_db: np.ndarray) -> float:
+    """Share of the sounding frames without one clear pitch.
+
+    Measured with the tiny tracker: up to 0.2 for single voices and 0.3 for a solo
+    violin in a reverberant room, 0.4 where it plays chords or in speech, 0.7 and
+    more for fifths and triads, 1 for noise. Octaves pass for one voice, and so does
+    a loud voice over a soft one.
+
+    Args:
+      f0_confidence: [n_frames], 0 to 1.
+      loudness_db: [n_frames], dB.
+
+    Returns:
+      0 to 1; 0 if nothing sounds.
+    """
+    sounding = sounding_frames(loudness_db)
+    if not sounding.any():
+        return 0.0
+    return float(np.mean(f0_confidence[sounding] < _CONFIDENT))
+
+
+def warnings_for(features: Sequence[np.ndarray]) -> list[str]:
+    """What a user should know about a recording, in words.
+
+    Args:
+      features: Blocks as `features.feature_blocks` yields them.
+
+    Returns:
+      Warnings, none for a good solo recording.
+    """
+    _, f0_confidence, loudness_db = np.concatenate(features).T
+    warnings = []
+    silent = 1.0 - float(np.mean(sounding_frames(loudness_db)))
+    if silent > _MOSTLY_SILENT:
+        warnings.append(f"is mostly silent ({silent:.0%} of the time)")
+    unclear = unclear_share(f0_confidence, loudness_db)
+    if unclear > _UNCLEAR:
+        warnings.append(
+            f"sounds polyphonic or unpitched (no clear pitch in {unclear:.0%} of "
+            "what sounds)"
+        )
+    return warnings

@@ -1,0 +1,200 @@
+"""Which windows of which recordings become examples, and in which split.
+
+Evaluation must not see what training heard, so windows of the two splits never
+share a sample: whole recordings are set aside where that comes near the wanted
+share, else the last part of each.
+"""
+
+import dataclasses
+import random
+from collections.abc import Sequence
+
+from ddsp.training.data_preparation.audio_io import Recording
+from ddsp.training.data_preparation.settings import Settings
+
+ALL, TRAIN, EVAL = "all", "train", "eval"
+# How far from the wanted share whole recordings may be, as a part of it.
+_TOLERANCE = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """One example: the frame at which it starts, and its split."""
+
+    start: int
+    split: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What becomes of one recording.
+
+    Attributes:
+      recording: The file.
+      n_frames: Whole frames in it.
+      windows: Its examples, by start; empty if it is skipped.
+      skipped: Why it gives none, or None.
+    """
+
+    recording: Recording
+    n_frames: int
+    windows: tuple[Window, ...] = ()
+    skipped: str | None = None
+
+
+def split_names(settings: Settings) -> tuple[str, ...]:
+    """The splits that the settings ask for."""
+    return (TRAIN, EVAL) if settings.eval_split_fraction else (ALL,)
+
+
+def plan_recordings(recordings: Sequence[Recording], settings: Settings) -> list[Plan]:
+    """Plans the examples of all recordings.
+
+    Args:
+      recordings: As `audio_io.probe` found them.
+      settings: Of the preparation.
+
+    Returns:
+      One plan for each recording, in order.
+
+    Raises:
+      ValueError: If no recording can be used, or if the usable ones are too short
+        to be divided into training and evaluation.
+    """
+    plans = [_plan(recording, settings) for recording in recordings]
+    usable = [plan for plan in plans if not plan.skipped]
+    if not usable:
+        raise ValueError(_none_usable(plans))
+    if settings.eval_split_fraction:
+        regions = _regions(usable, settings)
+        windows = {
+            plan.recording.path: _windows_of(regions[plan.recording.path], settings)
+            for plan in usable
+        }
+    else:
+        windows = {
+            plan.recording.path: _windows_of({ALL: (0, plan.n_frames)}, settings)
+            for plan in usable
+        }
+    return [
+        plan
+        if plan.skipped
+        else dataclasses.replace(plan, windows=windows[plan.recording.path])
+        for plan in plans
+    ]
+
+
+def window_starts(n_frames: int, window: int, hop: int) -> list[int]:
+    """Frames at which examples start.
+
+    A stretch shorter than one example gives one, filled up with silence, if it is
+    at least half of it. A tail that the regular windows leave over is covered by
+    one more window, ending with the stretch, if it is at least half a hop long.
+    """
+    if n_frames < window:
+        return [0] if 2 * n_frames >= window else []
+    starts = list(range(0, n_frames - window + 1, hop))
+    tail = n_frames - (starts[-1] + window)
+    if 2 * tail >= hop:
+        starts.append(n_frames - window)
+    return starts
+
+
+def _plan(recording: Recording, settings: Settings) -> Plan:
+    if recording.problem:
+        return Plan(recording, 0, skipped=recording.problem)
+    n_frames = recording.n_samples * settings.frame_rate // recording.sample_rate
+    if not window_starts(n_frames, settings.example_frames, settings.hop_frames):
+        return Plan(
+            recording,
+            n_frames,
+            skipped=(
+                f"is shorter than half an example ({recording.seconds:.2f} s; "
+                f"examples last {settings.example_secs:g} s)"
+            ),
+        )
+    return Plan(recording, n_frames)
+
+
+def _none_usable(plans: Sequence[Plan]) -> str:
+    shown = [f"{plan.recording.path} {plan.skipped}" for plan in plans[:5]]
+    more = f"; and {len(plans) - 5} more" if len(plans) > 5 else ""
+    return (
+        "None of the audio files can be used, and nothing was written: "
+        f"{'; '.join(shown)}{more}."
+    )
+
+
+def _windows_of(
+    regions: dict[str, tuple[int, int]], settings: Settings
+) -> tuple[Window, ...]:
+    windows = [
+        Window(first + start, split)
+        for split, (first, last) in regions.items()
+        for start in window_starts(
+            last - first, settings.example_frames, settings.hop_frames
+        )
+    ]
+    return tuple(sorted(windows, key=lambda window: window.start))
+
+
+def _regions(
+    plans: Sequence[Plan], settings: Settings
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """Stretches [first frame, last frame) of each split, by path."""
+    chosen = _whole_recordings(plans, settings.eval_split_fraction)
+    if chosen:
+        return {
+            plan.recording.path: {
+                EVAL if plan.recording.path in chosen else TRAIN: (0, plan.n_frames)
+            }
+            for plan in plans
+        }
+    return _time_regions(plans, settings)
+
+
+def _whole_recordings(plans: Sequence[Plan], fraction: float) -> set[str]:
+    """Recordings whose length together is near the wanted share; empty if none."""
+    lengths = {plan.recording.path: plan.n_frames for plan in plans}
+    wanted = fraction * sum(lengths.values())
+    order = sorted(lengths)
+    random.Random(0).shuffle(order)
+    chosen: set[str] = set()
+    total = 0
+    for path in order:
+        if abs(total + lengths[path] - wanted) < abs(total - wanted):
+            chosen.add(path)
+            total += lengths[path]
+    near = abs(total - wanted) <= _TOLERANCE * wanted
+    return chosen if near and len(chosen) < len(lengths) else set()
+
+
+def _time_regions(
+    plans: Sequence[Plan], settings: Settings
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """The end of each recording that is long enough, else of the longest."""
+    example = settings.example_frames
+    cuts = {}
+    for plan in plans:
+        length = round(settings.eval_split_fraction * plan.n_frames)
+        if length >= example and plan.n_frames - length >= example:
+            cuts[plan.recording.path] = plan.n_frames - length
+    if not cuts:
+        longest = max(plans, key=lambda plan: plan.n_frames)
+        if longest.n_frames < 2 * example:
+            raise ValueError(
+                "Too little audio to set some aside for evaluation: no recording "
+                f"holds two examples of {settings.example_secs:g} s, got a longest "
+                f"one of {longest.recording.seconds:.2f} s."
+            )
+        cuts[longest.recording.path] = longest.n_frames - example
+    return {
+        plan.recording.path: _cut(plan.n_frames, cuts.get(plan.recording.path))
+        for plan in plans
+    }
+
+
+def _cut(n_frames: int, cut: int | None) -> dict[str, tuple[int, int]]:
+    if cut is None:
+        return {TRAIN: (0, n_frames)}
+    return {TRAIN: (0, cut), EVAL: (cut, n_frames)}
