@@ -12,6 +12,7 @@ from ddsp._core import (
     delays,
     filters,
     harmonics,
+    noise,
     oscillators,
     resampling,
     safety,
@@ -92,10 +93,13 @@ sinusoidal_to_harmonic = harmonics.sinusoidal_to_harmonic
 angular_cumsum = oscillators.angular_cumsum
 oscillator_bank = _configurable(oscillators.oscillator_bank)
 harmonic_oscillator_bank = _configurable(oscillators.harmonic_oscillator_bank)
+sinusoidal_synthesis = oscillators.sinusoidal_synthesis
 harmonic_synthesis = oscillators.harmonic_synthesis
-streaming_harmonic_synthesis = oscillators.streaming_harmonic_synthesis
+streaming_sinusoidal_synthesis = oscillators.sinusoidal_synthesis
+harmonic_synthesis = oscillators.streaming_harmonic_synthesis
 
-# Wavetables and delays.
+# Noise, wavetables and delays.
+uniform_noise = noise.uniform_noise
 linear_lookup = wavetables.linear_lookup
 harmonic_distribution_to_wavetable = wavetables.harmonic_distribution_to_wavetable
 wavetable_synthesis = wavetables.wavetable_synthesis

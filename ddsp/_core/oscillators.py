@@ -11,7 +11,7 @@ from ddsp._core.harmonics import (
     normalize_harmonics,
     remove_above_nyquist,
 )
-from ddsp._core.phase import frame_phase, radians, wrapped_cumsum
+from ddsp._core.phase import interpolated_phase, radians, wrapped_cumsum
 from ddsp._core.resampling import resample
 from ddsp._core.tensors import tf_float32
 
@@ -59,6 +59,41 @@ def oscillator_bank(
     cycles = wrapped_cumsum(frequencies, float(sample_rate)) / float(sample_rate)
     audio = amplitudes * tf.sin(radians(cycles))
     return tf.reduce_sum(audio, axis=-1) if sum_sinusoids else audio
+
+
+def sinusoidal_synthesis(
+    frequencies: Any,
+    amplitudes: Any,
+    n_samples: int = 64000,
+    sample_rate: int = 16000,
+    amp_resample_method: str = "window",
+) -> tf.Tensor:
+    """Renders independent sinusoids from frame-rate controls.
+
+    Args:
+      frequencies: [batch, n_frames, n_sinusoids], Hz.
+      amplitudes: [batch, n_frames, n_sinusoids].
+      n_samples: Length of the result.
+      sample_rate: Samples a second; sinusoids above Nyquist are silenced.
+      amp_resample_method: How amplitudes are interpolated, see `resample`.
+
+    Returns:
+      [batch, n_samples].
+
+    Raises:
+      ValueError: for controls of other than three axes, or a length that the
+        resampling method cannot reach.
+    """
+    frequencies, amplitudes = tf_float32(frequencies), tf_float32(amplitudes)
+    checks.rank("frequencies", frequencies, 3)
+    checks.rank("amplitudes", amplitudes, 3)
+    envelopes = remove_above_nyquist(
+        resample(frequencies, n_samples),
+        resample(amplitudes, n_samples, method=amp_resample_method),
+        sample_rate,
+    )
+    cycles, _ = interpolated_phase(frequencies, n_samples, sample_rate)
+    return tf.reduce_sum(envelopes * tf.sin(radians(cycles)), axis=-1)
 
 
 def harmonic_oscillator_bank(
@@ -132,10 +167,12 @@ def harmonic_synthesis(
     if harmonic_shifts is not None:
         harmonic_shifts = tf_float32(harmonic_shifts)
         partials = get_harmonic_frequencies(frequencies, harmonic_shifts.shape[-1])
-        return oscillator_bank(
-            resample(partials * (1.0 + harmonic_shifts), n_samples),
-            resample(harmonic_amplitudes, n_samples, method=amp_resample_method),
+        return sinusoidal_synthesis(
+            partials * (1.0 + harmonic_shifts),
+            harmonic_amplitudes,
+            n_samples=n_samples,
             sample_rate=sample_rate,
+            amp_resample_method=amp_resample_method,
         )
     audio, _ = _synthesize_harmonics(
         frequencies,
@@ -212,16 +249,9 @@ def _synthesize_harmonics(
     silence_aliases: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     f0_envelope = resample(f0_hz, n_samples)
-    n_frames = f0_hz.shape[1]
     initial_cycles = _initial_cycles(initial_phase)
-    if n_frames is not None and isinstance(n_samples, int) and not n_samples % n_frames:
-        cycles, final = frame_phase(
-            f0_hz, n_samples // n_frames, sample_rate, initial_cycles
-        )
-    else:
-        cycles = wrapped_cumsum(f0_envelope, float(sample_rate)) / float(sample_rate)
-        final = cycles[:, -1:]
-        cycles += initial_cycles
+    cycles, final = interpolated_phase(f0_hz, n_samples, sample_rate)
+    cycles += initial_cycles
     amplitudes = resample(harmonic_amplitudes, n_samples, method=amp_resample_method)
     if silence_aliases:
         partials = get_harmonic_frequencies(f0_envelope, amplitudes.shape[-1])

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ddsp._core.resampling import resample
 from ddsp._core.tensors import tf_float32
 
 _ONE_HZ = 2**24
@@ -81,37 +82,43 @@ def _to_float(fixed: tf.Tensor, wrap: tf.Tensor, cycle: float) -> tf.Tensor:
     return share * cycle
 
 
-def frame_phase(
-    f0_hz: Any,
-    hop_size: Any,
-    sample_rate: float,
-    initial_cycles: Any = None,
-    inclusive: bool = True,
+def interpolated_phase(
+    f0_hz: Any, n_samples: Any, sample_rate: float, inclusive: bool = True
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Phase of a linearly interpolated frequency: exact at every frame's start.
-
-    Between frames k and k + 1 the frequency moves along a line, so over the first n
-    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k), and over
-    the whole hop it is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
+    """Running phase of a frequency given at frames, linearly interpolated.
 
     Args:
-      f0_hz: [batch, n_frames, channels], Hz; the last frame is held for its hop.
-      hop_size: Samples of a frame.
+      f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
+      n_samples: Length of the result.
       sample_rate: Samples a second.
-      initial_cycles: [batch, 1, channels], phase before the first sample, in cycles.
       inclusive: Whether the sum at a sample contains that sample; otherwise it ends
         before, as for an oscillator that starts at phase 0.
 
     Returns:
-      `cycles` [batch, n_frames * hop_size, channels]: the phase at every sample, in
-      cycles, within a few cycles of 0. And `final_cycles` [batch, 1, channels] in
-      [0, 1): the phase after the last sample, without `initial_cycles`. Both have
-      the gradient of the running sum.
+      `cycles` [batch, n_samples, channels]: the phase at every sample, in cycles,
+      within some cycles of 0. And `final_cycles` [batch, 1, channels] in [0, 1): the
+      phase after the last sample. Both have the gradient of the running sum.
     """
     f0_hz = tf_float32(f0_hz)
+    n_frames = f0_hz.shape[1]
+    if n_frames is not None and isinstance(n_samples, int) and not n_samples % n_frames:
+        return _frame_phase(f0_hz, n_samples // n_frames, sample_rate, inclusive)
+    envelope = resample(f0_hz, n_samples)
+    hz_sum = wrapped_cumsum(envelope, float(sample_rate))
+    cycles = (hz_sum if inclusive else hz_sum - envelope) / float(sample_rate)
+    return cycles, hz_sum[:, -1:] / float(sample_rate)
+
+
+def _frame_phase(
+    f0_hz: tf.Tensor, hop_size: int, sample_rate: float, inclusive: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Phase from frames of `hop_size` samples, exact at every frame's start.
+
+    Between frames k and k + 1 the frequency moves along a line, so over the first n
+    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k), and over
+    the whole hop it is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
+    """
     start, end = _frame_starts(f0_hz, hop_size, sample_rate)
-    if initial_cycles is not None:
-        start += initial_cycles
     following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
     n = tf.range(hop_size, dtype=tf.float32)[:, tf.newaxis] + float(inclusive)
     hop = tf.cast(hop_size, tf.float32)

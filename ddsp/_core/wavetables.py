@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from ddsp._core import checks
-from ddsp._core.phase import frame_phase, wrapped_cumsum
+from ddsp._core.phase import interpolated_phase
 from ddsp._core.resampling import resample
 from ddsp._core.tensors import tf_float32
 
@@ -97,16 +97,7 @@ def wavetable_synthesis(
     checks.rank("frequencies", frequencies, 3)
     checks.rank("amplitudes", amplitudes, 3)
     amplitude = resample(tf_float32(amplitudes), n_samples, method="window")[:, :, 0]
-    n_frames = frequencies.shape[1]
-    if n_frames is not None and isinstance(n_samples, int) and not n_samples % n_frames:
-        cycles, _ = frame_phase(
-            frequencies, n_samples // n_frames, sample_rate, inclusive=False
-        )
-    else:
-        envelope = resample(frequencies, n_samples)
-        cycles = (wrapped_cumsum(envelope, float(sample_rate)) - envelope) / float(
-            sample_rate
-        )
+    cycles, _ = interpolated_phase(frequencies, n_samples, sample_rate, inclusive=False)
     if wavetables.shape.rank == 3:
         wavetables = resample(wavetables, n_samples)
     return amplitude * linear_lookup(cycles, wavetables)

@@ -1,0 +1,336 @@
+"""Effects: processors that change audio."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ddsp import configurable, core
+from ddsp._core import checks
+from ddsp.processors import Processor
+from ddsp.synths import FilteredNoise
+
+ScaleFn = Callable[[Any], tf.Tensor]
+
+
+@configurable.layer(module="ddsp.effects")
+class Reverb(Processor):
+    """Convolution with an impulse response, learnt or given.
+
+    Engel et al. (2020), section 3.6.
+
+    Args:
+      trainable: Whether the response is a weight, one for all audio. Otherwise it is
+        given at the call.
+      reverb_length: Samples of the learnt response.
+      add_dry: Whether to add the unchanged audio.
+      name: Name of the processor.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = False,
+        reverb_length: int = 48000,
+        add_dry: bool = True,
+        name: str = "reverb",
+    ):
+        super().__init__(name=name, trainable=trainable)
+        checks.positive("reverb_length", reverb_length)
+        self._reverb_length = reverb_length
+        self._add_dry = add_dry
+
+    def build(self, unused_input_shape: Any = None) -> None:
+        """Makes the learnt response, almost silent at first."""
+        if self.trainable and not self.built:
+            self._ir = self.add_weight(
+                name="ir",
+                shape=[self._reverb_length],
+                initializer=keras.initializers.RandomNormal(stddev=1e-6),
+            )
+        self.built = True
+
+    def _learnt_controls(self, *given: Any) -> bool:
+        """Whether to use weights; builds them. Refuses a call that gives neither."""
+        if not self.trainable:
+            if any(value is None for value in given):
+                raise ValueError(
+                    f"`{self.name}` is not trainable, so its response must be given "
+                    f"at the call, got {given}."
+                )
+            return False
+        if not self.built:
+            self.build()
+        return True
+
+    def get_controls(self, audio: Any, ir: Any = None) -> dict[str, tf.Tensor]:
+        """Chooses the impulse response.
+
+        Args:
+          audio: [batch, n_samples].
+          ir: [batch, ir_size] or [batch, ir_size, 1]; ignored if trainable.
+
+        Returns:
+          `audio` and `ir` [batch or 1, ir_size].
+
+        Raises:
+          ValueError: if not trainable and no response is given.
+        """
+        if self._learnt_controls(ir):
+            ir = self._ir[tf.newaxis]
+        return {"audio": audio, "ir": ir}
+
+    def get_signal(self, audio: Any, ir: Any) -> tf.Tensor:
+        """Convolves; the first sample of the response, the direct sound, is left out.
+
+        Args:
+          audio: [batch, n_samples].
+          ir: [batch or 1, ir_size] or [batch or 1, ir_size, 1].
+
+        Returns:
+          [batch, n_samples].
+        """
+        audio, ir = core.tf_float32(audio), core.tf_float32(ir)
+        checks.rank("ir", ir, (2, 3))
+        if ir.shape.rank == 3:
+            ir = ir[:, :, 0]
+        wet_ir = tf.concat([tf.zeros_like(ir[:, :1]), ir[:, 1:]], axis=1)
+        wet = core.fft_convolve(audio, wet_ir, padding="same", delay_compensation=0)
+        return wet + audio if self._add_dry else wet
+
+
+@configurable.layer(module="ddsp.effects")
+class ExpDecayReverb(Reverb):
+    """Reverb whose response is noise that decays exponentially.
+
+    Args:
+      trainable: Whether gain and decay are weights. Otherwise they are given.
+      reverb_length: Samples of the response.
+      scale_fn: Maps the gain to a value >= 0.
+      add_dry: Whether to add the unchanged audio.
+      name: Name of the processor.
+      seed: Of the noise; None draws other noise at every call.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = False,
+        reverb_length: int = 48000,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        add_dry: bool = True,
+        name: str = "exp_decay_reverb",
+        seed: int | None = None,
+    ):
+        super().__init__(trainable, reverb_length, add_dry, name)
+        self._scale_fn = scale_fn
+        self._seed = seed
+
+    def build(self, unused_input_shape: Any = None) -> None:
+        """Makes the learnt gain and decay."""
+        if self.trainable and not self.built:
+            self._gain = self._constant_weight("gain", 2.0)
+            self._decay = self._constant_weight("decay", 4.0)
+        self.built = True
+
+    def _constant_weight(self, name: str, value: float) -> Any:
+        initializer = keras.initializers.Constant(value)
+        return self.add_weight(name=name, shape=[1], initializer=initializer)
+
+    def get_controls(
+        self, audio: Any, gain: Any = None, decay: Any = None
+    ) -> dict[str, tf.Tensor]:
+        """Makes the impulse response.
+
+        Args:
+          audio: [batch, n_samples].
+          gain: [batch, 1], before scaling; ignored if trainable.
+          decay: [batch, 1]; over its length the response falls by
+            `exp(-(2 + exp(decay)))`; ignored if trainable.
+
+        Returns:
+          `audio` and `ir` [batch or 1, reverb_length].
+
+        Raises:
+          ValueError: if not trainable and one of them is not given.
+        """
+        if self._learnt_controls(gain, decay):
+            gain, decay = self._gain[tf.newaxis], self._decay[tf.newaxis]
+        gain, decay = self._scale_fn(gain), core.tf_float32(decay)
+        time = tf.linspace(0.0, 1.0, self._reverb_length)[tf.newaxis]
+        noise = core.uniform_noise(1, self._reverb_length, self._seed)
+        ir = gain * tf.exp(-(2.0 + tf.exp(decay)) * time) * noise
+        return {"audio": audio, "ir": ir}
+
+
+@configurable.layer(module="ddsp.effects")
+class FilteredNoiseReverb(Reverb):
+    """Reverb whose response is filtered noise.
+
+    Args:
+      trainable: Whether the magnitudes are weights. Otherwise they are given.
+      reverb_length: Samples of the response.
+      window_size: Samples of the filter's window.
+      n_frames: Frames of the filter, for learnt magnitudes.
+      n_filter_banks: Bands of the filter, for learnt magnitudes.
+      scale_fn: Maps magnitudes to values >= 0.
+      initial_bias: Added before scaling.
+      add_dry: Whether to add the unchanged audio.
+      name: Name of the processor.
+      seed: Of the noise; None draws other noise at every call.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = False,
+        reverb_length: int = 48000,
+        window_size: int = 257,
+        n_frames: int = 1000,
+        n_filter_banks: int = 16,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        initial_bias: float = -3.0,
+        add_dry: bool = True,
+        name: str = "filtered_noise_reverb",
+        seed: int | None = None,
+    ):
+        super().__init__(trainable, reverb_length, add_dry, name)
+        self._n_frames = n_frames
+        self._n_filter_banks = n_filter_banks
+        self._synth = FilteredNoise(
+            n_samples=reverb_length,
+            window_size=window_size,
+            scale_fn=scale_fn,
+            initial_bias=initial_bias,
+            seed=seed,
+        )
+
+    def build(self, unused_input_shape: Any = None) -> None:
+        """Makes the learnt magnitudes."""
+        if self.trainable and not self.built:
+            self._magnitudes = self.add_weight(
+                name="magnitudes",
+                shape=[self._n_frames, self._n_filter_banks],
+                initializer=keras.initializers.RandomNormal(stddev=1e-2),
+            )
+        self.built = True
+
+    def get_controls(self, audio: Any, magnitudes: Any = None) -> dict[str, tf.Tensor]:
+        """Makes the impulse response.
+
+        Args:
+          audio: [batch, n_samples].
+          magnitudes: [batch, n_frames, n_filter_banks], before scaling; ignored if
+            trainable.
+
+        Returns:
+          `audio` and `ir` [batch or 1, reverb_length].
+
+        Raises:
+          ValueError: if not trainable and no magnitudes are given.
+        """
+        if self._learnt_controls(magnitudes):
+            magnitudes = self._magnitudes[tf.newaxis]
+        return {"audio": audio, "ir": self._synth(magnitudes)}
+
+
+@configurable.layer(module="ddsp.effects")
+class FIRFilter(Processor):
+    """A filter whose magnitudes change over time.
+
+    Args:
+      window_size: Samples of the filter's window, see `core.frequency_filter`.
+      scale_fn: Maps the network's magnitudes to values >= 0.
+      name: Name of the processor.
+    """
+
+    def __init__(
+        self,
+        window_size: int = 257,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        name: str = "fir_filter",
+    ):
+        super().__init__(name=name)
+        self.window_size = window_size
+        self.scale_fn = scale_fn
+
+    def get_controls(self, audio: Any, magnitudes: Any) -> dict[str, tf.Tensor]:
+        """Scales magnitudes [batch, n_frames, n_frequencies]; 0 Hz comes first."""
+        if self.scale_fn is not None:
+            magnitudes = self.scale_fn(magnitudes)
+        return {"audio": audio, "magnitudes": magnitudes}
+
+    def get_signal(self, audio: Any, magnitudes: Any) -> tf.Tensor:
+        """Returns the filtered audio [batch, n_samples]."""
+        return core.frequency_filter(audio, magnitudes, window_size=self.window_size)
+
+
+@configurable.layer(module="ddsp.effects")
+class ModDelay(Processor):
+    """A delay that moves: flanger, chorus and vibrato, by centre and depth.
+
+    Args:
+      center_ms: Delay in the middle, milliseconds.
+      depth_ms: How far the delay moves to each side, milliseconds.
+      sample_rate: Samples a second.
+      gain_scale_fn: Maps the network's gain to a value >= 0; None leaves it.
+      phase_scale_fn: Maps the network's phase to [0, 1]; None leaves it.
+      add_dry: Whether to add the unchanged audio.
+      name: Name of the processor.
+    """
+
+    def __init__(
+        self,
+        center_ms: float = 15.0,
+        depth_ms: float = 10.0,
+        sample_rate: int = 16000,
+        gain_scale_fn: ScaleFn | None = core.exp_sigmoid,
+        phase_scale_fn: ScaleFn | None = tf.nn.sigmoid,
+        add_dry: bool = True,
+        name: str = "mod_delay",
+    ):
+        super().__init__(name=name)
+        checks.positive("sample_rate", sample_rate)
+        if not 0.0 <= depth_ms <= center_ms:
+            raise ValueError(
+                "The delay must stay above zero: 0 <= depth_ms <= center_ms, got "
+                f"center_ms={center_ms}, depth_ms={depth_ms}."
+            )
+        self.center_ms = center_ms
+        self.depth_ms = depth_ms
+        self.sample_rate = sample_rate
+        self.gain_scale_fn = gain_scale_fn
+        self.phase_scale_fn = phase_scale_fn
+        self.add_dry = add_dry
+
+    def get_controls(self, audio: Any, gain: Any, phase: Any) -> dict[str, tf.Tensor]:
+        """Scales a network's outputs.
+
+        Args:
+          audio: [batch, n_samples].
+          gain: [batch, n_samples, 1].
+          phase: [batch, n_samples, 1], where the delay stands between its ends.
+
+        Returns:
+          The same three.
+        """
+        gain, phase = core.tf_float32(gain), core.tf_float32(phase)
+        if self.gain_scale_fn is not None:
+            gain = self.gain_scale_fn(gain)
+        if self.phase_scale_fn is not None:
+            phase = self.phase_scale_fn(phase)
+        return {"audio": audio, "gain": gain, "phase": phase}
+
+    def get_signal(self, audio: Any, gain: Any, phase: Any) -> tf.Tensor:
+        """Returns the delayed audio times the gain, plus the dry audio if wanted.
+
+        Returns:
+          [batch, n_samples].
+        """
+        audio = core.tf_float32(audio)
+        max_ms = self.center_ms + self.depth_ms
+        max_length = int(self.sample_rate / 1000.0 * max_ms)
+        depth = self.depth_ms / max_ms
+        center = self.center_ms / max_ms
+        phase = core.tf_float32(phase) * depth + center
+        wet = core.variable_length_delay(phase, audio, max_length=max_length)
+        wet *= core.tf_float32(gain)[:, :, 0]
+        return wet + audio if self.add_dry else wet

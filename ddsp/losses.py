@@ -1,0 +1,205 @@
+"""Losses: layers that compare sounds or their parameters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ddsp import configurable, core, dags, spectral_ops
+from ddsp._core import checks
+
+LOSS_TYPES = ("L1", "L2", "COSINE")
+
+
+class Loss(keras.layers.Layer):
+    """Base class of losses: a layer whose `call` returns a scalar.
+
+    A loss computes in float32, also under a mixed-precision policy.
+
+    Args:
+      trainable: Whether weights of the loss, if it has any, are trained.
+      name: Under which the loss is reported.
+      dtype: Defaults to float32.
+      dynamic: Accepted for compatibility, without effect.
+      **kwargs: Passed to the Keras layer.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        dynamic: bool = False,
+        **kwargs: Any,
+    ):
+        del dynamic
+        super().__init__(
+            trainable=trainable, name=name, dtype=dtype or "float32", **kwargs
+        )
+        self._allow_non_tensor_positional_args = True
+
+    def get_losses_dict(self, *args: Any, **kwargs: Any) -> dict[str, tf.Tensor]:
+        """Returns `{name: loss}`."""
+        return {self.name: self(*args, **kwargs)}
+
+
+@configurable.layer(module="ddsp.losses")
+class LossGroup(dags.DAGLayer):
+    """Losses, and layers that prepare their inputs, wired into a graph.
+
+    Args:
+      dag: Nodes `(loss, input_keys)`, see `dags.DAGLayer`.
+      **kwarg_losses: Losses by name, and `name`.
+    """
+
+    def __init__(self, dag: Sequence[Sequence[Any]], **kwarg_losses: Any):
+        kwarg_losses.setdefault("name", "loss_group")
+        kwarg_losses.setdefault("dtype", "float32")
+        super().__init__(dag, **kwarg_losses)
+
+    @property
+    def loss_modules(self) -> list[keras.layers.Layer]:
+        """The losses, in the order in which they were named."""
+        return [module for module in self.modules if dags.is_loss(module)]
+
+    def call(self, outputs: Mapping[str, Any], **kwargs: Any) -> dict[str, tf.Tensor]:
+        """Returns every loss by its name, computed from a model's outputs."""
+        dag_outputs = self.run_dag(outputs, **kwargs)
+        losses: dict[str, tf.Tensor] = {}
+        for module in self.loss_modules:
+            losses.update(dag_outputs[module.name])
+        return losses
+
+    def get_losses_dict(
+        self, outputs: Mapping[str, Any], **kwargs: Any
+    ) -> dict[str, tf.Tensor]:
+        """Returns every loss by its name."""
+        return self(outputs, **kwargs)
+
+
+def mean_difference(
+    target: Any, value: Any, loss_type: str = "L1", weights: Any = None
+) -> tf.Tensor:
+    """Mean difference of two tensors.
+
+    Args:
+      target: Any shape.
+      value: The same shape.
+      loss_type: `'L1'` for the absolute difference, `'L2'` for its square,
+        `'COSINE'` for one minus the cosine between vectors along the last axis.
+      weights: Multiply the differences before the mean; must broadcast with them.
+
+    Returns:
+      A scalar.
+
+    Raises:
+      ValueError: if `loss_type` is unknown.
+    """
+    loss_type = loss_type.upper()
+    checks.one_of("loss_type", loss_type, LOSS_TYPES)
+    target, value = core.tf_float32(target), core.tf_float32(value)
+    weights = 1.0 if weights is None else core.tf_float32(weights)
+    if loss_type == "L1":
+        return tf.reduce_mean(tf.abs((target - value) * weights))
+    if loss_type == "L2":
+        return tf.reduce_mean((target - value) ** 2 * weights)
+    # l2_normalize keeps the gradient of silence finite.
+    units = [tf.math.l2_normalize(x, axis=-1, epsilon=1e-12) for x in (target, value)]
+    cosine = tf.reduce_sum(units[0] * units[1], axis=-1, keepdims=True)
+    return tf.reduce_mean((1.0 - cosine) * weights)
+
+
+@configurable.layer(module="ddsp.losses")
+class SpectralLoss(Loss):
+    """Multi-scale spectral loss.
+
+    Engel et al. (2020), section 4.1: differences of magnitude spectrograms of several
+    sizes, each with 75 % overlap, summed. No gradient flows into the target.
+
+    Args:
+      fft_sizes: Sizes of the spectrograms, in samples.
+      loss_type: `'L1'`, `'L2'` or `'COSINE'`, see `mean_difference`.
+      mag_weight: Weight of the magnitudes.
+      delta_time_weight: Weight of their differences from frame to frame.
+      delta_freq_weight: Weight of their differences from bin to bin.
+      cumsum_freq_weight: Weight of their running sums over frequency.
+      logmag_weight: Weight of the logarithm of the magnitudes.
+      loudness_weight: Weight of perceived loudness.
+      name: Name of the loss.
+      sample_rate: Samples a second; only the loudness depends on it.
+    """
+
+    def __init__(
+        self,
+        fft_sizes: Sequence[int] = (2048, 1024, 512, 256, 128, 64),
+        loss_type: str = "L1",
+        mag_weight: float = 1.0,
+        delta_time_weight: float = 0.0,
+        delta_freq_weight: float = 0.0,
+        cumsum_freq_weight: float = 0.0,
+        logmag_weight: float = 0.0,
+        loudness_weight: float = 0.0,
+        name: str = "spectral_loss",
+        sample_rate: int = 16000,
+    ):
+        super().__init__(name=name)
+        checks.one_of("loss_type", loss_type.upper(), LOSS_TYPES)
+        for size in fft_sizes:
+            checks.positive("fft_sizes", size)
+        self.fft_sizes = tuple(fft_sizes)
+        self.loss_type = loss_type
+        self.mag_weight = mag_weight
+        self.delta_time_weight = delta_time_weight
+        self.delta_freq_weight = delta_freq_weight
+        self.cumsum_freq_weight = cumsum_freq_weight
+        self.logmag_weight = logmag_weight
+        self.loudness_weight = loudness_weight
+        self.sample_rate = sample_rate
+
+    def call(self, target_audio: Any, audio: Any, weights: Any = None) -> tf.Tensor:
+        """Compares audio with its target.
+
+        Args:
+          target_audio: [batch, n_samples] or [batch, n_samples, 1].
+          audio: The same shape.
+          weights: Multiply the differences; must broadcast with
+            [batch, n_frames, n_bins] of every spectrogram.
+
+        Returns:
+          A scalar.
+        """
+        target_audio = tf.stop_gradient(_mono("target_audio", target_audio))
+        audio = _mono("audio", audio)
+        # Each view of a spectrogram that is compared, with its weight.
+        views = (
+            (self.mag_weight, lambda mag: mag),
+            (self.delta_time_weight, lambda mag: core.diff(mag, axis=1)),
+            (self.delta_freq_weight, lambda mag: core.diff(mag, axis=2)),
+            (self.cumsum_freq_weight, lambda mag: tf.cumsum(mag, axis=2)),
+            (self.logmag_weight, core.safe_log),
+        )
+        loss = tf.constant(0.0)
+        for size in self.fft_sizes:
+            target_mag = spectral_ops.compute_mag(target_audio, size=size)
+            mag = spectral_ops.compute_mag(audio, size=size)
+            for weight, view in views:
+                if weight > 0:
+                    loss += weight * mean_difference(
+                        view(target_mag), view(mag), self.loss_type, weights
+                    )
+        if self.loudness_weight > 0:
+            loudness = [
+                spectral_ops.compute_loudness(x, sample_rate=self.sample_rate, n_fft=2048)
+                for x in (target_audio, audio)
+            ]
+            loss += self.loudness_weight * mean_difference(
+                *loudness, loss_type=self.loss_type, weights=weights
+            )
+        return loss
+
+
+def _mono(name: str, audio: Any) -> tf.Tensor:
+    audio = core.tf_float32(audio)
+    checks.rank(name, audio, (2, 3))
+    return audio[:, :, 0] if audio.shape.rank == 3 else audio

@@ -1,0 +1,341 @@
+"""Synthesisers: processors that make audio from controls at frame rate."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from ddsp import configurable, core
+from ddsp._core import checks
+from ddsp.processors import Processor
+
+ScaleFn = Callable[[Any], tf.Tensor] | None
+
+
+class Synth(Processor):
+    """Base of the synthesisers: knows how many samples to render.
+
+    In this order: the length given at the call, `n_samples` of the constructor, or
+    `hop_size` samples for each frame of the controls.
+    """
+
+    def __init__(self, name: str, n_samples: int | None, hop_size: int | None):
+        super().__init__(name=name)
+        for argument, value in (("n_samples", n_samples), ("hop_size", hop_size)):
+            if value is not None:
+                checks.positive(argument, value)
+        self.n_samples = n_samples
+        self.hop_size = hop_size
+
+    def _render(self, controls: Mapping[str, Any], n_samples: int | None) -> tf.Tensor:
+        # Called without a length where there is none, so that a subclass may define
+        # `get_signal` by its controls alone.
+        length = {} if n_samples is None else {"n_samples": n_samples}
+        return self.get_signal(**controls, **length)
+
+    def _length(self, frames: Any, n_samples: int | None) -> Any:
+        """Samples to render for controls [batch, n_frames, ...]."""
+        if n_samples is not None:
+            return n_samples
+        if self.n_samples is not None:
+            return self.n_samples
+        if self.hop_size is None:
+            raise ValueError(
+                f"`{self.name}` needs to know how much to render: give `n_samples` or "
+                "`hop_size` to its constructor, or `n_samples` at the call, got none."
+            )
+        n_frames = frames.shape[1]
+        return (tf.shape(frames)[1] if n_frames is None else n_frames) * self.hop_size
+
+
+def _scale(x: Any, scale_fn: ScaleFn) -> tf.Tensor:
+    return core.tf_float32(x) if scale_fn is None else scale_fn(x)
+
+
+@configurable.layer(module="ddsp.synths")
+class TensorToAudio(Processor):
+    """Passes a tensor on as audio: a network that makes samples itself."""
+
+    def __init__(self, name: str = "tensor_to_audio"):
+        super().__init__(name=name)
+
+    def get_controls(self, samples: Any) -> dict[str, tf.Tensor]:
+        """Takes samples [batch, n_samples, 1]."""
+        samples = core.tf_float32(samples)
+        checks.rank("samples", samples, 3)
+        return {"samples": samples}
+
+    def get_signal(self, samples: Any) -> tf.Tensor:
+        """Returns [batch, n_samples]."""
+        return tf.squeeze(core.tf_float32(samples), axis=2)
+
+
+@configurable.layer(module="ddsp.synths")
+class Harmonic(Synth):
+    """A bank of harmonic sinusoids: the pitched part of a sound.
+
+    Engel et al. (2020), section 3.2.
+
+    Args:
+      n_samples: Length to render; None renders `hop_size` samples a frame.
+      sample_rate: Samples a second.
+      scale_fn: Maps the network's amplitudes and shares to values >= 0; None leaves
+        them as they are.
+      normalize_below_nyquist: Whether harmonics above Nyquist are silenced before
+        the shares are made to sum to one, so that `amplitudes` alone sets the level.
+      amp_resample_method: How amplitudes are interpolated, see `core.resample`.
+      use_angular_cumsum: Accepted for compatibility; phase is exact either way.
+      name: Name of the processor.
+      hop_size: Samples a frame, used where no `n_samples` is given.
+    """
+
+    def __init__(
+        self,
+        n_samples: int | None = 64000,
+        sample_rate: int = 16000,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        normalize_below_nyquist: bool = True,
+        amp_resample_method: str = "window",
+        use_angular_cumsum: bool = False,
+        name: str = "harmonic",
+        hop_size: int | None = None,
+    ):
+        super().__init__(name, n_samples, hop_size)
+        checks.positive("sample_rate", sample_rate)
+        self.sample_rate = sample_rate
+        self.scale_fn = scale_fn
+        self.normalize_below_nyquist = normalize_below_nyquist
+        self.amp_resample_method = amp_resample_method
+        self.use_angular_cumsum = use_angular_cumsum
+
+    def get_controls(
+        self, amplitudes: Any, harmonic_distribution: Any, f0_hz: Any
+    ) -> dict[str, tf.Tensor]:
+        """Scales a network's outputs.
+
+        Args:
+          amplitudes: [batch, n_frames, 1].
+          harmonic_distribution: [batch, n_frames, n_harmonics].
+          f0_hz: [batch, n_frames, 1], Hz, >= 0.
+
+        Returns:
+          The same three; the shares sum to one.
+        """
+        f0_hz = core.tf_float32(f0_hz)
+        below_nyquist = (
+            (f0_hz, self.sample_rate) if self.normalize_below_nyquist else ()
+        )
+        return {
+            "amplitudes": _scale(amplitudes, self.scale_fn),
+            "harmonic_distribution": core.normalize_harmonics(
+                _scale(harmonic_distribution, self.scale_fn), *below_nyquist
+            ),
+            "f0_hz": f0_hz,
+        }
+
+    def get_signal(
+        self,
+        amplitudes: Any,
+        harmonic_distribution: Any,
+        f0_hz: Any,
+        n_samples: int | None = None,
+    ) -> tf.Tensor:
+        """Renders the controls; `n_samples` overrides the constructor's.
+
+        Returns:
+          [batch, n_samples].
+        """
+        return core.harmonic_synthesis(
+            frequencies=f0_hz,
+            amplitudes=amplitudes,
+            harmonic_distribution=harmonic_distribution,
+            n_samples=self._length(f0_hz, n_samples),
+            sample_rate=self.sample_rate,
+            amp_resample_method=self.amp_resample_method,
+            use_angular_cumsum=self.use_angular_cumsum,
+        )
+
+
+@configurable.layer(module="ddsp.synths")
+class FilteredNoise(Synth):
+    """White noise through a filter that changes over time: breath, bow and air.
+
+    Engel et al. (2020), section 3.5.
+
+    Args:
+      n_samples: Length to render; None renders `hop_size` samples a frame.
+      window_size: Samples of the filter's window, see `core.frequency_filter`.
+      scale_fn: Maps the network's magnitudes to values >= 0; None leaves them.
+      initial_bias: Added before scaling, so that an untrained network makes little
+        noise.
+      name: Name of the processor.
+      hop_size: Samples a frame, used where no `n_samples` is given.
+      seed: Of the noise; None draws other noise at every call.
+    """
+
+    def __init__(
+        self,
+        n_samples: int | None = 64000,
+        window_size: int = 257,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        initial_bias: float = -5.0,
+        name: str = "filtered_noise",
+        hop_size: int | None = None,
+        seed: int | None = None,
+    ):
+        super().__init__(name, n_samples, hop_size)
+        self.window_size = window_size
+        self.scale_fn = scale_fn
+        self.initial_bias = initial_bias
+        self.seed = seed
+
+    def get_controls(self, magnitudes: Any) -> dict[str, tf.Tensor]:
+        """Scales magnitudes [batch, n_frames, n_filter_banks]; 0 Hz comes first."""
+        magnitudes = core.tf_float32(magnitudes)
+        if self.scale_fn is not None:
+            magnitudes = self.scale_fn(magnitudes + self.initial_bias)
+        return {"magnitudes": magnitudes}
+
+    def get_signal(self, magnitudes: Any, n_samples: int | None = None) -> tf.Tensor:
+        """Filters noise in [-1, 1); `n_samples` overrides the constructor's.
+
+        Returns:
+          [batch, n_samples].
+        """
+        magnitudes = core.tf_float32(magnitudes)
+        noise = core.uniform_noise(
+            tf.shape(magnitudes)[0], self._length(magnitudes, n_samples), self.seed
+        )
+        noise = tf.ensure_shape(noise, [magnitudes.shape[0], None])
+        return core.frequency_filter(noise, magnitudes, window_size=self.window_size)
+
+
+@configurable.layer(module="ddsp.synths")
+class Wavetable(Synth):
+    """An oscillator that reads a table, which may change over time.
+
+    Args:
+      n_samples: Length to render; None renders `hop_size` samples a frame.
+      sample_rate: Samples a second.
+      scale_fn: Maps the network's amplitudes to values >= 0; None leaves them.
+      name: Name of the processor.
+      hop_size: Samples a frame, used where no `n_samples` is given.
+    """
+
+    def __init__(
+        self,
+        n_samples: int | None = 64000,
+        sample_rate: int = 16000,
+        scale_fn: ScaleFn = core.exp_sigmoid,
+        name: str = "wavetable",
+        hop_size: int | None = None,
+    ):
+        super().__init__(name, n_samples, hop_size)
+        checks.positive("sample_rate", sample_rate)
+        self.sample_rate = sample_rate
+        self.scale_fn = scale_fn
+
+    def get_controls(
+        self, amplitudes: Any, wavetables: Any, f0_hz: Any
+    ) -> dict[str, tf.Tensor]:
+        """Scales a network's outputs.
+
+        Args:
+          amplitudes: [batch, n_frames, 1].
+          wavetables: [batch, n_wavetable] or [batch, n_frames, n_wavetable].
+          f0_hz: [batch, n_frames, 1], Hz, >= 0.
+
+        Returns:
+          The same three.
+        """
+        return {
+            "amplitudes": _scale(amplitudes, self.scale_fn),
+            "wavetables": _scale(wavetables, self.scale_fn),
+            "f0_hz": core.tf_float32(f0_hz),
+        }
+
+    def get_signal(
+        self,
+        amplitudes: Any,
+        wavetables: Any,
+        f0_hz: Any,
+        n_samples: int | None = None,
+    ) -> tf.Tensor:
+        """Renders the controls; `n_samples` overrides the constructor's.
+
+        Returns:
+          [batch, n_samples].
+        """
+        f0_hz = core.tf_float32(f0_hz)
+        return core.wavetable_synthesis(
+            frequencies=f0_hz,
+            amplitudes=amplitudes,
+            wavetables=wavetables,
+            n_samples=self._length(f0_hz, n_samples),
+            sample_rate=self.sample_rate,
+        )
+
+
+@configurable.layer(module="ddsp.synths")
+class Sinusoidal(Synth):
+    """A bank of independent sinusoids.
+
+    Args:
+      n_samples: Length to render; None renders `hop_size` samples a frame.
+      sample_rate: Samples a second.
+      amp_scale_fn: Maps the network's amplitudes to values >= 0; None leaves them.
+      amp_resample_method: How amplitudes are interpolated, see `core.resample`.
+      freq_scale_fn: Maps the network's outputs to Hz; None leaves them.
+      name: Name of the processor.
+      hop_size: Samples a frame, used where no `n_samples` is given.
+    """
+
+    def __init__(
+        self,
+        n_samples: int | None = 64000,
+        sample_rate: int = 16000,
+        amp_scale_fn: ScaleFn = core.exp_sigmoid,
+        amp_resample_method: str = "window",
+        freq_scale_fn: ScaleFn = core.frequencies_sigmoid,
+        name: str = "sinusoidal",
+        hop_size: int | None = None,
+    ):
+        super().__init__(name, n_samples, hop_size)
+        checks.positive("sample_rate", sample_rate)
+        self.sample_rate = sample_rate
+        self.amp_scale_fn = amp_scale_fn
+        self.amp_resample_method = amp_resample_method
+        self.freq_scale_fn = freq_scale_fn
+
+    def get_controls(self, amplitudes: Any, frequencies: Any) -> dict[str, tf.Tensor]:
+        """Scales a network's outputs.
+
+        Args:
+          amplitudes: [batch, n_frames, n_sinusoids].
+          frequencies: [batch, n_frames, n_sinusoids * depth], see the scale function.
+
+        Returns:
+          Both as [batch, n_frames, n_sinusoids]; what lies above Nyquist is silent.
+        """
+        frequencies = _scale(frequencies, self.freq_scale_fn)
+        amplitudes = core.remove_above_nyquist(
+            frequencies, _scale(amplitudes, self.amp_scale_fn), self.sample_rate
+        )
+        return {"amplitudes": amplitudes, "frequencies": frequencies}
+
+    def get_signal(
+        self, amplitudes: Any, frequencies: Any, n_samples: int | None = None
+    ) -> tf.Tensor:
+        """Renders the controls; `n_samples` overrides the constructor's.
+
+        Returns:
+          [batch, n_samples].
+        """
+        frequencies = core.tf_float32(frequencies)
+        return core.sinusoidal_synthesis(
+            frequencies=frequencies,
+            amplitudes=amplitudes,
+            n_samples=self._length(frequencies, n_samples),
+            sample_rate=self.sample_rate,
+            amp_resample_method=self.amp_resample_method,
+        )
