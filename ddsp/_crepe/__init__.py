@@ -1,0 +1,1 @@
+"""CREPE: its weights, its network and the hidden Markov model of its output."""
