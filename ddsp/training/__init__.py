@@ -1,0 +1,34 @@
+"""Training: data, networks, models, evaluation.
+
+Importing this package makes every class known to gin by the name that configs use.
+"""
+
+from ddsp.training import (
+    data,
+    decoders,
+    encoders,
+    eval_util,
+    evaluators,
+    metrics,
+    models,
+    nn,
+    postprocessing,
+    preprocessing,
+    summaries,
+    trainers,
+)
+
+__all__ = [
+    "data",
+    "decoders",
+    "encoders",
+    "eval_util",
+    "evaluators",
+    "metrics",
+    "models",
+    "nn",
+    "postprocessing",
+    "preprocessing",
+    "summaries",
+    "trainers",
+]

@@ -1,0 +1,101 @@
+"""Preprocessors, against their definitions in numpy."""
+
+import keras
+import numpy as np
+import pytest
+
+from ddsp import spectral_ops
+from ddsp.training import preprocessing
+
+
+@pytest.fixture
+def features():
+    rng = np.random.default_rng(0)
+    return {
+        "f0_hz": rng.uniform(100, 900, size=[2, 20]).astype(np.float32),
+        "loudness_db": rng.uniform(-80, 0, size=[2, 20]).astype(np.float32),
+        "audio": rng.normal(scale=0.1, size=[2, 1280]).astype(np.float32),
+    }
+
+
+def test_scalings_follow_their_definitions():
+    db = np.linspace(-80, 0, 9)
+    np.testing.assert_allclose(preprocessing.scale_db(db), np.linspace(0, 1, 9))
+    np.testing.assert_allclose(preprocessing.inv_scale_db(np.linspace(0, 1, 9)), db)
+    f0_hz = np.geomspace(30, 8000, 9).astype(np.float32)
+    midi = 69 + 12 * np.log2(f0_hz.astype(np.float64) / 440)
+    scaled = preprocessing.scale_f0_hz(f0_hz)
+    np.testing.assert_allclose(scaled, midi / 127, rtol=1e-5)
+    # A rounding of the scaled value is multiplied by 127 / 12 octaves.
+    np.testing.assert_allclose(preprocessing.inv_scale_f0_hz(scaled), f0_hz, rtol=1e-5)
+
+
+def test_at_least_3d():
+    assert preprocessing.at_least_3d(np.zeros([2, 5])).shape == [2, 5, 1]
+    assert preprocessing.at_least_3d(np.zeros([2, 5, 3])).shape == [2, 5, 3]
+
+
+def test_loudness_preprocessor_interpolates_and_scales(features):
+    layer = preprocessing.F0LoudnessPreprocessor(time_steps=40, compute_loudness=False)
+    outputs = layer(features)
+    # Each frame lasts two steps; the last one is held.
+    positions = np.arange(40) / 2
+    for key in ("f0_hz", "loudness_db"):
+        expected = [np.interp(positions, np.arange(20), x) for x in features[key]]
+        np.testing.assert_allclose(outputs[key][..., 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        outputs["ld_scaled"], outputs["loudness_db"] / 80 + 1, atol=1e-6
+    )
+    midi = 69 + 12 * np.log2(outputs["f0_hz"] / 440)
+    np.testing.assert_allclose(outputs["f0_scaled"], midi / 127, rtol=1e-5)
+
+
+def test_loudness_is_computed_where_there_is_audio(features):
+    layer = preprocessing.F0LoudnessPreprocessor(time_steps=None)
+    outputs = layer(features)
+    computed = spectral_ops.compute_loudness(features["audio"], 16000, 250)
+    # 21 centred frames become 20 steps: the first is the same, the others move on.
+    np.testing.assert_allclose(
+        outputs["loudness_db"][:, 0, 0], computed[:, 0], atol=1e-4
+    )
+    assert outputs["loudness_db"].shape == [2, 20, 1]
+
+    without_audio = {k: features[k] for k in ("f0_hz", "loudness_db")}
+    given = layer(without_audio)["loudness_db"][..., 0]
+    np.testing.assert_array_equal(given, features["loudness_db"])
+
+
+def test_time_steps_of_the_call_come_first(features):
+    layer = preprocessing.F0LoudnessPreprocessor(time_steps=40)
+    assert layer(features, time_steps=10)["f0_scaled"].shape == [2, 10, 1]
+    assert layer(features, time_steps=10)["ld_scaled"].shape == [2, 10, 1]
+
+
+def test_power_preprocessor(features):
+    layer = preprocessing.F0PowerPreprocessor(time_steps=20)
+    given = layer(f0_hz=features["f0_hz"], power_db=features["loudness_db"])
+    np.testing.assert_array_equal(given["pw_db"][..., 0], features["loudness_db"])
+    np.testing.assert_allclose(given["pw_scaled"], given["pw_db"] / 80 + 1, atol=1e-6)
+
+    # Noise of standard deviation 0.1 has a power of -20 dB; a frame of 64 samples
+    # estimates it to about 10 * log10(1 + sqrt(2 / 64)) = 0.7 dB.
+    computed = layer(f0_hz=features["f0_hz"], audio=features["audio"])["pw_db"]
+    assert abs(np.mean(computed[:, 1:-1]) + 20) < 0.5
+
+    with pytest.raises(ValueError, match="needs `power_db` or `audio`"):
+        layer(f0_hz=features["f0_hz"])
+
+
+def test_rates_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="divide"):
+        preprocessing.F0LoudnessPreprocessor(frame_rate=252)
+
+
+def test_features_stay_in_float32_under_mixed_precision(features):
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        outputs = preprocessing.F0LoudnessPreprocessor(time_steps=None)(features)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert {str(x.dtype.name) for x in outputs.values()} == {"float32"}
+    np.testing.assert_array_equal(outputs["f0_hz"][..., 0], features["f0_hz"])
