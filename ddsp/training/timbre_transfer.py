@@ -1,0 +1,347 @@
+"""Timbre transfer: a recording played by a trained model.
+
+The model is given the pitch and the loudness of the recording, and answers in the
+timbre that it was trained on (Engel et al., "DDSP: Differentiable Digital Signal
+Processing", 2020, section 4.4).
+"""
+
+import dataclasses
+import math
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import tqdm
+
+from ddsp._core import checks
+from ddsp.training import models, postprocessing
+from ddsp.training.adjustment import Adjusted, Adjustment, adjust_features
+from ddsp.training.data_preparation import audio_io
+from ddsp.training.data_preparation.features import feature_blocks
+from ddsp.training.data_preparation.rolling import RollingReader
+from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE, Settings
+from ddsp.training.rendering import Performance, render
+
+# -1 dB of full scale: room for what a lossy format or a converter adds between
+# samples.
+PEAK_LIMIT = 10.0 ** (-1.0 / 20.0)
+OUTPUT_SUFFIXES = (".aiff", ".flac", ".mp3", ".ogg", ".wav")
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What was heard in a recording.
+
+    Attributes:
+      f0_hz: [n_frames], Hz.
+      f0_confidence: [n_frames], 0 to 1.
+      loudness_db: [n_frames], dB.
+      frame_rate: Frames a second.
+    """
+
+    f0_hz: np.ndarray
+    f0_confidence: np.ndarray
+    loudness_db: np.ndarray
+    frame_rate: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Transfer:
+    """A transfer that was done.
+
+    Attributes:
+      source: The recording that was read.
+      path: The file that was written.
+      seconds: Its length, the reverb's tail included.
+      sample_rate: Its sample rate.
+      gain: Factor applied so that it does not clip, at most 1.
+      before: Features of the recording.
+      after: Features that the model played.
+    """
+
+    source: audio_io.Recording
+    path: str
+    seconds: float
+    sample_rate: int
+    gain: float
+    before: Features
+    after: Adjusted
+
+    def describe(self) -> list[str]:
+        """What was done, a sentence a line."""
+        lines = []
+        if self.source.channels > 1:
+            lines.append(f"Mixed {self.source.channels} channels down to one.")
+        lines.extend(f"The recording {text}." for text in self.source.warnings)
+        if not self.after.mask_on.any():
+            lines.append(
+                "No notes found: the recording has no clear pitch, so nothing was "
+                "adjusted to the model. A lower threshold finds more."
+            )
+        if self.after.octaves:
+            lines.append(
+                f"Shifted the pitch by {self.after.octaves:+d} octave(s), to where the "
+                "model was trained."
+            )
+        if self.after.mapped:
+            lines.append("Mapped the loudness to that of the training data.")
+        if self.gain < 1.0:
+            decibels = 20.0 * math.log10(self.gain)
+            lines.append(f"Turned down by {-decibels:.1f} dB so that it does not clip.")
+        return lines
+
+
+def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | None]:
+    """A trained model, and the statistics of its training data if it has them.
+
+    Args:
+      directory: Of a training run, or its `best` folder, or a checkpoint in either.
+
+    Returns:
+      The model, and what `postprocessing.load_dataset_statistics` returns or None.
+
+    Raises:
+      FileNotFoundError: If there is no trained model.
+      ValueError: If it is not an autoencoder of f0 and loudness, or is damaged.
+    """
+    model = models.load(directory)
+    if not isinstance(model, models.Autoencoder) or model.preprocessor is None:
+        raise ValueError(
+            "Timbre transfer needs an autoencoder with a preprocessor, got "
+            f"{type(model).__name__} in {directory!r}."
+        )
+    folder = Path(directory)
+    for place in (folder, folder.parent):
+        if (place / postprocessing.STATISTICS_FILE).is_file():
+            return model, postprocessing.load_dataset_statistics(str(place))
+    return model, None
+
+
+def measure(
+    recording: audio_io.Recording,
+    frame_rate: int,
+    crepe_model: str = "tiny",
+    progress: bool = False,
+) -> Features:
+    """Pitch and loudness of a recording, in bounded memory.
+
+    Args:
+      recording: From `audio_io.probe`, without a problem.
+      frame_rate: Frames a second.
+      crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
+      progress: Show a progress bar.
+
+    Returns:
+      The features, frame `i` starting at `i / frame_rate` seconds.
+
+    Raises:
+      OSError: If the file can no longer be read.
+    """
+    settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model)
+    n_frames = math.ceil(recording.n_samples * frame_rate / recording.sample_rate)
+    readers = (
+        RollingReader(audio_io.stream(recording.path, CREPE_SAMPLE_RATE))
+        for _ in range(2)
+    )
+    blocks = []
+    with _progress(n_frames / frame_rate, "listening", progress) as bar:
+        for block in feature_blocks(*readers, n_frames, settings):
+            blocks.append(block)
+            bar.update(len(block) / frame_rate)
+    return Features(*np.concatenate(blocks).T, frame_rate)
+
+
+def transfer(
+    source: str,
+    path: str,
+    model: models.Autoencoder,
+    statistics: dict[str, Any] | None = None,
+    adjustment: Adjustment | None = None,
+    crepe_model: str = "tiny",
+    sample_rate: int | None = None,
+    progress: bool = False,
+) -> Transfer:
+    """Plays a recording with a model and writes the result.
+
+    Args:
+      source: An audio file: any rate, any channels (averaged), any length.
+      path: File to write; its extension chooses the format. Written whole or not at
+        all.
+      model: From `load_model`.
+      statistics: From `load_model`.
+      adjustment: How the features are adjusted to the model.
+      crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
+      sample_rate: Of the output; by default the model's.
+      progress: Show progress bars.
+
+    Returns:
+      What was done.
+
+    Raises:
+      ValueError: If the recording is empty, silent, damaged or has NaN samples, or if
+        the extension is unknown.
+      OSError: If a file cannot be read or written.
+    """
+    check_output(path)
+    if not os.path.exists(source):
+        raise FileNotFoundError(f"No such audio file: {source!r}.")
+    recording = audio_io.probe(source)
+    if recording.problem:
+        raise ValueError(
+            f"This recording cannot be transferred, it {recording.problem}: {source!r}."
+        )
+    preprocessor = model.preprocessor
+    before = measure(recording, preprocessor.frame_rate, crepe_model, progress)
+    after = adjust_features(
+        before.f0_hz,
+        before.f0_confidence,
+        before.loudness_db,
+        adjustment or Adjustment(),
+        statistics,
+    )
+    model_rate = preprocessor.sample_rate
+    reader = RollingReader(audio_io.stream(source, model_rate))
+    blocks = render(
+        model,
+        Performance(after.f0_hz, after.loudness_db, after.gate, reader.read),
+    )
+    seconds = len(after.f0_hz) / preprocessor.frame_rate
+    with _progress(seconds, "playing", progress) as bar:
+        written, gain = write_audio(
+            path,
+            _counted(blocks, lambda n: bar.update(n / model_rate)),
+            model_rate,
+            sample_rate or model_rate,
+        )
+    return Transfer(
+        recording, path, written, sample_rate or model_rate, gain, before, after
+    )
+
+
+def plan_outputs(source: str, output: str) -> dict[str, str]:
+    """What is read and what is written.
+
+    Args:
+      source: An audio file, or a folder of audio files.
+      output: The file to write; for a folder, the folder.
+
+    Returns:
+      {recording: file to write}. In a folder every recording becomes a WAV file of
+      its name.
+
+    Raises:
+      FileNotFoundError: If there is no such file, or no audio in the folder.
+      ValueError: If one is a folder and the other a file.
+    """
+    if not os.path.isdir(source):
+        if not os.path.exists(source):
+            raise FileNotFoundError(f"No such audio file or folder: {source!r}.")
+        if os.path.isdir(output):
+            raise ValueError(
+                f"For a single recording the output must be a file, got {output!r}."
+            )
+        check_output(output)
+        return {source: output}
+    if os.path.isfile(output) or Path(output).suffix.lower() in OUTPUT_SUFFIXES:
+        raise ValueError(
+            f"For a folder of recordings the output must be a folder, got {output!r}."
+        )
+    recordings = audio_io.find_audio([source])
+    stems = Counter(Path(recording).stem for recording in recordings)
+    return {
+        recording: os.path.join(
+            output,
+            (
+                Path(recording).stem
+                if stems[Path(recording).stem] == 1
+                else Path(recording).name
+            )
+            + ".wav",
+        )
+        for recording in recordings
+    }
+
+
+def check_output(path: str) -> None:
+    """Refuses a file to write whose format is unknown.
+
+    Raises:
+      ValueError: If the extension is not one of `OUTPUT_SUFFIXES`.
+    """
+    if Path(path).suffix.lower() not in OUTPUT_SUFFIXES:
+        raise ValueError(
+            f"The output must be one of {', '.join(OUTPUT_SUFFIXES)}, got {path!r}."
+        )
+
+
+def write_audio(
+    path: str, blocks: Iterable[np.ndarray], rate_in: int, rate_out: int
+) -> tuple[float, float]:
+    """Writes a stream of audio that may be too loud, in bounded memory.
+
+    Args:
+      path: File to write, whole or not at all. Its folder is made if missing.
+      blocks: [n_samples] each, float32.
+      rate_in: Sample rate of the blocks.
+      rate_out: Sample rate of the file.
+
+    Returns:
+      seconds: Length written.
+      gain: Factor applied to keep the peak at or below `PEAK_LIMIT`.
+
+    Raises:
+      OSError: If it cannot be written.
+      ValueError: If the audio is not finite.
+    """
+    checks.positive("sample_rate", rate_out)
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
+    try:
+        # The gain is only known at the end, so the audio waits on the disk.
+        with tempfile.TemporaryFile(dir=final.parent) as raw:
+            peak = 0.0
+            n_samples = 0
+            for block in audio_io.resampled(blocks, rate_in, rate_out):
+                if not np.all(np.isfinite(block)):
+                    raise ValueError(
+                        "The model produced NaN or infinite samples; its checkpoint "
+                        f"is of no use, got them at {n_samples / rate_out:.2f} s."
+                    )
+                peak = max(peak, float(np.max(np.abs(block), initial=0.0)))
+                n_samples += len(block)
+                raw.write(np.ascontiguousarray(block, "<f4").tobytes())
+            gain = min(1.0, PEAK_LIMIT / peak) if peak else 1.0
+            raw.seek(0)
+            with soundfile.SoundFile(
+                str(temporary), "w", samplerate=rate_out, channels=1
+            ) as file:
+                while chunk := raw.read(2**20):
+                    file.write(gain * np.frombuffer(chunk, "<f4"))
+        os.replace(temporary, final)
+    except soundfile.SoundFileError as error:
+        raise OSError(f"Cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return n_samples / rate_out, gain
+
+
+def _counted(blocks: Iterable[np.ndarray], count: Callable[[int], Any]) -> Iterator:
+    for block in blocks:
+        yield block
+        count(len(block))
+
+
+def _progress(seconds: float, label: str, shown: bool) -> tqdm.tqdm:
+    return tqdm.tqdm(
+        total=round(seconds, 2),
+        desc=label,
+        disable=not shown,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
+        "[{elapsed}<{remaining}]",
+    )

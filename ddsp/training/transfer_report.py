@@ -1,0 +1,123 @@
+"""The page that shows a timbre transfer."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ddsp.training import files, report
+from ddsp.training.data_preparation import audio_io
+from ddsp.training.timbre_transfer import Transfer
+
+
+def write_report(transfer: Transfer) -> str:
+    """Writes a page beside the output, with its name and `.html`.
+
+    Args:
+      transfer: What was done.
+
+    Returns:
+      The path of the page.
+
+    Raises:
+      OSError: If it cannot be written.
+    """
+    path = str(Path(transfer.path).with_suffix(".html"))
+    name = Path(transfer.source.path).name
+    subtitle = f"{name}, played by a trained model"
+    files.write_text(
+        path, report.page("Timbre transfer", subtitle, transfer_sections(transfer))
+    )
+    return path
+
+
+def transfer_sections(transfer: Transfer) -> list[str]:
+    """Players, pictures and an account of a transfer, as sections of a page."""
+    recordings = {
+        "Recording": _read(transfer.source.path, transfer.sample_rate),
+        "Transfer": _read(transfer.path, transfer.sample_rate),
+    }
+    seconds = transfer.source.seconds
+    shown = (
+        f" The first {report.PLAYER_SECS:.0f} s are shown."
+        if seconds > report.PLAYER_SECS
+        else ""
+    )
+    facts = {
+        "Recording": transfer.source.path,
+        "Its length": f"{seconds:.2f} s",
+        "Its format": f"{transfer.source.sample_rate} Hz, "
+        f"{transfer.source.channels} channel(s)",
+        "Transfer": transfer.path,
+        "Length of the transfer": f"{transfer.seconds:.2f} s at "
+        f"{transfer.sample_rate} Hz",
+        "Share of the frames in notes": f"{np.mean(transfer.after.mask_on):.0%}",
+    }
+    return [
+        report.section("Listen", report.players(recordings)),
+        report.section(
+            "What was done", report.bullets(transfer.describe()), report.table(facts)
+        ),
+        report.section(
+            "Sound",
+            report.picture(
+                report.waveforms_figure(recordings),
+                "Waveforms of the recording and of the transfer",
+                "Waveforms of the recording and of the transfer." + shown,
+            ),
+            report.picture(
+                report.spectrograms_figure(recordings),
+                "Spectrograms of the recording and of the transfer",
+                "Spectrograms: brighter is stronger, on a logarithmic scale.",
+            ),
+        ),
+        report.section("Pitch and loudness", *_feature_pictures(transfer)),
+    ]
+
+
+def _feature_pictures(transfer: Transfer) -> list[str]:
+    before, after = transfer.before, transfer.after
+    n_frames = min(len(before.f0_hz), int(report.PLAYER_SECS * before.frame_rate))
+    seconds = np.arange(n_frames) / before.frame_rate
+    on = after.mask_on
+
+    def notes_only(f0_hz):
+        return seconds, np.where(on & (f0_hz > 0.0), f0_hz, np.nan)[:n_frames]
+
+    f0 = report.curves_figure(
+        {"Recording": notes_only(before.f0_hz), "Played": notes_only(after.f0_hz)},
+        "Time (s)",
+        "f0 (Hz)",
+        log_y=True,
+    )
+    loudness = report.curves_figure(
+        {
+            "Recording": (seconds, before.loudness_db[:n_frames]),
+            "Played": (seconds, after.loudness_db[:n_frames]),
+        },
+        "Time (s)",
+        "Loudness (dB)",
+    )
+    return [
+        report.picture(
+            f0,
+            "Fundamental frequency of the recording and as the model played it",
+            "Fundamental frequency within notes.",
+        ),
+        report.picture(
+            loudness,
+            "Loudness of the recording and as the model played it",
+            "Loudness; what is no note is turned down.",
+        ),
+    ]
+
+
+def _read(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
+    """The first seconds of a file, mono."""
+    wanted = int(report.PLAYER_SECS * sample_rate)
+    blocks, n_samples = [], 0
+    for block in audio_io.stream(path, sample_rate):
+        blocks.append(block)
+        n_samples += len(block)
+        if n_samples >= wanted:
+            break
+    return np.concatenate(blocks)[:wanted], sample_rate
