@@ -95,8 +95,7 @@ oscillator_bank = _configurable(oscillators.oscillator_bank)
 harmonic_oscillator_bank = _configurable(oscillators.harmonic_oscillator_bank)
 sinusoidal_synthesis = oscillators.sinusoidal_synthesis
 harmonic_synthesis = oscillators.harmonic_synthesis
-streaming_sinusoidal_synthesis = oscillators.sinusoidal_synthesis
-harmonic_synthesis = oscillators.streaming_harmonic_synthesis
+streaming_harmonic_synthesis = oscillators.streaming_harmonic_synthesis
 
 # Noise, wavetables and delays.
 uniform_noise = noise.uniform_noise
