@@ -8,6 +8,7 @@ import os
 import struct
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from ddsp.training import files
 
@@ -65,32 +66,26 @@ def count_records(path: str) -> int:
     return count
 
 
-def first_record(path: str) -> tf.train.Example | None:
-    """The first example of a shard, or None if it holds none.
+def first_record(path: str) -> tf.train.Example:
+    """The first example of a shard.
 
     Raises:
-      ValueError: If its checksum is wrong or it is no `tf.train.Example`.
+      ValueError: If it has none, its checksum is wrong, or it is no
+        `tf.train.Example`.
     """
     try:
-        for record in tf.data.TFRecordDataset(path).take(1):
-            return tf.train.Example.FromString(record.numpy())
-    except (tf.errors.DataLossError, _decode_error()) as error:
+        record = next(iter(tf.data.TFRecordDataset(path))).numpy()
+        return tf.train.Example.FromString(record)
+    except (StopIteration, tf.errors.DataLossError, DecodeError) as error:
         raise ValueError(
             f"{path} holds no readable tf.train.Example: {files.reason(error)}."
         ) from error
-    return None
 
 
 def _open(path: str):
     if files.is_remote(path):
         return tf.io.gfile.GFile(path, "rb")
     return open(os.fspath(path), "rb", buffering=0)
-
-
-def _decode_error() -> type[Exception]:
-    from google.protobuf.message import DecodeError
-
-    return DecodeError
 
 
 def _truncated(path: str, count: int, size: int) -> ValueError:

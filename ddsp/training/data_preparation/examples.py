@@ -57,25 +57,22 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
     n_frames = max(plan.n_frames, settings.example_frames) + settings.center
 
     def remembered() -> Iterator[np.ndarray]:
-        again = (_open(plan, CREPE_SAMPLE_RATE) for _ in range(2))
-        for block in feature_blocks(*again, n_frames, settings):
+        for block in feature_blocks(
+            _open(plan, CREPE_SAMPLE_RATE),
+            _open(plan, CREPE_SAMPLE_RATE),
+            n_frames,
+            settings,
+        ):
             features.append(block)
             yield block
 
     frames = RollingReader(remembered(), (len(FRAME_FEATURES),))
     for window in plan.windows:
         stop = window.start + settings.example_frames
-        values = {
-            name: reader.read(
-                *(
-                    frame * checks.hop_size(rate, settings.frame_rate)
-                    for frame in (window.start, stop)
-                )
-            )
-            for (name, reader), rate in zip(
-                audio.items(), settings.audio_rates.values(), strict=True
-            )
-        }
+        values = {}
+        for name, reader in audio.items():
+            hop_size = checks.hop_size(settings.audio_rates[name], settings.frame_rate)
+            values[name] = reader.read(window.start * hop_size, stop * hop_size)
         columns = frames.read(window.start, window.start + settings.feature_frames).T
         values |= dict(zip(FRAME_FEATURES, columns, strict=True))
         yield Example(window.split, serialize(values), stop / settings.frame_rate)

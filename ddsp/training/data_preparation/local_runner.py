@@ -25,6 +25,8 @@ _MAX_WORKERS = 16
 _PROBE_THREADS = 8
 _POLL_SECS = 0.2
 
+# Position of the recording, what becomes of it, and where to write.
+Task = tuple[int, Plan, Settings, str]
 Report = Callable[[float], None]
 
 
@@ -98,10 +100,9 @@ def _part_path(directory: str, index: int, split: str) -> str:
     return os.path.join(directory, f"part-{index:06d}-{split}")
 
 
-def _prepare(
-    index: int, plan: Plan, settings: Settings, directory: str, report: Report
-) -> dict[str, Any]:
+def _prepare(task: Task, report: Report) -> dict[str, Any]:
     """Writes the examples of one recording to a file for each split."""
+    index, plan, settings, directory = task
     done = 0.0
     writers: dict[str, tf.io.TFRecordWriter] = {}
     with contextlib.ExitStack() as stack:
@@ -121,12 +122,16 @@ def _prepare(
     return outcome
 
 
-def _run_here(tasks, num_workers: int, report: Report) -> list[dict[str, Any]]:
+def _run_here(
+    tasks: Sequence[Task], num_workers: int, report: Report
+) -> list[dict[str, Any]]:
     del num_workers
-    return [_prepare(*task, report) for task in tasks]
+    return [_prepare(task, report) for task in tasks]
 
 
-def _run_workers(tasks, num_workers: int, report: Report) -> list[dict[str, Any]]:
+def _run_workers(
+    tasks: Sequence[Task], num_workers: int, report: Report
+) -> list[dict[str, Any]]:
     # A process forked from one that runs TensorFlow would hang.
     context = multiprocessing.get_context("spawn")
     progress = context.Queue()
@@ -182,5 +187,5 @@ def _start_worker(progress, threads: int) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-def _work(task) -> dict[str, Any]:
-    return _prepare(*task, _progress.put)
+def _work(task: Task) -> dict[str, Any]:
+    return _prepare(task, _progress.put)
