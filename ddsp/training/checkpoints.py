@@ -9,9 +9,7 @@ moment leaves the earlier checkpoints and at worst some files that nobody reads.
 import os
 import re
 
-import keras
 import tensorflow as tf
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from ddsp.training import files
 
@@ -101,10 +99,10 @@ def write(checkpoint: tf.train.Checkpoint, directory: str, step: int, keep: int)
     except (OSError, tf.errors.OpError) as error:
         _remove_directory(temporary)
         saved = list_checkpoints(directory)
-        intact = f"the latest whole one is {saved[max(saved)]}" if saved else "none"
+        latest = saved[max(saved)] if saved else "none"
         raise OSError(
             f"Cannot save checkpoint {path}: {files.reason(error)}. Free space on the "
-            f"disk or choose another directory and start again; {intact}"
+            f"disk or choose another directory. The latest whole checkpoint: {latest}"
         ) from error
     return path
 
@@ -120,43 +118,6 @@ def discard_incomplete(directory: str) -> None:
             _remove_directory(os.path.join(directory, name))
         elif data and f"{data['prefix']}.index" not in names:
             tf.io.gfile.remove(os.path.join(directory, name))
-
-
-def check_architecture(
-    path: str, checkpoint: tf.train.Checkpoint, variables: list[keras.Variable]
-) -> None:
-    """Refuses a checkpoint whose variables do not fit.
-
-    Args:
-      path: A checkpoint.
-      checkpoint: The objects that are to be restored from it.
-      variables: Those of their variables that it must hold.
-
-    Raises:
-      ValueError: A variable is missing from the checkpoint or has another shape.
-        The first one is named, with both shapes.
-    """
-    reader = tf.train.load_checkpoint(path)
-    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-        reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
-    )
-    shapes = reader.get_variable_to_shape_map()
-    saved_shapes = {
-        id(trackable): shapes.get(graph.nodes[node].attributes[0].checkpoint_key)
-        for node, trackable in tf.train.CheckpointView(path).match(checkpoint).items()
-        if graph.nodes[node].attributes
-    }
-    for variable in variables:
-        saved = saved_shapes.get(id(variable))
-        expected = list(variable.shape)
-        if saved != expected:
-            found = "none" if saved is None else f"shape {saved}"
-            raise ValueError(
-                "The checkpoint is of another architecture; parse the gin config that "
-                f"it was trained with. First difference: variable '{variable.path}' "
-                f"has shape {expected} in the model, {found} in the checkpoint. "
-                f"Received: {path}"
-            )
 
 
 def _move_into_place(temporary: str, directory: str, path: str) -> None:

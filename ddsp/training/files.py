@@ -1,8 +1,12 @@
 """Paths, and text files that are there whole or not at all."""
 
 import os
+import re
 
 import tensorflow as tf
+
+# Where results go when no directory is named, as in the original.
+DEFAULT_DIR = "/tmp/ddsp"
 
 
 def expand_path(file_path: str) -> str:
@@ -63,5 +67,6 @@ def sync(path: str) -> None:
 
 def reason(error: Exception) -> str:
     """The one line of an operating-system or TensorFlow error that says why."""
-    message = getattr(error, "message", None) or str(error)
-    return message.strip().splitlines()[0] if message.strip() else repr(error)
+    message = str(getattr(error, "message", None) or error).strip() or repr(error)
+    # TensorFlow puts the name of the operation before and after.
+    return re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*?\]", "", message.splitlines()[0])

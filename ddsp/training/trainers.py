@@ -106,7 +106,8 @@ class Trainer:
           Checkpoint of `model` and `optimizer`; the step is the optimiser's.
         """
         return tf.train.Checkpoint(
-            model=self.model if model is None else model, optimizer=self.optimizer
+            model=self.model if model is None else model,
+            optimizer=self._optimizer_state(),
         )
 
     def save(self, save_dir: str) -> str:
@@ -148,15 +149,12 @@ class Trainer:
                 "The model has no variables yet: call Trainer.build with a batch "
                 f"before restore. Received: {checkpoint_path}"
             )
-        keys = restore_keys or self.restore_keys
-        if keys:
-            self.restore_weights(checkpoint_path, keys)
-            return
         path = checkpoints.find_latest(checkpoint_path)
-        with self.strategy.scope():
-            checkpoint = self.get_checkpoint()
-            checkpoints.check_architecture(path, checkpoint, self.model.weights)
-            checkpoint.restore(path).expect_partial()
+        self.restore_weights(path, restore_keys)
+        if not (restore_keys or self.restore_keys):
+            with self.strategy.scope():
+                state = tf.train.Checkpoint(optimizer=self._optimizer_state())
+                state.restore(path).expect_partial()
 
     def restore_weights(
         self, checkpoint_path: str, restore_keys: list[str] | None = None
@@ -256,6 +254,13 @@ class Trainer:
 
     def _first_example(self, value: Any) -> tf.Tensor:
         return self.strategy.experimental_local_results(value)[0][:1]
+
+    def _optimizer_state(self) -> tf.train.Checkpoint:
+        # A Keras optimiser also tracks the model's variables. A checkpoint names a
+        # variable by its shortest path, which must be the one through the model.
+        return tf.train.Checkpoint(
+            _iterations=self.optimizer.iterations, _variables=self.optimizer.variables
+        )
 
     def _write(self, save_dir: str, keep: int) -> str:
         if self.is_chief:

@@ -1,0 +1,150 @@
+"""What an evaluation measures, and what it shows of single examples."""
+
+from typing import Any
+
+import gin
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ddsp.training import metrics, summaries
+
+
+class BaseEvaluator:
+    """Base class of evaluators.
+
+    For each batch `evaluate` takes measures and `sample` writes examples; `flush`
+    ends an evaluation. The outputs of the model come with `audio_gen`, the
+    resynthesis, `[batch, n_samples]`.
+    """
+
+    def __init__(self, sample_rate: int, frame_rate: int):
+        """Constructor.
+
+        Args:
+          sample_rate: Of the audio, samples a second.
+          frame_rate: Of the features, frames a second.
+        """
+        self.set_rates(sample_rate, frame_rate)
+
+    def set_rates(self, sample_rate: int, frame_rate: int) -> None:
+        """Changes the rates, samples and frames a second."""
+        self._sample_rate = sample_rate
+        self._frame_rate = frame_rate
+
+    def evaluate(self, batch: Any, output: Any, losses: Any) -> None:
+        """Takes a batch into the measures.
+
+        Args:
+          batch: Features as the data provider gives them.
+          output: Outputs of the model, with `audio_gen`.
+          losses: Losses of the model, or None.
+        """
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        """Writes examples of a batch to the current summary writer.
+
+        Args:
+          batch: Features as the data provider gives them.
+          outputs: Outputs of the model, with `audio_gen`.
+          step: Training step.
+        """
+
+    def flush(self, step: int) -> dict[str, float]:
+        """Logs the measures and starts them afresh.
+
+        Args:
+          step: Training step.
+
+        Returns:
+          The measures by their logged names.
+        """
+        return {}
+
+
+@gin.configurable
+class BasicEvaluator(BaseEvaluator):
+    """Losses and energy shares; examples as waveform, spectrogram and audio."""
+
+    def __init__(self, sample_rate: int, frame_rate: int):
+        super().__init__(sample_rate, frame_rate)
+        self._means: dict[str, keras.metrics.Mean] = {}
+
+    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+        shares = outputs.get("energy_shares", {})
+        measures = {
+            **{f"losses/{name}": value for name, value in (losses or {}).items()},
+            **{f"energy_share/{name}": value for name, value in shares.items()},
+        }
+        for name, value in measures.items():
+            mean = self._means.setdefault(name, keras.metrics.Mean())
+            mean.update_state(value, sample_weight=len(batch["audio"]))
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        audio, audio_gen = batch["audio"], outputs["audio_gen"]
+        summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
+        summaries.audio_summary(audio_gen, step, self._sample_rate, name="audio_gen")
+        summaries.waveform_summary(audio, audio_gen, step)
+        summaries.spectrogram_summary(audio, audio_gen, step)
+
+    def flush(self, step: int) -> dict[str, float]:
+        results = {}
+        for name, mean in self._means.items():
+            results[name] = float(mean.result())
+            tf.summary.scalar(name, results[name], step)
+        self._means = {}
+        return results
+
+
+@gin.configurable
+class F0LdEvaluator(BaseEvaluator):
+    """Differences in pitch and loudness between recording and resynthesis."""
+
+    def __init__(self, sample_rate: int, frame_rate: int, run_f0_crepe: bool = True):
+        """Constructor.
+
+        Args:
+          sample_rate: Of the audio, samples a second.
+          frame_rate: Of the features, frames a second.
+          run_f0_crepe: Whether to track the pitch of the resynthesis.
+        """
+        super().__init__(sample_rate, frame_rate)
+        self._loudness = metrics.LoudnessMetrics(sample_rate, frame_rate)
+        self._predicted_f0 = metrics.F0Metrics(sample_rate, frame_rate)
+        self._tracked_f0 = metrics.F0CrepeMetrics(sample_rate, frame_rate)
+        self._run_f0_crepe = run_f0_crepe
+
+    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+        audio_gen = outputs["audio_gen"]
+        self._loudness.update_state(batch, audio_gen)
+        if _predicts_f0(batch, outputs):
+            self._predicted_f0.update_state(batch, outputs["f0_hz"])
+        if self._run_f0_crepe:
+            self._tracked_f0.update_state(batch, audio_gen)
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        if _predicts_f0(batch, outputs):
+            summaries.f0_summary(
+                batch["f0_hz"], outputs["f0_hz"], step, name="predicted"
+            )
+        if self._run_f0_crepe:
+            shown = summaries.MAX_EXAMPLES
+            f0_hz = batch["f0_hz"][:shown]
+            f0_hz_gen, _ = self._tracked_f0.track(
+                outputs["audio_gen"][:shown], f0_hz.shape[1]
+            )
+            summaries.f0_summary(f0_hz, f0_hz_gen, step, name="tracked")
+
+    def flush(self, step: int) -> dict[str, float]:
+        groups = (self._loudness, self._predicted_f0, self._tracked_f0)
+        return {
+            name: value for group in groups for name, value in group.flush(step).items()
+        }
+
+
+def _predicts_f0(batch: Any, outputs: Any) -> bool:
+    """Whether the model has a pitch of its own, not the one it was given."""
+    if "f0_hz" not in outputs or "f0_hz" not in batch:
+        return False
+    given, used = (np.asarray(source["f0_hz"]) for source in (batch, outputs))
+    return given.size != used.size or not np.allclose(given.ravel(), used.ravel())

@@ -1,0 +1,112 @@
+"""What a training run tells while it runs, and the guard against NaN.
+
+Reading a loss makes the program wait for the device, so losses are collected and
+read together: every few steps, and always before something is saved.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+_READ_EVERY_STEPS = 10
+_READ_EVERY_SECS = 0.5
+
+
+class NonFiniteLossError(ValueError):
+    """The loss or its gradient became NaN or infinite."""
+
+
+class TrainingLog:
+    """Progress bar, TensorBoard scalars, and the check that every loss is finite."""
+
+    def __init__(self, num_steps: int, step: int):
+        """Constructor.
+
+        Args:
+          num_steps: The step at which the training ends.
+          step: The step from which it starts.
+        """
+        self._bar = tqdm.tqdm(
+            total=num_steps, initial=step, unit="step", dynamic_ncols=True
+        )
+        self._unread: list[tuple[int, dict[str, tf.Tensor]]] = []
+        self._interval: list[dict[str, float]] = []
+        self._interval_start = self._last_read = time.monotonic()
+
+    def add(self, step: int, losses: dict[str, tf.Tensor]) -> None:
+        """Takes the losses of a step.
+
+        Args:
+          step: The step that they are of, counted from 1.
+          losses: Scalar losses by name, with `'total_loss'`.
+
+        Raises:
+          NonFiniteLossError: A loss so far is NaN or infinite; its step is named.
+        """
+        self._unread.append((step, losses))
+        self._bar.update()
+        waited = time.monotonic() - self._last_read
+        if len(self._unread) >= _READ_EVERY_STEPS or waited > _READ_EVERY_SECS:
+            self.check()
+
+    def check(self) -> None:
+        """Reads all losses so far.
+
+        Raises:
+          NonFiniteLossError: One of them is NaN or infinite; its step is named.
+        """
+        for step, losses in self._unread:
+            values = {name: float(value) for name, value in losses.items()}
+            bad = {name: v for name, v in values.items() if not np.isfinite(v)}
+            if bad:
+                raise NonFiniteLossError(
+                    f"Training stopped at step {step}: a loss or the gradient is not "
+                    "finite. Checkpoints saved before it are intact; lower the "
+                    f"learning rate or look for bad data. Received: {bad}"
+                )
+            self._interval.append(values)
+        if self._unread:
+            self._bar.set_postfix(loss=f"{self._interval[-1]['total_loss']:.3f}")
+        self._unread = []
+        self._last_read = time.monotonic()
+
+    def write_interval(self, step: int, **values: float) -> dict[str, float]:
+        """Writes the means since the last call to the current summary writer.
+
+        Args:
+          step: Training step.
+          **values: More scalars, such as the learning rate.
+
+        Returns:
+          The mean losses by name.
+
+        Raises:
+          NonFiniteLossError: A loss is NaN or infinite.
+        """
+        self.check()
+        means = {
+            name: float(np.mean([losses[name] for losses in self._interval]))
+            for name in (self._interval[0] if self._interval else ())
+        }
+        elapsed = time.monotonic() - self._interval_start
+        scalars: dict[str, Any] = {
+            **{f"losses/{name}": value for name, value in means.items()},
+            "training/steps_per_second": len(self._interval) / elapsed,
+            **{f"training/{name}": value for name, value in values.items()},
+        }
+        for name, value in scalars.items():
+            tf.summary.scalar(name, value, step)
+        self._interval = []
+        self._interval_start = time.monotonic()
+        return means
+
+    def write(self, message: str) -> None:
+        """Prints a line above the progress bar."""
+        self._bar.write(message)
+
+    def close(self) -> None:
+        """Ends the progress bar."""
+        self._bar.close()

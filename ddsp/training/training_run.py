@@ -1,0 +1,173 @@
+"""The loop of a training run: steps, summaries, validation, checkpoints."""
+
+import math
+import os
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ddsp.training import checkpoints, evaluation, files, summaries, trainers
+from ddsp.training.training_log import TrainingLog
+from ddsp.training.validation import BEST_DIR, Validation
+
+
+class TrainingRun:
+    """One run of `train_util.train`, where the settings are described."""
+
+    def __init__(
+        self,
+        data_provider: Any,
+        trainer: trainers.Trainer,
+        batch_size: int,
+        save_dir: str,
+        seed: int | None = None,
+    ):
+        """Constructor: makes the variables of the model.
+
+        Args:
+          data_provider: Training data.
+          trainer: Trainer.
+          batch_size: Examples a step.
+          save_dir: Model directory; made when missing.
+          seed: Of weights, order of the data and noise.
+
+        Raises:
+          ValueError: There is no data.
+          OSError: The directory cannot be made.
+        """
+        self._data_provider = data_provider
+        self._trainer = trainer
+        self._batch_size = batch_size
+        self._save_dir = save_dir
+        self._seed = seed
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
+        trainer.build(evaluation.first_batch(data_provider, batch_size))
+        if trainer.is_chief:
+            tf.io.gfile.makedirs(save_dir)
+            for directory in (save_dir, os.path.join(save_dir, BEST_DIR)):
+                checkpoints.discard_incomplete(directory)
+        self.writer = self._make_writer("train")
+
+    def restore(self, restore_dir: str) -> None:
+        """Resumes from the model directory, or starts from weights elsewhere.
+
+        Args:
+          restore_dir: Model directory or checkpoint for fine-tuning.
+
+        Raises:
+          FileNotFoundError: It is another than the run's own and has no checkpoint.
+          ValueError: A checkpoint is of another architecture.
+        """
+        if checkpoints.list_checkpoints(self._save_dir):
+            self._trainer.restore(self._save_dir)
+            print(f"Resuming at step {self._trainer.step}: {self._save_dir}")
+        elif files.expand_path(restore_dir) != self._save_dir:
+            path = checkpoints.find_latest(restore_dir)
+            self._trainer.restore_weights(path)
+            print(f"Fine-tuning from step 0 with the weights of {path}")
+        if self._seed is not None and self._trainer.step:
+            # From the seed alone, a resumed run would repeat the data of the first.
+            keras.utils.set_random_seed(self._seed + self._trainer.step)
+
+    def make_validation(self, data_provider: Any, max_batches: int) -> Validation:
+        """Chooses what to evaluate while training.
+
+        Args:
+          data_provider: Validation data; by default the validation split of the
+            training data. With none at all, some training examples are shown.
+          max_batches: At most so many batches are evaluated.
+
+        Returns:
+          The validation.
+        """
+        provider = data_provider or evaluation.validation_provider(self._data_provider)
+        if provider is not None:
+            return Validation(
+                provider,
+                self._trainer,
+                self._make_writer("validation"),
+                self._batch_size,
+                max_batches,
+                best_dir=os.path.join(self._save_dir, BEST_DIR),
+            )
+        print(
+            "No validation data, so no best checkpoint is kept: prepare the data with "
+            "--eval_split_fraction, or bind train.eval_data_provider."
+        )
+        return Validation(
+            self._data_provider,
+            self._trainer,
+            self._make_writer("examples"),
+            batch_size=summaries.MAX_EXAMPLES,
+            max_batches=1,
+        )
+
+    def loop(
+        self,
+        validation: Validation,
+        num_steps: int,
+        steps_per_summary: int,
+        steps_per_save: int,
+        steps_per_eval: int,
+        early_stop_loss_value: float | None,
+        early_stop_patience: int | None,
+    ) -> None:
+        """Trains; see `train_util.train` for the settings and what is raised."""
+        trainer = self._trainer
+        step = trainer.step
+        if early_stop_loss_value is None:
+            early_stop_loss_value = -math.inf
+        patience = early_stop_patience or math.inf
+        iterator = iter(self._distributed_dataset())
+        log = TrainingLog(num_steps, step)
+        stop = None
+        try:
+            while step < num_steps and not stop:
+                log.add(step + 1, trainer.train_step(iterator))
+                step += 1
+                if step % steps_per_summary == 0:
+                    loss = self._write_summary(log, step)
+                    if loss <= early_stop_loss_value:
+                        stop = f"the training loss reached {loss:.4f}"
+                if step % steps_per_eval == 0:
+                    log.check()
+                    log.write(validation.run(step))
+                    if validation.rounds_without_best(step, steps_per_eval) >= patience:
+                        stop = f"no better validation since {validation.best_step}"
+                if step % steps_per_save == 0 or step == num_steps or stop:
+                    # Before anything is saved, every loss so far must be finite.
+                    log.check()
+                    trainer.save(self._save_dir)
+            log.write(f"Stopped at step {step}" + (f": {stop}" if stop else ""))
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"Training stopped at step {step + 1}: {files.reason(error)}"
+            ) from error
+        finally:
+            log.close()
+            self.writer.flush()
+
+    def _write_summary(self, log: TrainingLog, step: int) -> float:
+        with self.writer.as_default():
+            losses = log.write_interval(step, learning_rate=self._trainer.learning_rate)
+        self.writer.flush()
+        return losses["total_loss"]
+
+    def _distributed_dataset(self) -> Any:
+        dataset = self._data_provider.get_batch(
+            self._batch_size, shuffle=True, repeats=-1
+        )
+        if self._seed is not None and isinstance(dataset, tf.data.Dataset):
+            options = tf.data.Options()
+            options.deterministic = True
+            dataset = dataset.with_options(options)
+        return self._trainer.distribute_dataset(dataset)
+
+    def _make_writer(self, name: str) -> tf.summary.SummaryWriter:
+        if not self._trainer.is_chief:
+            return tf.summary.create_noop_writer()
+        return tf.summary.create_file_writer(
+            os.path.join(self._save_dir, "summaries", name)
+        )
