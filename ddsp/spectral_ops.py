@@ -6,6 +6,7 @@ start at sample 0 and, with `pad_end`, number `ceil(n_samples / hop)`.
 
 from typing import Any
 
+import gin
 import librosa
 import numpy as np
 import tensorflow as tf
@@ -113,6 +114,7 @@ def _stft_np(audio: np.ndarray, frame_size: int, hop: int) -> np.ndarray:
     return np.swapaxes(spectrum, -1, -2)
 
 
+@gin.register(module="ddsp.spectral_ops")
 def compute_mag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
@@ -130,6 +132,7 @@ def compute_mag(
     return tf.abs(stft(audio, frame_size=size, overlap=overlap, pad_end=pad_end))
 
 
+@gin.register(module="ddsp.spectral_ops")
 def compute_mel(
     audio: Any,
     lo_hz: float = 0.0,
@@ -162,6 +165,7 @@ def compute_mel(
     return tf.tensordot(mag, bands, axes=1)
 
 
+@gin.register(module="ddsp.spectral_ops")
 def compute_logmag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
@@ -169,6 +173,7 @@ def compute_logmag(
     return safe_log(compute_mag(audio, size, overlap, pad_end))
 
 
+@gin.register(module="ddsp.spectral_ops")
 def compute_logmel(
     audio: Any,
     lo_hz: float = 80.0,
@@ -186,6 +191,7 @@ def compute_logmel(
     return safe_log(mel)
 
 
+@gin.register(module="ddsp.spectral_ops")
 def compute_mfcc(
     audio: Any,
     lo_hz: float = 20.0,
