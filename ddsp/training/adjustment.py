@@ -56,7 +56,7 @@ class Adjusted:
 
     Attributes:
       f0_hz: [n_frames], Hz.
-      loudness_db: [n_frames], dB, within -80 to 0.
+      loudness_db: [n_frames], dB, >= -80.
       gate: [n_frames], 0 to 1: the gain that keeps unpitched and silent frames quiet.
       mask_on: [n_frames], bool, true where a note sounds.
       octaves: Octaves by which the pitch was shifted automatically.
@@ -121,7 +121,7 @@ def adjust_features(
     sounding = np.asarray(f0_hz) > 0.0
     return Adjusted(
         f0_hz=np.where(sounding, core.midi_to_hz(midi), 0.0).astype(np.float32),
-        loudness_db=np.clip(loudness, _FLOOR_DB, 0.0).astype(np.float32),
+        loudness_db=np.maximum(loudness, _FLOOR_DB).astype(np.float32),
         gate=gate.astype(np.float32),
         mask_on=mask_on,
         octaves=octaves,

@@ -136,7 +136,7 @@ def picture(figure: Any, description: str, caption: str = "") -> str:
       caption: Text below it.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=150)
     source = _data_uri("image/png", buffer.getvalue())
     below = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     return f'<figure><img alt="{_text(description)}" src="{source}">{below}</figure>'
@@ -159,7 +159,7 @@ def waveforms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any:
     Returns:
       A `matplotlib.figure.Figure`.
     """
-    figure, axes = _rows(len(recordings), height=1.5)
+    figure, axes = _rows(len(recordings), height=1.3)
     colours = [_COLOURS[i % len(_COLOURS)] for i in range(len(recordings))]
     for ax, colour, (title, (audio, rate)) in zip(
         axes, colours, recordings.items(), strict=True
@@ -189,7 +189,7 @@ def spectrograms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any
     Returns:
       A `matplotlib.figure.Figure`.
     """
-    figure, axes = _rows(len(recordings), height=2.2)
+    figure, axes = _rows(len(recordings), height=1.9)
     for ax, (title, (audio, rate)) in zip(axes, recordings.items(), strict=True):
         seconds = len(audio) / rate
         ax.imshow(
@@ -224,7 +224,7 @@ def curves_figure(
     Returns:
       A `matplotlib.figure.Figure`.
     """
-    figure, (ax,) = _rows(1, height=3.0)
+    figure, (ax,) = _rows(1, height=2.5)
     for i, (name, (x, y)) in enumerate(curves.items()):
         few = len(x) <= 30
         ax.plot(
@@ -240,8 +240,10 @@ def curves_figure(
     if log_y:
         from matplotlib import ticker
 
-        ax.set_yscale("log", base=2)
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
         ax.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_locator(ticker.NullLocator())
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, loc="best", ncols=len(curves))
     return figure
@@ -251,7 +253,7 @@ def _rows(n_rows: int, height: float):
     # A figure without pyplot: no window system, and nothing to close.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 0.6 + height * n_rows), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.5 + height * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 1, sharex=True, squeeze=False)[:, 0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)

@@ -43,11 +43,11 @@ def transfer_sections(transfer: Transfer) -> list[str]:
         else ""
     )
     facts = {
-        "Recording": transfer.source.path,
+        "Recording": Path(transfer.source.path).name,
         "Its length": f"{seconds:.2f} s",
         "Its format": f"{transfer.source.sample_rate} Hz, "
         f"{transfer.source.channels} channel(s)",
-        "Transfer": transfer.path,
+        "Transfer": Path(transfer.path).name,
         "Length of the transfer": f"{transfer.seconds:.2f} s at "
         f"{transfer.sample_rate} Hz",
         "Share of the frames in notes": f"{np.mean(transfer.after.mask_on):.0%}",

@@ -1,0 +1,373 @@
+"""Timbre transfer of synthetic recordings with a tiny model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from ddsp import effects, processors, synths
+from ddsp.training import (
+    adjustment,
+    decoders,
+    models,
+    postprocessing,
+    preprocessing,
+    rendering,
+    timbre_transfer,
+    transfer_report,
+)
+from ddsp.training.adjustment import Adjustment
+
+RATE = 16000
+HOP = 64
+REVERB_LENGTH = 4000
+
+CONFIG = """
+get_model.model = @models.Autoencoder()
+Autoencoder.preprocessor = @preprocessing.F0LoudnessPreprocessor()
+Autoencoder.decoder = @decoders.RnnFcDecoder()
+Autoencoder.processor_group = @processors.ProcessorGroup()
+F0LoudnessPreprocessor.time_steps = 100
+RnnFcDecoder.rnn_channels = 16
+RnnFcDecoder.ch = 16
+RnnFcDecoder.layers_per_stack = 1
+RnnFcDecoder.input_keys = ('ld_scaled', 'f0_scaled')
+RnnFcDecoder.output_splits = (('amps', 1), ('harmonic_distribution', 8))
+ProcessorGroup.dag = [
+    (@synths.Harmonic(), ['amps', 'harmonic_distribution', 'f0_hz'])]
+Harmonic.n_samples = 6400
+"""
+
+
+def make_model(noise=False, reverb=False):
+    """A model with random weights; its reverb rings for a quarter of a second."""
+    tf.keras.utils.set_random_seed(0)
+    splits = [("amps", 1), ("harmonic_distribution", 8)]
+    dag = [
+        (
+            synths.Harmonic(n_samples=100 * HOP),
+            ["amps", "harmonic_distribution", "f0_hz"],
+        )
+    ]
+    dry = "harmonic/signal"
+    if noise:
+        splits.append(("noise_magnitudes", 9))
+        dag.append((synths.FilteredNoise(n_samples=100 * HOP), ["noise_magnitudes"]))
+        dag.append((processors.Add(), [dry, "filtered_noise/signal"]))
+        dry = "add/signal"
+    if reverb:
+        dag.append((effects.Reverb(trainable=True, reverb_length=REVERB_LENGTH), [dry]))
+    model = models.Autoencoder(
+        preprocessor=preprocessing.F0LoudnessPreprocessor(time_steps=100),
+        decoder=decoders.RnnFcDecoder(
+            rnn_channels=16,
+            ch=16,
+            layers_per_stack=1,
+            input_keys=("ld_scaled", "f0_scaled"),
+            output_splits=splits,
+        ),
+        processor_group=processors.ProcessorGroup(dag),
+    )
+    model.build_variables()
+    if reverb:
+        decay = np.exp(-np.arange(REVERB_LENGTH) / 800.0)
+        response = 0.3 * np.random.default_rng(0).normal(size=REVERB_LENGTH) * decay
+        model.processor_group.processors[-1].trainable_variables[0].assign(response)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def statistics():
+    loudness = np.random.default_rng(1).normal(-30.0, 5.0, size=2000)
+    return {
+        "note_on_fraction": 0.8,
+        "mean_pitch": 81.0,
+        "quantile_transform": postprocessing.QuantileTransformer().fit(loudness),
+    }
+
+
+def sine(seconds, hz, rate=44100, amplitude=0.3):
+    return amplitude * np.sin(2.0 * np.pi * hz * np.arange(int(seconds * rate)) / rate)
+
+
+def recording(path, rate=44100, channels=2):
+    """A second of 440 Hz, then half a second of silence."""
+    audio = np.concatenate([sine(1.0, 440.0, rate), np.zeros(rate // 2)])
+    soundfile.write(path, np.stack([audio] * channels, axis=1), rate)
+    return str(path)
+
+
+def performance(n_frames, gate=None, seed=0):
+    rng = np.random.default_rng(seed)
+    wander = np.cumsum(rng.normal(size=n_frames)) / 120.0
+    return rendering.Performance(
+        f0_hz=(330.0 * 2.0**wander).astype(np.float32),
+        loudness_db=rng.uniform(-50.0, -10.0, n_frames).astype(np.float32),
+        gate=np.ones(n_frames, np.float32) if gate is None else gate,
+    )
+
+
+def play(model, played, block_secs=100.0):
+    return np.concatenate(list(rendering.render(model, played, block_secs)))
+
+
+def loudest_hz(audio, rate=RATE):
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), 8 * len(audio)))
+    return np.argmax(spectrum) * rate / (8 * len(audio))
+
+
+def read(path):
+    audio, rate = soundfile.read(path)
+    return audio, rate
+
+
+def test_one_block_is_what_the_model_plays(model):
+    played = performance(120)
+    outputs = model(
+        {
+            "f0_hz": played.f0_hz[np.newaxis],
+            "loudness_db": played.loudness_db[np.newaxis],
+        },
+        training=False,
+        n_samples=120 * HOP,
+    )
+    expected = outputs["audio_synth"][0]
+    # The same arithmetic: compiled or not, float32 rounds to 1e-6 of the peak.
+    np.testing.assert_allclose(play(model, played), expected, atol=1e-5)
+
+
+def test_blocks_join_without_a_seam():
+    model = make_model(reverb=True)
+    played = performance(700)
+    whole = play(model, played)
+    blocks = play(model, played, block_secs=0.4)
+    # Phase is brought about by a detuned f0 in float32: 1e-5 cycles, times harmonics.
+    limit = 2e-4 * np.max(np.abs(whole))
+    n_samples = min(len(whole), len(blocks))
+    np.testing.assert_allclose(blocks[:n_samples], whole[:n_samples], atol=limit)
+
+
+def test_noise_crosses_the_seams_at_its_level():
+    model = make_model(noise=True)
+    played = performance(500)
+    whole, blocks = play(model, played), play(model, played, block_secs=0.2)
+    assert len(whole) == len(blocks) == 500 * HOP
+    # The same noise in other random samples: its energy varies by a few percent.
+    assert np.std(blocks) == pytest.approx(np.std(whole), rel=0.1)
+
+
+def test_a_closed_gate_is_silence_but_for_the_reverb():
+    model = make_model(noise=True, reverb=True)
+    gate = np.zeros(200, np.float32)
+    assert np.all(play(model, performance(200, gate)) == 0.0)
+    gate[:100] = 1.0
+    audio = play(model, performance(200, gate))
+    assert np.std(audio[100 * HOP : 100 * HOP + 1000]) > 1e-4
+    assert np.all(np.abs(audio[102 * HOP + REVERB_LENGTH :]) < 1e-6)
+
+
+def test_the_tail_of_the_reverb_is_rendered():
+    model = make_model(reverb=True)
+    audio = play(model, performance(100))
+    tail = audio[100 * HOP :]
+    assert 0 < len(tail) <= REVERB_LENGTH
+    assert np.max(np.abs(tail)) > 1e-3
+
+
+@pytest.mark.parametrize(("octaves", "semitones"), [(1, 0), (-1, 7)])
+def test_shifts_change_the_pitch(tmp_path, model, octaves, semitones):
+    source = recording(tmp_path / "in.wav")
+    path = str(tmp_path / "out.wav")
+    shifts = Adjustment(octave_shift=octaves, pitch_shift=semitones)
+    done = timbre_transfer.transfer(source, path, model, adjustment=shifts)
+    factor = 2.0 ** (octaves + semitones / 12.0)
+    frames = slice(50, 200)
+    np.testing.assert_allclose(
+        done.after.f0_hz[frames], done.before.f0_hz[frames] * factor, rtol=1e-4
+    )
+    audio, rate = read(path)
+    assert rate == RATE
+    # Of the harmonics of a random model any may be the loudest.
+    harmonic = loudest_hz(audio[3200:12800]) / (440.0 * factor)
+    # The tracker is off by up to 10 cents.
+    assert harmonic == pytest.approx(round(harmonic), rel=0.01)
+
+
+def test_silence_stays_quiet_and_nothing_clips(tmp_path, statistics):
+    loud = make_model(noise=True, reverb=True)
+    response = loud.processor_group.processors[-1].trainable_variables[0]
+    response.assign(10.0 * response)
+    path = str(tmp_path / "out.wav")
+    done = timbre_transfer.transfer(
+        recording(tmp_path / "in.wav"),
+        path,
+        loud,
+        statistics,
+        adjustment=Adjustment(loudness_shift=20.0),
+    )
+    audio, _ = read(path)
+    assert done.gain < 1.0
+    # One step of 16 bits.
+    assert np.max(np.abs(audio)) <= timbre_transfer.PEAK_LIMIT + 2.0**-15
+    silent = audio[RATE + RATE // 4 + REVERB_LENGTH :]
+    assert np.all(np.abs(silent) < 1e-3)
+    assert any("clip" in line for line in done.describe())
+    assert any("2 channels" in line for line in done.describe())
+
+
+def test_the_range_of_the_model_is_sought(tmp_path, model, statistics):
+    source = recording(tmp_path / "in.wav", rate=22050, channels=1)
+    path = str(tmp_path / "out.flac")
+    done = timbre_transfer.transfer(source, path, model, statistics, sample_rate=48000)
+    # A4 is 69; the octave above is nearest to 81.
+    assert done.after.octaves == 1
+    assert done.after.mapped
+    assert read(path)[1] == 48000
+    on = done.after.mask_on
+    assert np.mean(done.after.loudness_db[on]) == pytest.approx(-30.0, abs=2.0)
+
+
+def test_a_report_needs_nothing_else(tmp_path, model):
+    source = recording(tmp_path / "in <b>.wav")
+    path = str(tmp_path / "out.wav")
+    done = timbre_transfer.transfer(source, path, model)
+    page = Path(transfer_report.write_report(done))
+    text = page.read_text(encoding="utf-8")
+    assert page == tmp_path / "out.html"
+    assert text.count("<audio") == 2
+    assert text.count("data:image/png;base64,") == 4
+    assert "in &lt;b&gt;.wav" in text
+    assert "http" not in text
+    assert str(tmp_path) not in text
+
+
+def test_transposing_and_tuning():
+    midi = np.array([60.3, 61.3, 0.0, 64.3])
+    on = np.array([True, True, False, True])
+    tuning = adjustment.get_tuning_factor(midi, np.ones(4), on)
+    assert tuning == pytest.approx(0.3)
+    np.testing.assert_allclose(
+        adjustment.auto_tune(midi, tuning, on, amount=1.0), [60.0, 61.0, 0.0, 64.0]
+    )
+    np.testing.assert_allclose(
+        adjustment.auto_tune(midi, tuning, on, amount=0.5), [60.15, 61.15, 0.0, 64.15]
+    )
+    assert adjustment.nearest_octaves(np.array([50.0, 54.0]), 75.0) == 2
+
+
+def test_the_background_is_not_raised_with_the_notes(statistics):
+    loudness = np.concatenate([np.linspace(-60.0, -50.0, 100), np.full(50, -70.0)])
+    on = np.arange(150) < 100
+    mapped = adjustment.map_loudness(loudness, on, statistics["quantile_transform"])
+    assert np.mean(mapped[on]) == pytest.approx(-30.0, abs=1.0)
+    assert np.all(mapped[~on] <= -70.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"autotune": 2.0}, "autotune.*2.0"),
+        ({"quiet": -1.0}, "quiet.*-1.0"),
+        ({"threshold": 0.0}, "threshold.*0.0"),
+        ({"pitch_shift": np.nan}, "pitch_shift.*nan"),
+    ],
+)
+def test_bad_adjustments_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Adjustment(**settings)
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        (np.zeros(0), "empty"),
+        (np.zeros(8000), "silent"),
+        (np.full(8000, np.nan), "NaN"),
+    ],
+)
+def test_bad_recordings_are_refused(tmp_path, model, audio, message):
+    source = str(tmp_path / "in.wav")
+    soundfile.write(source, audio, RATE, subtype="FLOAT")
+    with pytest.raises(ValueError, match=message):
+        timbre_transfer.transfer(source, str(tmp_path / "out.wav"), model)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.wav"]
+
+
+def test_bad_files_are_refused(tmp_path, model):
+    source = recording(tmp_path / "in.wav")
+    with pytest.raises(ValueError, match=r"\.wav.*out\.xyz"):
+        timbre_transfer.transfer(source, str(tmp_path / "out.xyz"), model)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.wav"):
+        timbre_transfer.transfer(str(tmp_path / "nothing.wav"), "out.wav", model)
+    (tmp_path / "text.wav").write_text("no audio")
+    with pytest.raises(ValueError, match="decoded"):
+        timbre_transfer.transfer(
+            str(tmp_path / "text.wav"), str(tmp_path / "out.wav"), model
+        )
+    with pytest.raises(FileNotFoundError, match="empty folder"):
+        (tmp_path / "empty folder").mkdir()
+        timbre_transfer.load_model(str(tmp_path / "empty folder"))
+
+
+def test_a_model_that_breaks_leaves_no_file(tmp_path):
+    blocks = [np.ones(10, np.float32), np.full(10, np.nan, np.float32)]
+    with pytest.raises(ValueError, match="NaN"):
+        timbre_transfer.write_audio(str(tmp_path / "out.wav"), blocks, RATE, RATE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_plans(tmp_path):
+    folder = tmp_path / "chants d'été"
+    folder.mkdir()
+    for name in ("a.wav", "b.flac", "b.wav"):
+        (folder / name).touch()
+    out = str(tmp_path / "out")
+    planned = timbre_transfer.plan_outputs(str(folder), out)
+    assert [Path(path).name for path in planned.values()] == [
+        "a.wav",
+        "b.flac.wav",
+        "b.wav.wav",
+    ]
+    with pytest.raises(ValueError, match="folder"):
+        timbre_transfer.plan_outputs(str(folder), str(tmp_path / "out.wav"))
+    with pytest.raises(ValueError, match="file"):
+        timbre_transfer.plan_outputs(str(folder / "a.wav"), str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        timbre_transfer.plan_outputs(str(tmp_path / "nowhere"), out)
+
+
+def test_the_program_plays_a_folder(tmp_path, model, statistics):
+    trained = tmp_path / "a model"
+    trained.mkdir()
+    (trained / "operative_config-1.gin").write_text(CONFIG)
+    tf.train.Checkpoint(model=model).write(str(trained / "ckpt-1"))
+    postprocessing.save_dataset_statistics(statistics, str(trained))
+    folder = tmp_path / "été 1"
+    folder.mkdir()
+    recording(folder / "ein Ton.wav")
+    (folder / "bad.wav").write_text("no audio")
+    out = tmp_path / "out"
+    arguments = [str(folder), f"--model={trained}", "-o", str(out), "--report"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ddsp.training.ddsp_timbre_transfer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in out.iterdir()) == [
+        "ein Ton.html",
+        "ein Ton.wav",
+    ]
+    assert "Mapped the loudness" in done.stdout
+    assert "bad.wav" in done.stderr
+    assert "1 of 2" in done.stderr
