@@ -142,8 +142,9 @@ def test_gradient(case):
         atol = case["atol"] * np.max(np.abs(expected), initial=1.0)
         if "SpectralLoss" in case["target"]:
             # L1's gradient is a sign: where two magnitudes agree to rounding it may
-            # turn, and move the samples of that one frame by a share of the peak.
+            # turn, and adds that bin's sinusoid to the samples of its frame, 7e-3 of
+            # the peak. Here that happens in three frames; all else must agree.
+            error = np.abs(gradient - expected)
+            assert np.mean(error > 1e-6) < 0.05
             atol = 0.01 * np.abs(expected).max()
-            error = np.linalg.norm(gradient - expected) / np.linalg.norm(expected)
-            assert error < 1e-3
         np.testing.assert_allclose(gradient, expected, rtol=case["rtol"], atol=atol)
