@@ -196,7 +196,9 @@ def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tens
       [..., ir_size], centred, `2 * (n_frequencies - 1)` samples before windowing.
     """
     magnitudes = tf_float32(magnitudes)
-    zero_phase = tf.signal.irfft(tf.cast(magnitudes, tf.complex64))
+    # Not a cast, whose gradient warns of the imaginary part that it discards.
+    spectrum = tf.complex(magnitudes, tf.zeros_like(magnitudes))
+    zero_phase = tf.signal.irfft(spectrum)
     return apply_window_to_impulse_response(zero_phase, window_size)
 
 

@@ -27,8 +27,17 @@ def run_main(main: Callable[[list[str]], None]) -> None:
         except (ValueError, TypeError, OSError, UserError) as error:
             if logging.get_verbosity() >= logging.DEBUG:
                 raise
-            message = str(error).strip() or type(error).__name__
-            print(f"error: {message}", file=sys.stderr)
+            print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
 
     app.run(guarded)
+
+
+def _message(error: Exception) -> str:
+    """The message of an error, without the calls that gin adds to it."""
+    lines = [
+        line
+        for line in str(error).strip().splitlines()
+        if not line.lstrip().startswith("In call to configurable")
+    ]
+    return "\n".join(lines) or type(error).__name__

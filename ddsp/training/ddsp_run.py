@@ -7,7 +7,9 @@ For example:
     --gin_param="TFRecordProvider.file_pattern='data/violin.tfrecord*'"
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import gin
 import keras
@@ -128,13 +130,13 @@ def parse_gin(restore_dir: str) -> None:
     for path in [train_util.config_dir(), *FLAGS.gin_search_path]:
         gin.add_config_file_search_path(files.expand_path(path))
     optimization = "base_tpu.gin" if FLAGS.tpu else "base.gin"
-    with gin.unlock_config():
+    with gin.unlock_config(), _quiet():
         gin.parse_config_file(f"optimization/{optimization}")
         gin.parse_config_file("eval/basic.gin")
         try:
             trained_with = train_util.get_latest_operative_config(restore_dir)
         except FileNotFoundError:
-            logging.info("No operative config in %s", restore_dir)
+            pass  # Nothing has been trained there yet.
         else:
             # An older version may have had other parameters.
             gin.parse_config_file(trained_with, skip_unknown=True)
@@ -146,6 +148,17 @@ def parse_gin(restore_dir: str) -> None:
                 lambda binding=binding: gin.parse_config(binding),
             )
         gin.finalize()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences gin, which logs an error for each place where a file is not."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _parse(what: str, parse) -> None:
@@ -169,7 +182,7 @@ def main(unused_argv: list[str]) -> None:
         raise cli.UserError(
             "--hypertune is not supported: the service it reported to is retired."
         )
-    if FLAGS["verbosity"].using_default_value:
+    if not FLAGS["verbosity"].present:
         # TensorFlow and Keras talk of their internals at the level below.
         logging.set_verbosity(logging.WARNING)
     save_dir = files.expand_path(FLAGS.save_dir)

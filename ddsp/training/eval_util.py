@@ -72,7 +72,7 @@ def evaluate_or_sample(
     dataset = provider.get_batch(batch_size, shuffle=False, repeats=repeats)
     writer = tf.summary.create_file_writer(os.path.join(save_dir, "summaries", "eval"))
     forward = evaluation.make_forward(model)
-    forward(evaluation.first_batch(provider, batch_size))  # Makes the variables.
+    evaluation.build(model, evaluation.first_batch(provider, batch_size))
 
     results: dict[str, float] = {}
     for path in _watch(restore_dir, run_once, ckpt_delay_secs):

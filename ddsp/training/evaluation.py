@@ -12,6 +12,17 @@ from ddsp.training.evaluators import BaseEvaluator
 Forward = Callable[[Any], tuple[Any, Any]]
 
 
+def build(model: keras.Model, batch: Any) -> None:
+    """Makes the variables of a model, by running it on one example.
+
+    Args:
+      model: Called as `model(batch, return_losses=True, training=True)`.
+      batch: Features as the data provider gives them.
+    """
+    example = tf.nest.map_structure(lambda x: x[:1], batch)
+    model(example, return_losses=True, training=True)
+
+
 def make_forward(model: keras.Model) -> Forward:
     """The model as evaluators see it.
 

@@ -9,7 +9,7 @@ import gin
 import keras
 import tensorflow as tf
 
-from ddsp.training import checkpoints
+from ddsp.training import checkpoints, evaluation
 
 GRADIENT_NORM = "gradient_norm"
 
@@ -198,9 +198,11 @@ class Trainer:
         Args:
           batch: Features as the data provider gives them; the first example is used.
         """
-        example = tf.nest.map_structure(self._first_example, batch)
+        local = tf.nest.map_structure(
+            lambda x: self.strategy.experimental_local_results(x)[0], batch
+        )
         with self.strategy.scope():
-            self.model(example, return_losses=True, training=True)
+            evaluation.build(self.model, local)
             self.optimizer.build(self.model.trainable_variables)
 
     def distribute_dataset(self, dataset: Any) -> Any:
@@ -251,9 +253,6 @@ class Trainer:
         )
         results = {**losses, GRADIENT_NORM: norm}
         return {name: value / n_replicas for name, value in results.items()}
-
-    def _first_example(self, value: Any) -> tf.Tensor:
-        return self.strategy.experimental_local_results(value)[0][:1]
 
     def _optimizer_state(self) -> tf.train.Checkpoint:
         # A Keras optimiser also tracks the model's variables. A checkpoint names a

@@ -28,7 +28,7 @@ class Validation:
         writer: tf.summary.SummaryWriter,
         batch_size: int,
         max_batches: int,
-        best_dir: str | None = None,
+        best_dir: str = "",
     ):
         """Constructor.
 
@@ -118,7 +118,7 @@ class Validation:
 
     def _read_record(self) -> tuple[int, float]:
         """Step and loss of the best checkpoint, if a whole one is there."""
-        path = os.path.join(self._best_dir or "", _RECORD)
+        path = os.path.join(self._best_dir, _RECORD)
         if self._best_dir and tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path) as file:
                 record = json.load(file)

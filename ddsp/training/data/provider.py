@@ -38,6 +38,11 @@ class DataProvider:
         """Number of examples, or None where it is not known before reading."""
         return None
 
+    @property
+    def validation(self):
+        """A provider of examples set aside from these, or None."""
+        return None
+
     def get_dataset(self, shuffle):
         """Opens the examples.
 

@@ -33,7 +33,7 @@ def match(file_pattern) -> list[str]:
     paths = {
         path
         for pattern in patterns
-        for path in tf.io.gfile.glob(files.expand_path(pattern))
+        for path in _glob(files.expand_path(pattern))
         if not path.endswith(".json") and not tf.io.gfile.isdir(path)
     }
     if not paths:
@@ -42,6 +42,11 @@ def match(file_pattern) -> list[str]:
             f"file_pattern={file_pattern!r}."
         )
     return sorted(paths)
+
+
+def _glob(pattern: str) -> list[str]:
+    # The name of a file may hold what a pattern takes for wildcards.
+    return [pattern] if tf.io.gfile.exists(pattern) else tf.io.gfile.glob(pattern)
 
 
 def count_records(path: str) -> int:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data import shards
+from ddsp.training.data import shards, splits
 from ddsp.training.data.provider import DataProvider
 
 FRAME_FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
@@ -25,7 +25,8 @@ class TFRecordProvider(DataProvider):
 
     Args:
       file_pattern: Glob pattern of the files, or a list of them, such as
-        `'data/violin.tfrecord*'`.
+        `'data/violin.tfrecord*'`. Of data prepared with an evaluation split, a
+        pattern that matches all of it stands for the training part.
       example_secs: Length of an example, seconds. A manifest overrides it.
       sample_rate: Of the audio, samples a second.
       frame_rate: Of the features, frames a second; divides `sample_rate`.
@@ -56,7 +57,9 @@ class TFRecordProvider(DataProvider):
         self._example_secs = example_secs
         self._centered = centered
         self._manifest = None
-        self._paths = shards.match(file_pattern or self.default_file_pattern)
+        self._paths = splits.without_evaluation(
+            shards.match(file_pattern or self.default_file_pattern)
+        )
         counts = {path: shards.count_records(path) for path in self._paths}
         self._n_examples = sum(counts.values())
         if not self._n_examples:
@@ -88,6 +91,21 @@ class TFRecordProvider(DataProvider):
     def manifest(self):
         """The `Manifest` beside the files, or None."""
         return self._manifest
+
+    @property
+    def validation(self):
+        """A provider of the evaluation split beside these files, or None."""
+        paths = splits.evaluation_shards(self._paths)
+        if not paths:
+            return None
+        return TFRecordProvider(
+            paths,
+            self._example_secs,
+            self.sample_rate,
+            self.frame_rate,
+            self._centered,
+            features=list(self._lengths),
+        )
 
     @property
     def features_dict(self):
