@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp._core.resampling import resample
+from ddsp._core.resampling import resample, whole_hop
 from ddsp._core.tensors import tf_float32
 
 _ONE_HZ = 2**24
@@ -100,9 +100,9 @@ def interpolated_phase(
       phase after the last sample. Both have the gradient of the running sum.
     """
     f0_hz = tf_float32(f0_hz)
-    n_frames = f0_hz.shape[1]
-    if n_frames is not None and isinstance(n_samples, int) and not n_samples % n_frames:
-        return _frame_phase(f0_hz, n_samples // n_frames, sample_rate, inclusive)
+    if whole_hop(f0_hz, n_samples):
+        hop_size = n_samples // f0_hz.shape[1]
+        return _frame_phase(f0_hz, hop_size, sample_rate, inclusive)
     envelope = resample(f0_hz, n_samples)
     hz_sum = wrapped_cumsum(envelope, float(sample_rate))
     cycles = (hz_sum if inclusive else hz_sum - envelope) / float(sample_rate)

@@ -57,9 +57,9 @@ def resample(
 
     if method == "window":
         outputs = upsample_with_windows(flat, n_timesteps, add_endpoint)
-    elif method == "linear" and _whole_hop(flat, n_timesteps) and add_endpoint:
+    elif method == "linear" and whole_hop(flat, n_timesteps) and add_endpoint:
         hop = n_timesteps // flat.shape[1]
-        outputs = between_frames(_hold_last(flat), linear_ramp(hop))
+        outputs = between_frames(hold_last(flat), linear_ramp(hop))
     else:
         outputs = _resample_any(flat, n_timesteps, method, add_endpoint)
 
@@ -109,7 +109,7 @@ def upsample_with_windows(
                 f"{n_intervals} intervals between frames, got "
                 f"n_timesteps={n_timesteps}."
             )
-    frames = _hold_last(inputs) if add_endpoint else inputs
+    frames = hold_last(inputs) if add_endpoint else inputs
     return between_frames(frames, window_ramp(n_timesteps // n_intervals))
 
 
@@ -144,11 +144,13 @@ def between_frames(frames: tf.Tensor, ramp: tf.Tensor) -> tf.Tensor:
     return flat
 
 
-def _hold_last(frames: tf.Tensor) -> tf.Tensor:
+def hold_last(frames: tf.Tensor) -> tf.Tensor:
+    """Repeats the last frame of [batch, n_frames, channels], as the endpoint."""
     return tf.concat([frames, frames[:, -1:]], axis=1)
 
 
-def _whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
+def whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
+    """Whether every frame lasts the same whole number of steps, as far as known."""
     n_frames = frames.shape[1]
     known = isinstance(n_frames, int) and isinstance(n_timesteps, int)
     return known and n_timesteps >= n_frames > 0 and n_timesteps % n_frames == 0
