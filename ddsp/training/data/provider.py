@@ -43,6 +43,10 @@ class DataProvider:
         """A provider of examples set aside from these, or None."""
         return None
 
+    def set_seed(self, seed):
+        """Seeds the shuffling anew; see the constructor."""
+        self._seed = seed
+
     def get_dataset(self, shuffle):
         """Opens the examples.
 

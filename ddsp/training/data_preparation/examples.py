@@ -95,7 +95,7 @@ def serialize(values: dict[str, np.ndarray]) -> bytes:
                 for name, array in values.items()
             }
         )
-    ).SerializeToString()
+    ).SerializeToString(deterministic=True)
 
 
 def _outcome(plan: Plan, warnings: list[str]) -> dict[str, Any]:

@@ -88,12 +88,19 @@ def _automatic_workers(plans: Sequence[Plan]) -> int:
     return max(
         1,
         min(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
+            _processors(),
             len(to_do),
             math.ceil(sum(to_do) / _SECONDS_PER_WORKER),
             _MAX_WORKERS,
         ),
     )
+
+
+def _processors() -> int:
+    """Those this process may use: in a container not all that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _part_path(directory: str, index: int, split: str) -> str:
@@ -135,7 +142,7 @@ def _run_workers(
     # A process forked from one that runs TensorFlow would hang.
     context = multiprocessing.get_context("spawn")
     progress = context.Queue()
-    threads = max(1, (os.cpu_count() or 1) // num_workers)
+    threads = max(1, _processors() // num_workers)
     longest_first = sorted(tasks, key=lambda task: -task[1].recording.n_samples)
     with _pool(num_workers, context, (progress, threads)) as pool:
         futures = {pool.submit(_work, task): task[0] for task in longest_first}
