@@ -6,12 +6,12 @@ from typing import Any
 import tensorflow as tf
 
 from ddsp._core import checks
+from ddsp._core.harmonic_sum import harmonic_sum
 from ddsp._core.harmonics import (
     get_harmonic_frequencies,
     normalize_harmonics,
     remove_above_nyquist,
 )
-from ddsp._core.harmonic_sum import harmonic_sum
 from ddsp._core.phase import interpolated_phase, radians, wrapped_cumsum
 from ddsp._core.resampling import (
     hold_last,
