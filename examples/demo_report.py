@@ -1,115 +1,150 @@
-"""Builds demo/report.html from what `make demo` left in its folder.
+"""Builds report.html from what `make demo` left in its folder.
 
     python examples/demo_report.py demo
 
-One page without other files: the losses while training, and for the recording that
-was learnt, the melody, and the melody as played by the model a player and a
-spectrogram.
+One page without other files: the losses while training, the measures on recordings
+that were not learnt, one of them resynthesised, and a melody played by the model.
 """
 
 import argparse
-import base64
-import html
-import io
+import json
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import soundfile
-from matplotlib import pyplot as plt
-from scipy import signal
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from ddsp.training import data, files, models, report
+
 EXAMPLES = Path(__file__).parent / "audio"
-EXCERPT_SECONDS = 15
+EXCERPT_SECS = 15
+LOSS = "losses/total_loss"
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 60rem; margin: 2rem auto;
-padding: 0 1rem }} img, audio {{ width: 100% }}</style></head>
-<body><h1>{title}</h1>
-{sections}
-</body></html>
-"""
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+Recordings = dict[str, tuple[np.ndarray, int]]
 
 
-def total_losses(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """(step, value) pairs of every series of the total loss found under `folder`.
+def total_losses(folder: Path) -> Curves:
+    """{run: (steps, losses)} of every run with a loss under a folder.
 
     Raises:
       FileNotFoundError: If there is none.
     """
-    series = {}
+    curves = {}
     for run in sorted({path.parent for path in folder.rglob("events.out.*")}):
         events = EventAccumulator(str(run), size_guidance={"tensors": 0})
         events.Reload()
-        for tag in events.Tags()["tensors"]:
-            if tag.endswith("total_loss"):
-                series[f"{run.relative_to(folder)}: {tag}"] = [
-                    (event.step, float(tensor_util.make_ndarray(event.tensor_proto)))
-                    for event in events.Tensors(tag)
-                ]
-    if not series:
-        raise FileNotFoundError(
-            f"No total loss in the event files of the training; got {folder}."
-        )
-    return series
+        if LOSS in events.Tags()["tensors"]:
+            points = {
+                event.step: float(tensor_util.make_ndarray(event.tensor_proto))
+                for event in events.Tensors(LOSS)
+            }
+            steps = np.array(sorted(points))
+            curves[run.name] = steps, np.array([points[step] for step in steps])
+    if not curves:
+        raise FileNotFoundError(f"No event file has {LOSS!r}; looked in {folder}.")
+    return curves
 
 
-def loss_figure(series: dict[str, list[tuple[int, float]]]) -> str:
-    fig, ax = plt.subplots(figsize=(9, 4))
-    for name, points in series.items():
-        steps, losses = zip(*points, strict=True)
-        ax.plot(steps, losses, marker=".", label=name)
-    ax.set(xlabel="step", ylabel="spectral loss")
-    ax.grid(alpha=0.3)
-    ax.legend()
-    return image(fig)
+def measures(path: Path) -> tuple[int, dict[str, str]]:
+    """The step of the newest evaluation in a file, and its measures.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+    """
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    step = max(recorded, key=int)
+    return int(step), {name: f"{x:.3f}" for name, x in recorded[step].items()}
 
 
-def sound(path: Path) -> str:
-    """A player and a spectrogram of the beginning of a file."""
-    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    audio = audio[: EXCERPT_SECONDS * rate].mean(axis=1)
-    fig, ax = plt.subplots(figsize=(9, 3))
-    frequencies, times, spectrum = signal.stft(audio, rate, nperseg=1024, noverlap=768)
-    decibels = 20 * np.log10(np.abs(spectrum) + 1e-6)
-    ax.pcolormesh(times, frequencies, decibels, vmin=-100, rasterized=True)
-    ax.set(xlabel="time [s]", ylabel="frequency [Hz]")
-    encoded = io.BytesIO()
-    soundfile.write(encoded, audio, rate, format="WAV", subtype="PCM_16")
-    player = f'<audio controls src="{data_url("audio/wav", encoded)}"></audio>'
-    return player + image(fig)
+def resynthesis(model: models.Model, pattern: str) -> Recordings:
+    """An example of a data set, and what the model makes of its features."""
+    provider = data.TFRecordProvider(file_pattern=pattern)
+    batch = next(iter(provider.get_batch(1, shuffle=False, repeats=1)))
+    outputs = model(batch, training=False)
+    audio = np.asarray(model.get_audio_from_outputs(outputs))[0]
+    return {
+        "Recording": (np.asarray(batch["audio"])[0], provider.sample_rate),
+        "Resynthesis": (audio, provider.sample_rate),
+    }
 
 
-def image(fig: plt.Figure) -> str:
-    encoded = io.BytesIO()
-    fig.savefig(encoded, format="png", dpi=110, bbox_inches="tight")
-    plt.close(fig)
-    return f'<img alt="" src="{data_url("image/png", encoded)}">'
+def excerpt(path: Path) -> tuple[np.ndarray, int]:
+    """The beginning of a file, mono, and its sample rate."""
+    with soundfile.SoundFile(str(path)) as file:
+        audio = file.read(EXCERPT_SECS * file.samplerate, "float32", always_2d=True)
+        return audio.mean(axis=1), file.samplerate
 
 
-def data_url(kind: str, content: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content.getvalue()).decode()}"
+def sounds(recordings: Recordings) -> list[str]:
+    """Players and spectrograms."""
+    names = " and ".join(name.lower() for name in recordings)
+    figure = report.spectrograms_figure(recordings)
+    return [
+        report.players(recordings),
+        report.picture(
+            figure, f"Spectrograms: {names}", "Spectrograms: brighter is stronger."
+        ),
+    ]
+
+
+def build(folder: Path) -> str:
+    """The page.
+
+    Args:
+      folder: With `model`, `eval/eval_metrics.json`, `data` and `transfer.wav`.
+
+    Returns:
+      HTML.
+
+    Raises:
+      FileNotFoundError: If a part is missing.
+    """
+    curves = total_losses(folder / "model")
+    step, results = measures(folder / "eval" / "eval_metrics.json")
+    model = models.load(folder / "model")
+    pair = resynthesis(model, str(folder / "data" / "violin.tfrecord-eval-*"))
+    transfer = {
+        "The melody, on a flute": excerpt(EXAMPLES / "melody.flac"),
+        "The melody, played by the model": excerpt(folder / "transfer.wav"),
+    }
+    loss = report.curves_figure(curves, "Training step", "Spectral loss")
+    sections = [
+        report.section("A melody in a new timbre", *sounds(transfer)),
+        report.section(
+            "A passage that was not learnt",
+            report.paragraph(
+                "The model gets the pitch and the loudness of a recorded passage, four "
+                "seconds that training never saw, and makes the sound again."
+            ),
+            *sounds(pair),
+        ),
+        report.section(
+            "What was learnt",
+            report.paragraph("The beginning of the recording that the model learnt."),
+            report.players({"Violin": excerpt(EXAMPLES / "solo_violin.flac")}),
+        ),
+        report.section(
+            "Loss while training",
+            report.picture(
+                loss,
+                "Curves of the spectral loss over the training steps",
+                "Multi-scale spectral loss; the lower, the more alike.",
+            ),
+        ),
+        report.section(f"Measures after {step} steps", report.table(results)),
+    ]
+    subtitle = "A small model, trained for a few minutes on three minutes of music"
+    return report.page("A flute becomes a violin", subtitle, sections)
 
 
 def main() -> None:
+    """Writes the page into the folder that is given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    matplotlib.use("agg")
-    parts = {
-        "Loss while training": loss_figure(total_losses(folder / "model")),
-        "What was learnt: a violin (beginning)": sound(EXAMPLES / "solo_violin.flac"),
-        "A melody on the flute": sound(EXAMPLES / "melody.flac"),
-        "The melody as the model plays it": sound(folder / "transfer.wav"),
-    }
-    sections = "\n".join(
-        f"<h2>{html.escape(heading)}</h2>\n{body}" for heading, body in parts.items()
-    )
-    page = PAGE.format(title="A flute becomes a violin", sections=sections)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    files.write_text(str(folder / "report.html"), build(folder))
 
 
 if __name__ == "__main__":
