@@ -27,7 +27,7 @@ _LAG_FRAMES = 8
 # Frames around a block for decoders that cannot carry a state.
 _CONTEXT_FRAMES = 250
 # The tail of the reverb ends where it stays this far below the loudest sample.
-_TAIL_DB = -70.0
+_TAIL_DB = -60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def render(
       ValueError: If the model cannot be played from f0 and loudness, or if the
         performance is empty.
     """
-    preprocessor = model.preprocessor
+    preprocessor: Any = model.preprocessor
     hop_size = checks.hop_size(preprocessor.sample_rate, preprocessor.frame_rate)
     n_frames = len(performance.f0_hz)
     if not n_frames:

@@ -116,7 +116,7 @@ def players(recordings: Mapping[str, tuple[np.ndarray, int]]) -> str:
 def _player(caption: str, audio: np.ndarray, sample_rate: int) -> str:
     kept = audio[: int(PLAYER_SECS * sample_rate)]
     if len(kept) < len(audio):
-        caption = f"{caption} (first {PLAYER_SECS:.0f} s)"
+        caption = f"{caption} (first {PLAYER_SECS:g} s)"
     buffer = io.BytesIO()
     soundfile.write(buffer, kept, sample_rate, format="FLAC")
     source = _data_uri("audio/flac", buffer.getvalue())
@@ -232,7 +232,8 @@ def curves_figure(
             y,
             label=name,
             color=_COLOURS[i % len(_COLOURS)] if i < len(_COLOURS) else None,
-            linewidth=1.4,
+            # Where curves coincide, the first is seen around the others.
+            linewidth=2.6 if i == 0 and len(curves) > 1 else 1.1,
             marker="o" if few else None,
             markersize=4,
         )

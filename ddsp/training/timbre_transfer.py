@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,20 @@ def measure(
     """
     settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model)
     n_frames = math.ceil(recording.n_samples * frame_rate / recording.sample_rate)
-    readers = (
+    for_pitch, for_loudness = (
         RollingReader(audio_io.stream(recording.path, CREPE_SAMPLE_RATE))
         for _ in range(2)
     )
-    blocks = []
-    with _progress(n_frames / frame_rate, "listening", progress) as bar:
-        for block in feature_blocks(*readers, n_frames, settings):
-            blocks.append(block)
-            bar.update(len(block) / frame_rate)
-    return Features(*np.concatenate(blocks).T, frame_rate)
+    blocks = list(
+        _watched(
+            feature_blocks(for_pitch, for_loudness, n_frames, settings),
+            n_frames / frame_rate,
+            frame_rate,
+            "listening" if progress else None,
+        )
+    )
+    f0_hz, f0_confidence, loudness_db = np.concatenate(blocks).T
+    return Features(f0_hz, f0_confidence, loudness_db, frame_rate)
 
 
 def transfer(
@@ -195,7 +199,7 @@ def transfer(
         raise ValueError(
             f"This recording cannot be transferred, it {recording.problem}: {source!r}."
         )
-    preprocessor = model.preprocessor
+    preprocessor: Any = model.preprocessor
     before = measure(recording, preprocessor.frame_rate, crepe_model, progress)
     after = adjust_features(
         before.f0_hz,
@@ -211,13 +215,12 @@ def transfer(
         Performance(after.f0_hz, after.loudness_db, after.gate, reader.read),
     )
     seconds = len(after.f0_hz) / preprocessor.frame_rate
-    with _progress(seconds, "playing", progress) as bar:
-        written, gain = write_audio(
-            path,
-            _counted(blocks, lambda n: bar.update(n / model_rate)),
-            model_rate,
-            sample_rate or model_rate,
-        )
+    written, gain = write_audio(
+        path,
+        _watched(blocks, seconds, model_rate, "playing" if progress else None),
+        model_rate,
+        sample_rate or model_rate,
+    )
     return Transfer(
         recording, path, written, sample_rate or model_rate, gain, before, after
     )
@@ -331,17 +334,15 @@ def write_audio(
     return n_samples / rate_out, gain
 
 
-def _counted(blocks: Iterable[np.ndarray], count: Callable[[int], Any]) -> Iterator:
-    for block in blocks:
-        yield block
-        count(len(block))
-
-
-def _progress(seconds: float, label: str, shown: bool) -> tqdm.tqdm:
-    return tqdm.tqdm(
-        total=round(seconds, 2),
-        desc=label,
-        disable=not shown,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s "
-        "[{elapsed}<{remaining}]",
-    )
+def _watched(
+    blocks: Iterable[np.ndarray], seconds: float, rate: int, label: str | None
+) -> Iterator[np.ndarray]:
+    """Shows a progress bar over blocks of `rate` rows a second, if labelled."""
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}]"
+    with tqdm.tqdm(
+        total=seconds, desc=label, disable=label is None, bar_format=layout
+    ) as bar:
+        for block in blocks:
+            yield block
+            # A reverb's tail is longer than what was played.
+            bar.update(min(len(block) / rate, seconds - bar.n))
