@@ -71,6 +71,22 @@ def list_checkpoints(directory: str) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
+def check_directory(directory: str) -> None:
+    """Refuses a directory whose checkpoints could be written but not read.
+
+    Args:
+      directory: Where checkpoints are to stand.
+
+    Raises:
+      ValueError: TensorFlow would take a character of its path for a wildcard.
+    """
+    if re.search(r"[*?\[\]\\]", directory):
+        raise ValueError(
+            "TensorFlow reads no checkpoint below a path with any of * ? [ ] or a "
+            f"backslash: choose another directory. Received: {directory}"
+        )
+
+
 def write(checkpoint: tf.train.Checkpoint, directory: str, step: int, keep: int) -> str:
     """Writes `directory/ckpt-{step}` and removes the oldest checkpoints.
 

@@ -154,7 +154,7 @@ class Trainer:
         if not (restore_keys or self.restore_keys):
             with self.strategy.scope():
                 state = tf.train.Checkpoint(optimizer=self._optimizer_state())
-                state.restore(path).expect_partial()
+                state.read(path).expect_partial()
 
     def restore_weights(
         self, checkpoint_path: str, restore_keys: list[str] | None = None

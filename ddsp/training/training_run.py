@@ -33,7 +33,8 @@ class TrainingRun:
           seed: Of weights, order of the data and noise.
 
         Raises:
-          ValueError: There is no data.
+          ValueError: There is no data, or checkpoints in `save_dir` would be
+            unreadable.
           OSError: The directory cannot be made.
         """
         self._data_provider = data_provider
@@ -41,8 +42,8 @@ class TrainingRun:
         self._batch_size = batch_size
         self._save_dir = save_dir
         self._seed = seed
-        if seed is not None:
-            keras.utils.set_random_seed(seed)
+        checkpoints.check_directory(save_dir)
+        self._set_seed(step=0)
         trainer.build(evaluation.first_batch(data_provider, batch_size))
         if trainer.is_chief:
             tf.io.gfile.makedirs(save_dir)
@@ -67,9 +68,7 @@ class TrainingRun:
             path = checkpoints.find_latest(restore_dir)
             self._trainer.restore_weights(path)
             print(f"Fine-tuning from step 0 with the weights of {path}")
-        if self._seed is not None and self._trainer.step:
-            # From the seed alone, a resumed run would repeat the data of the first.
-            keras.utils.set_random_seed(self._seed + self._trainer.step)
+        self._set_seed(self._trainer.step)
 
     def make_validation(self, data_provider: Any, max_batches: int) -> Validation:
         """Chooses what to evaluate while training.
@@ -159,11 +158,17 @@ class TrainingRun:
         dataset = self._data_provider.get_batch(
             self._batch_size, shuffle=True, repeats=-1
         )
-        if self._seed is not None and isinstance(dataset, tf.data.Dataset):
-            options = tf.data.Options()
-            options.deterministic = True
-            dataset = dataset.with_options(options)
         return self._trainer.distribute_dataset(dataset)
+
+    def _set_seed(self, step: int) -> None:
+        """Seeds the weights and the noise, and the order of the data."""
+        if self._seed is None:
+            return
+        # From the seed alone, a resumed run would repeat the data of the first.
+        seed = self._seed + step
+        keras.utils.set_random_seed(seed)
+        if hasattr(self._data_provider, "set_seed"):
+            self._data_provider.set_seed(seed)
 
     def _make_writer(self, name: str) -> tf.summary.SummaryWriter:
         if not self._trainer.is_chief:
