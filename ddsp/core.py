@@ -7,6 +7,7 @@ files, such as `@core.exp_sigmoid` or `oscillator_bank.sum_sinusoids = True`.
 from collections.abc import Callable
 
 import gin
+import keras
 
 from ddsp._core import (
     delays,
@@ -25,10 +26,9 @@ from ddsp._core import (
 
 def _configurable(function: Callable) -> Callable:
     configured = gin.configurable(function, module="ddsp.core")
-    # Keras writes functions into configs by module and name: the name under which
-    # gin's bindings apply.
     configured.__module__ = "ddsp.core"
-    return configured
+    # So that a layer with this function as an argument can be made from its config.
+    return keras.saving.register_keras_serializable(package="ddsp")(configured)
 
 
 # Tensors and nested dictionaries.

@@ -37,6 +37,13 @@ def split_keras_kwargs(kwargs: Mapping[str, Any]) -> tuple[dict, dict]:
     return own, {key: value for key, value in kwargs.items() if key not in own}
 
 
+# A function, since gin would make instances of a class with a configurable method
+# instances of a subclass that Keras cannot serialise.
+@gin.configurable("run_dag", module="ddsp.dags.DAGLayer")
+def _gin_verbose(verbose: bool = False) -> bool:
+    return verbose
+
+
 class DAGLayer(keras.layers.Layer):
     """A layer that runs other layers one after the other, wired by keys.
 
@@ -100,6 +107,10 @@ class DAGLayer(keras.layers.Layer):
                 )
         return (name, *(tuple(core.make_iterable(key)) for key in keys))
 
+    def build(self, unused_input_shape: Any = None) -> None:
+        """Does nothing: each layer builds itself when it first runs."""
+        self.built = True
+
     @property
     def modules(self) -> list[keras.layers.Layer]:
         """The layers, in the order in which they were named."""
@@ -109,7 +120,6 @@ class DAGLayer(keras.layers.Layer):
         """Runs the graph; see `run_dag`."""
         return self.run_dag(inputs, **kwargs)
 
-    @gin.configurable(module="ddsp.dags.DAGLayer")
     def run_dag(
         self, inputs: Mapping[str, Any], verbose: bool = False, **kwargs: Any
     ) -> dict[str, Any]:
@@ -127,6 +137,7 @@ class DAGLayer(keras.layers.Layer):
         Raises:
           KeyError: if an input key leads nowhere.
         """
+        verbose = verbose or _gin_verbose()
         outputs = dict(inputs)
         module_outputs: Any = {}
         for name, input_keys, *output_keys in self.dag:

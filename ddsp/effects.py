@@ -37,12 +37,14 @@ class Reverb(Processor):
     ):
         super().__init__(name=name, trainable=trainable)
         checks.positive("reverb_length", reverb_length)
+        # Not `self.trainable`, which freezing the layer turns off.
+        self._learnt = trainable
         self._reverb_length = reverb_length
         self._add_dry = add_dry
 
-    def build(self, unused_input_shape: Any = None) -> None:
+    def build(self, unused_input_shape: Any) -> None:
         """Makes the learnt response, almost silent at first."""
-        if self.trainable and not self.built:
+        if self._learnt and not self.built:
             self._ir = self.add_weight(
                 name="ir",
                 shape=[self._reverb_length],
@@ -52,7 +54,7 @@ class Reverb(Processor):
 
     def _learnt_controls(self, *given: Any) -> bool:
         """Whether to use weights; builds them. Refuses a call that gives neither."""
-        if not self.trainable:
+        if not self._learnt:
             if any(value is None for value in given):
                 raise ValueError(
                     f"`{self.name}` is not trainable, so its response must be given "
@@ -60,7 +62,7 @@ class Reverb(Processor):
                 )
             return False
         if not self.built:
-            self.build()
+            self.build(None)
         return True
 
     def get_controls(self, audio: Any, ir: Any = None) -> dict[str, tf.Tensor]:
@@ -125,9 +127,9 @@ class ExpDecayReverb(Reverb):
         self._scale_fn = scale_fn
         self._seed = seed
 
-    def build(self, unused_input_shape: Any = None) -> None:
+    def build(self, unused_input_shape: Any) -> None:
         """Makes the learnt gain and decay."""
-        if self.trainable and not self.built:
+        if self._learnt and not self.built:
             self._gain = self._constant_weight("gain", 2.0)
             self._decay = self._constant_weight("decay", 4.0)
         self.built = True
@@ -156,6 +158,8 @@ class ExpDecayReverb(Reverb):
         if self._learnt_controls(gain, decay):
             gain, decay = self._gain[tf.newaxis], self._decay[tf.newaxis]
         gain, decay = self._scale_fn(gain), core.tf_float32(decay)
+        # Faster than this, nothing is left at the second sample: keep it finite.
+        decay = tf.minimum(decay, 20.0)
         time = tf.linspace(0.0, 1.0, self._reverb_length)[tf.newaxis]
         noise = core.uniform_noise(1, self._reverb_length, self._seed)
         ir = gain * tf.exp(-(2.0 + tf.exp(decay)) * time) * noise
@@ -203,9 +207,9 @@ class FilteredNoiseReverb(Reverb):
             seed=seed,
         )
 
-    def build(self, unused_input_shape: Any = None) -> None:
+    def build(self, unused_input_shape: Any) -> None:
         """Makes the learnt magnitudes."""
-        if self.trainable and not self.built:
+        if self._learnt and not self.built:
             self._magnitudes = self.add_weight(
                 name="magnitudes",
                 shape=[self._n_frames, self._n_filter_banks],

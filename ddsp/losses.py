@@ -59,7 +59,7 @@ class LossGroup(dags.DAGLayer):
         super().__init__(dag, **kwarg_losses)
 
     @property
-    def loss_modules(self) -> list[keras.layers.Layer]:
+    def losses(self) -> list[keras.layers.Layer]:
         """The losses, in the order in which they were named."""
         return [module for module in self.modules if dags.is_loss(module)]
 
@@ -67,7 +67,7 @@ class LossGroup(dags.DAGLayer):
         """Returns every loss by its name, computed from a model's outputs."""
         dag_outputs = self.run_dag(outputs, **kwargs)
         losses: dict[str, tf.Tensor] = {}
-        for module in self.loss_modules:
+        for module in self.losses:
             losses.update(dag_outputs[module.name])
         return losses
 

@@ -153,8 +153,12 @@ class Mix(Processor):
         Returns:
           Both signals, and `mix_level` [batch, n_samples, 1] in [0, 1].
         """
+        signal_one = core.tf_float32(signal_one)
+        n_samples = signal_one.shape[1]
         level = tf.nn.sigmoid(core.tf_float32(nn_out_mix_level))
-        level = core.resample(level, core.tf_float32(signal_one).shape[-1])
+        level = core.resample(
+            level, tf.shape(signal_one)[1] if n_samples is None else n_samples
+        )
         return {
             "signal_one": signal_one,
             "signal_two": signal_two,
@@ -205,6 +209,12 @@ class Crop(Processor):
     def get_signal(self, audio: Any) -> tf.Tensor:
         """Returns [batch, n_samples - frame_size]."""
         audio = core.tf_float32(audio)
+        checks.rank("audio", audio, 2)
+        if audio.shape[1] is not None and audio.shape[1] < self.frame_size:
+            raise ValueError(
+                f"`{self.name}` cannot cut {self.frame_size} samples off audio of shape "
+                f"{audio.shape}."
+            )
         if self.crop_location == "front":
             return audio[:, self.frame_size :]
         return audio[:, : tf.shape(audio)[1] - self.frame_size]

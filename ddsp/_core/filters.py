@@ -49,7 +49,10 @@ def crop_and_compensate_delay(
     if start < 0:
         start = max((ir_size - 1) // 2 - 1, 0)
     if padding == "same":
-        return audio[:, start : start + audio_size]
+        cropped = audio[:, start : start + audio_size]
+        if audio.shape[1] is None and isinstance(audio_size, int):
+            cropped = tf.ensure_shape(cropped, [None, audio_size])
+        return cropped
     # Where the FFT left enough zeros behind the convolution, they make up for the
     # samples cut at the start; otherwise the result ends with the convolution.
     convolved_size = audio_size + ir_size - 1
@@ -122,9 +125,8 @@ def fft_convolve(
             )
         fft_size: Any = get_fft_size(frame_size, ir_size)
     else:
-        bits = tf.math.log(tf.cast(frame_size + ir_size - 1, tf.float32)) / math.log(2)
-        # A little less than a whole number of bits is a whole number, rounded.
-        fft_size = 2 ** tf.cast(tf.math.ceil(bits - 1e-6), tf.int32)
+        sizes = tf.constant([2**bits for bits in range(31)], tf.int32)
+        fft_size = sizes[tf.searchsorted(sizes, [frame_size + ir_size - 1])[0]]
 
     spectrum = tf.signal.rfft(_frames(audio, frame_size, n_frames), [fft_size])
     response = tf.signal.rfft(impulse_response, [fft_size])

@@ -1,9 +1,9 @@
 """Exact phase: running sums of frequency in fixed point, modulo one cycle.
 
 A float32 running sum over samples drifts: audibly after seconds at high partials.
-Here sums are 64-bit integers. A float32 frequency above 0.5 Hz is a whole number of
-2**-24 Hz, so nothing is rounded, and the result does not depend on how a signal is
-cut into blocks. Only the wrapped phase goes back to float32.
+Here sums are 64-bit integers in units of at most 2**-24 Hz. A float32 frequency
+above 0.5 Hz is a whole number of those, so nothing is rounded, and the result does not
+depend on how a signal is cut into blocks. Only the wrapped phase goes back to float32.
 """
 
 import math
@@ -15,7 +15,8 @@ from ddsp._core.resampling import resample, whole_hop
 from ddsp._core.tensors import tf_float32
 
 _ONE_HZ = 2**24
-# Samples summed before the sum is wrapped: 2**24 * 100 kHz * 1000 < 2**63.
+# A chunk of 1000 values of up to 100 cycles stays below 2**63.
+_CYCLE_BITS = 40
 _CHUNK_SIZE = 1000
 
 
@@ -28,12 +29,12 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
     """Running sum along axis 1, modulo `cycle`, exact for any length.
 
     Args:
-      x: [batch, n, ...], float32; at most 1e5 in magnitude.
+      x: [batch, n, ...], float32; at most 100 cycles in magnitude.
       cycle: Where the sum wraps to 0, such as the sample rate for frequencies in Hz.
-      chunk_size: Samples summed at a time.
+      chunk_size: Samples summed at a time, at most 1000.
 
     Returns:
-      The shape of `x`, float32, in [0, cycle). The gradient is that of the plain
+      The shape of `x`, float32, in [0, cycle]. The gradient is that of the plain
       running sum.
     """
     x = tf_float32(x)
@@ -43,17 +44,22 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
         def grad(upstream):
             return tf.cumsum(upstream, axis=1, reverse=True)
 
-        one = _ONE_HZ
-        # A cycle such as 2 pi is no whole number of steps, but its error is: 2**-25
-        # in each cycle is far below float32.
+        # Finer for short cycles: radians need it.
+        one = 2 ** max(24, _CYCLE_BITS - math.ceil(math.log2(cycle)))
         wrap = tf.constant(round(cycle * one), tf.int64)
-        chunks, restore = _chunks(_fixed(x, one), chunk_size)
-        within = tf.cumsum(chunks, axis=2)
-        total = tf.math.floormod(within[:, :, -1:], wrap)
-        before = tf.math.floormod(tf.cumsum(total, axis=1, exclusive=True), wrap)
-        return _to_float(restore(within + before), wrap, cycle), grad
+        sums = _fixed_cumsum(_fixed(x, one), wrap, min(chunk_size, _CHUNK_SIZE))
+        return _to_float(sums, wrap, cycle), grad
 
     return forward(x)
+
+
+def _fixed_cumsum(x: tf.Tensor, wrap: tf.Tensor, chunk_size: int) -> tf.Tensor:
+    """Running sum of integers along axis 1, modulo `wrap`, that does not overflow."""
+    chunks, restore = _chunks(x, chunk_size)
+    within = tf.cumsum(chunks, axis=2)
+    total = tf.math.floormod(within[:, :, -1:], wrap)
+    before = tf.math.floormod(tf.cumsum(total, axis=1, exclusive=True), wrap)
+    return tf.math.floormod(restore(within + before), wrap)
 
 
 def _chunks(x: tf.Tensor, chunk_size: int):
@@ -76,10 +82,7 @@ def _chunks(x: tf.Tensor, chunk_size: int):
 
 
 def _to_float(fixed: tf.Tensor, wrap: tf.Tensor, cycle: float) -> tf.Tensor:
-    share = tf.cast(tf.math.floormod(fixed, wrap), tf.float32) / tf.cast(
-        wrap, tf.float32
-    )
-    return share * cycle
+    return tf.cast(fixed, tf.float32) / tf.cast(wrap, tf.float32) * cycle
 
 
 def interpolated_phase(
@@ -96,7 +99,7 @@ def interpolated_phase(
 
     Returns:
       `cycles` [batch, n_samples, channels]: the phase at every sample, in cycles,
-      within some cycles of 0. And `final_cycles` [batch, 1, channels] in [0, 1): the
+      within some cycles of 0. And `final_cycles` [batch, 1, channels] in [0, 1]: the
       phase after the last sample. Both have the gradient of the running sum.
     """
     f0_hz = tf_float32(f0_hz)
@@ -164,7 +167,7 @@ def _frame_starts(
         following = tf.concat([fixed[:, 1:], fixed[:, -1:]], axis=1)
         wrap = tf.constant(round(2 * sample_rate * _ONE_HZ), tf.int64)
         sums = tf.math.floormod(hop_sum(fixed, following, hop), wrap)
-        cumulative = tf.math.floormod(tf.cumsum(sums, axis=1), wrap)
+        cumulative = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
         before = tf.pad(cumulative[:, :-1], [[0, 0], [1, 0], [0, 0]])
         start = _to_float(before, wrap, 1.0)
         # Around 0 float32 is twice as fine as up to 1.

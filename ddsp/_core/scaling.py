@@ -21,7 +21,7 @@ def exp_sigmoid(
       exponent: The factor by which the output grows when `x` grows by 1, far
         below zero.
       max_value: Upper bound.
-      threshold: Added, so that the output and its gradient never vanish.
+      threshold: Added, so that the output never vanishes.
 
     Returns:
       Values in [threshold, max_value + threshold].

@@ -110,12 +110,14 @@ def hz_to_unit(hz: Any, hz_min: Any, hz_max: Any, clip: bool = False) -> tf.Tens
 
 def hz_to_bark(hz: Any) -> tf.Tensor:
     """Converts Hz to the bark scale."""
-    return 26.81 / (1.0 + 1960.0 / tf_float32(hz)) - 0.53
+    hz = tf_float32(hz)
+    return 26.81 * hz / (1960.0 + hz) - 0.53
 
 
 def bark_to_hz(bark: Any) -> tf.Tensor:
     """Converts the bark scale to Hz."""
-    return 1960.0 / (26.81 / (tf_float32(bark) + 0.53) - 1.0)
+    bark = tf_float32(bark) + 0.53
+    return 1960.0 * bark / (26.81 - bark)
 
 
 def hz_to_mel(hz: Any) -> tf.Tensor:

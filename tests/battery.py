@@ -1,0 +1,220 @@
+"""What every processor and every loss must do, as functions of one `Case`.
+
+`tests/test_battery.py` runs them over all of the library; a layer made elsewhere can
+be put through them in the same way.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+BATCH, N_FRAMES, HOP = 2, 20, 16
+N_SAMPLES = N_FRAMES * HOP
+
+Inputs = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A layer and the inputs to call it with, in the order of its arguments.
+
+    Attributes:
+      make: Makes the layer.
+      inputs: Makes the inputs, float32, batch first.
+      grouped: Whether the layer takes the inputs as one dictionary.
+      differentiable: Inputs with respect to which the output is smooth; all others
+        still get finite gradients. None for all.
+      static: Inputs whose second axis is no time, so that its size is always known.
+      rowwise: Whether row i of the output depends on row i of the inputs alone.
+      tolerance: Largest difference between two ways to compute the same output,
+        relative to its peak.
+      step: Of the finite differences; the inputs are of order 1.
+    """
+
+    make: Callable[..., keras.layers.Layer]
+    inputs: Callable[[np.random.Generator], Inputs]
+    grouped: bool = False
+    differentiable: tuple[str, ...] | None = None
+    static: tuple[str, ...] = ()
+    rowwise: bool = True
+    tolerance: float = 1e-5
+    step: float = 1e-2
+
+    def arguments(self, seed: int = 0) -> Inputs:
+        inputs = self.inputs(np.random.default_rng(seed))
+        return {name: np.asarray(x, np.float32) for name, x in inputs.items()}
+
+    def run(self, layer: keras.layers.Layer, inputs: dict[str, Any], **kwargs: Any):
+        if self.grouped:
+            return layer(inputs, **kwargs)
+        return layer(*inputs.values(), **kwargs)
+
+
+def total(outputs: Any) -> tf.Tensor:
+    """One number out of audio, of a loss, or of a dictionary of losses."""
+    return tf.add_n([tf.reduce_sum(x) for x in tf.nest.flatten(outputs)])
+
+
+def assert_close(actual: Any, expected: Any, tolerance: float) -> None:
+    """Compares nests of arrays, relative to the peak of each."""
+    tf.nest.assert_same_structure(actual, expected)
+    for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+        a, e = np.asarray(a), np.asarray(e)
+        assert a.shape == e.shape
+        peak = max(np.max(np.abs(e), initial=0.0), 1e-3)
+        np.testing.assert_allclose(a, e, rtol=0.0, atol=tolerance * peak)
+
+
+def check_finite_everywhere(case: Case, extreme: float) -> None:
+    """Values and gradients are finite when every input is `extreme`."""
+    layer = case.make()
+    inputs = {
+        name: tf.fill(x.shape, tf.constant(extreme, tf.float32))
+        for name, x in case.arguments().items()
+    }
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = case.run(layer, inputs)
+        loss = total(outputs)
+    for x in tf.nest.flatten(outputs):
+        assert np.all(np.isfinite(x))
+    variables = layer.trainable_variables
+    for gradient in tape.gradient(loss, [*inputs.values(), *variables]):
+        if gradient is not None:
+            assert np.all(np.isfinite(gradient))
+
+
+def check_gradient(case: Case, n_directions: int = 2) -> None:
+    """The gradient along random directions is that of central differences.
+
+    A smooth part of the output is compared: the sum of its product with fixed random
+    weights. float32 rounds it by about 1e-7 of the sum of magnitudes, which central
+    differences divide by twice the step; their own error goes with its square. At
+    a step of 1e-2 both stay below 1e-2 of the gradient's norm.
+    """
+    layer = case.make()
+    rng = np.random.default_rng(1)
+    inputs = case.arguments()
+    outputs = case.run(layer, inputs)
+    weights = tf.nest.map_structure(
+        lambda y: rng.standard_normal(y.shape).astype(np.float32), outputs
+    )
+    weights_64 = [w.astype(np.float64) for w in tf.nest.flatten(weights)]
+    smooth = case.differentiable or tuple(inputs)
+
+    def weighted_sum(moved: Inputs) -> float:
+        y = tf.nest.flatten(case.run(layer, moved))
+        return sum(
+            float(np.sum(w * np.asarray(x, np.float64)))
+            for w, x in zip(weights_64, y, strict=True)
+        )
+
+    constants = {name: tf.constant(x) for name, x in inputs.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(constants)
+        y = case.run(layer, constants)
+        loss = total(tf.nest.map_structure(lambda w, x: w * x, weights, y))
+    gradients = tape.gradient(loss, constants)
+    for _ in range(n_directions):
+        for name in smooth:
+            direction = rng.standard_normal(inputs[name].shape).astype(np.float32)
+            norm = np.linalg.norm(direction)
+            direction /= norm
+            up = {**inputs, name: inputs[name] + case.step * direction}
+            down = {**inputs, name: inputs[name] - case.step * direction}
+            numeric = (weighted_sum(up) - weighted_sum(down)) / (2 * case.step)
+            if gradients[name] is None:
+                assert abs(numeric) < 1e-6, name
+                continue
+            analytic = float(np.sum(direction * np.asarray(gradients[name])))
+            scale = np.linalg.norm(gradients[name])
+            assert abs(numeric - analytic) < 1e-2 * scale + 1e-3, (
+                name,
+                numeric,
+                analytic,
+                scale,
+            )
+
+
+def check_same_in_graph_and_compiled(case: Case) -> None:
+    """Eager, `tf.function` and XLA give one result."""
+    layer = case.make()
+    inputs = {name: tf.constant(x) for name, x in case.arguments().items()}
+    expected = case.run(layer, inputs)
+    for compiled in (False, True):
+        function = tf.function(
+            lambda inputs: case.run(layer, inputs), jit_compile=compiled
+        )
+        assert_close(function(inputs), expected, case.tolerance)
+
+
+def check_unknown_sizes(case: Case) -> None:
+    """Batch and time may be unknown while the graph is built."""
+    layer = case.make()
+    inputs = {name: tf.constant(x) for name, x in case.arguments().items()}
+    specs = {
+        name: tf.TensorSpec(
+            [None, *x.shape[1:]] if name in case.static else [None, None, *x.shape[2:]],
+            tf.float32,
+        )
+        for name, x in inputs.items()
+    }
+    function = tf.function(
+        lambda inputs: case.run(layer, inputs), input_signature=[specs]
+    )
+    assert_close(function(inputs), case.run(layer, inputs), case.tolerance)
+
+
+def check_rows_are_independent(case: Case) -> None:
+    """A row of a batch comes out as it does alone."""
+    layer = case.make()
+    inputs = case.arguments()
+    batch = case.run(layer, inputs)
+    rows = range(BATCH) if case.rowwise else (0,)
+    for row in rows:
+        alone = case.run(layer, {k: x[row : row + 1] for k, x in inputs.items()})
+        expected = tf.nest.map_structure(lambda y, i=row: y[i : i + 1], batch)
+        assert_close(alone, expected, case.tolerance)
+
+
+def check_round_trip(case: Case) -> None:
+    """A layer made again from its config computes the same with the same weights."""
+    layer = case.make()
+    inputs = case.arguments()
+    expected = case.run(layer, inputs)
+    config = layer.get_config()
+    rebuilt = [
+        type(layer).from_config(config),
+        keras.saving.deserialize_keras_object(
+            keras.saving.serialize_keras_object(layer)
+        ),
+    ]
+    for copy in rebuilt:
+        assert type(copy) is type(layer)
+        assert copy.name == layer.name
+        case.run(copy, inputs)
+        copy.set_weights(layer.get_weights())
+        assert_close(case.run(copy, inputs), expected, 0.0)
+        # A tuple may come back as a list.
+        assert json.dumps(copy.get_config()) == json.dumps(config)
+
+
+def check_float32_under_mixed_precision(case: Case) -> None:
+    """A mixed-precision policy changes nothing."""
+    inputs = case.arguments()
+    expected = case.run(case.make(), inputs)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        keras.utils.set_random_seed(0)
+        actual = case.run(case.make(), inputs)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    for y in tf.nest.flatten(actual):
+        assert y.dtype == tf.float32
+    assert_close(actual, expected, 1e-6)

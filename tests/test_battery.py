@@ -1,0 +1,342 @@
+"""The battery over every processor and every loss."""
+
+import functools
+
+import battery
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from battery import BATCH, HOP, N_FRAMES, N_SAMPLES, Case
+
+from ddsp import core, effects, losses, processors, synths
+
+N_HARMONICS, N_BANDS, N_TABLE, IR_SIZE = 6, 9, 32, 48
+
+
+def frames(channels):
+    return lambda rng: rng.standard_normal([BATCH, N_FRAMES, channels])
+
+
+def samples(channels):
+    return lambda rng: rng.standard_normal([BATCH, N_SAMPLES, channels])
+
+
+def audio(rng):
+    return 0.3 * rng.standard_normal([BATCH, N_SAMPLES])
+
+
+def f0_hz(rng):
+    return rng.uniform(200.0, 220.0, [BATCH, N_FRAMES, 1])
+
+
+def inputs(**makers):
+    return lambda rng: {name: make(rng) for name, make in makers.items()}
+
+
+def audible_reverb(**kwargs):
+    """A trained reverb: fresh, it is too quiet to tell from none."""
+    reverb = effects.Reverb(trainable=True, **kwargs)
+    reverb.build(None)
+    rng = np.random.default_rng(2)
+    reverb.set_weights([0.1 * rng.standard_normal(kwargs["reverb_length"])])
+    return reverb
+
+
+def trained(cls, **kwargs):
+    keras.utils.set_random_seed(0)
+    return cls(trainable=True, **kwargs)
+
+
+def group():
+    return processors.ProcessorGroup(
+        dag=[
+            (
+                synths.Harmonic(n_samples=N_SAMPLES, scale_fn=core.exp_sigmoid),
+                ["amps", "harmonic_distribution", "f0_hz"],
+            ),
+            (synths.FilteredNoise(n_samples=N_SAMPLES, seed=3), ["magnitudes"]),
+            (
+                processors.Add(),
+                ["harmonic/signal", "filtered_noise/signal"],
+            ),
+            ("room", ["add/signal"]),
+        ],
+        room=audible_reverb(reverb_length=IR_SIZE, name="room"),
+        name="strings",
+    )
+
+
+HARMONIC_INPUTS = inputs(amplitudes=frames(1), shares=frames(N_HARMONICS), f0_hz=f0_hz)
+
+PROCESSORS = {
+    "harmonic": Case(
+        functools.partial(synths.Harmonic, n_samples=N_SAMPLES), HARMONIC_INPUTS
+    ),
+    "harmonic_linear": Case(
+        functools.partial(
+            synths.Harmonic,
+            n_samples=None,
+            hop_size=HOP,
+            amp_resample_method="linear",
+            normalize_below_nyquist=False,
+            use_angular_cumsum=True,
+        ),
+        HARMONIC_INPUTS,
+    ),
+    "filtered_noise": Case(
+        functools.partial(
+            synths.FilteredNoise, n_samples=N_SAMPLES, initial_bias=0.0, seed=1
+        ),
+        inputs(magnitudes=frames(N_BANDS)),
+        rowwise=False,
+    ),
+    "wavetable": Case(
+        functools.partial(synths.Wavetable, n_samples=N_SAMPLES, scale_fn=None),
+        inputs(
+            amplitudes=frames(1),
+            wavetables=lambda rng: rng.standard_normal([BATCH, N_TABLE]),
+            f0_hz=f0_hz,
+        ),
+        # Between two samples of a table its slope is constant: steps at the samples.
+        differentiable=("amplitudes", "wavetables"),
+        static=("wavetables",),
+    ),
+    "wavetable_moving": Case(
+        functools.partial(synths.Wavetable, n_samples=N_SAMPLES, scale_fn=None),
+        inputs(amplitudes=frames(1), wavetables=frames(N_TABLE), f0_hz=f0_hz),
+        differentiable=("amplitudes", "wavetables"),
+    ),
+    "sinusoidal": Case(
+        functools.partial(synths.Sinusoidal, n_samples=N_SAMPLES),
+        inputs(amplitudes=frames(5), frequencies=frames(5)),
+        # XLA rounds frequencies of some kHz in their last place: 1e-3 Hz.
+        tolerance=3e-4,
+        step=1e-3,
+    ),
+    "tensor_to_audio": Case(synths.TensorToAudio, inputs(samples=samples(1))),
+    "add": Case(processors.Add, inputs(one=audio, two=audio)),
+    "mix": Case(processors.Mix, inputs(one=audio, two=audio, level=frames(1))),
+    "crop": Case(
+        functools.partial(processors.Crop, frame_size=HOP), inputs(audio=audio)
+    ),
+    "crop_front": Case(
+        functools.partial(processors.Crop, frame_size=HOP, crop_location="front"),
+        inputs(audio=audio),
+    ),
+    "reverb": Case(
+        effects.Reverb,
+        inputs(audio=audio, ir=lambda rng: 0.1 * rng.standard_normal([BATCH, IR_SIZE])),
+        static=("ir",),
+    ),
+    "reverb_trained": Case(
+        functools.partial(audible_reverb, reverb_length=IR_SIZE), inputs(audio=audio)
+    ),
+    "exp_decay_reverb": Case(
+        functools.partial(effects.ExpDecayReverb, reverb_length=IR_SIZE, seed=1),
+        inputs(
+            audio=audio,
+            gain=lambda rng: rng.standard_normal([BATCH, 1]),
+            decay=lambda rng: rng.standard_normal([BATCH, 1]),
+        ),
+        static=("gain", "decay"),
+    ),
+    "exp_decay_reverb_trained": Case(
+        functools.partial(
+            trained, effects.ExpDecayReverb, reverb_length=IR_SIZE, seed=1
+        ),
+        inputs(audio=audio),
+    ),
+    "filtered_noise_reverb": Case(
+        functools.partial(
+            effects.FilteredNoiseReverb,
+            reverb_length=N_SAMPLES,
+            initial_bias=0.0,
+            seed=1,
+        ),
+        inputs(audio=audio, magnitudes=frames(N_BANDS)),
+        rowwise=False,
+    ),
+    "filtered_noise_reverb_trained": Case(
+        functools.partial(
+            trained,
+            effects.FilteredNoiseReverb,
+            reverb_length=N_SAMPLES,
+            n_frames=N_FRAMES,
+            seed=1,
+        ),
+        inputs(audio=audio),
+    ),
+    "fir_filter": Case(
+        effects.FIRFilter, inputs(audio=audio, magnitudes=frames(N_BANDS))
+    ),
+    "mod_delay": Case(
+        functools.partial(effects.ModDelay, center_ms=1.0, depth_ms=0.8),
+        inputs(audio=audio, gain=samples(1), phase=samples(1)),
+        differentiable=("audio", "gain"),
+    ),
+    "group": Case(
+        group,
+        inputs(
+            amps=frames(1),
+            harmonic_distribution=frames(N_HARMONICS),
+            f0_hz=f0_hz,
+            magnitudes=frames(N_BANDS),
+        ),
+        grouped=True,
+        rowwise=False,
+    ),
+}
+
+AUDIO_PAIR = inputs(target=audio, audio=audio)
+ALL_WEIGHTS = {
+    "fft_sizes": (64,),
+    "mag_weight": 1.0,
+    "delta_time_weight": 0.5,
+    "delta_freq_weight": 0.4,
+    "cumsum_freq_weight": 0.1,
+    "logmag_weight": 0.3,
+    "loudness_weight": 0.01,
+}
+
+
+def loss_group():
+    quiet = {"fft_sizes": (64,)}
+    return losses.LossGroup(
+        dag=[
+            ("fine", ["target", "audio"]),
+            (
+                losses.SpectralLoss(loss_type="L2", name="square", **quiet),
+                ["target", "audio"],
+            ),
+        ],
+        fine=losses.SpectralLoss(name="fine", **quiet),
+    )
+
+
+LOSSES = {
+    f"spectral_{kind}": Case(
+        functools.partial(losses.SpectralLoss, loss_type=kind, **ALL_WEIGHTS),
+        AUDIO_PAIR,
+        # L1 has a kink wherever two magnitudes agree.
+        differentiable=("audio",),
+        step=1e-3 if kind == "L1" else 1e-2,
+        tolerance=1e-4,
+    )
+    for kind in ("L1", "L2", "COSINE")
+}
+LOSSES["group"] = Case(
+    loss_group, AUDIO_PAIR, grouped=True, differentiable=("audio",), tolerance=1e-4
+)
+
+
+def over(cases):
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+
+
+every_layer = over(
+    {f"processor_{k}": c for k, c in PROCESSORS.items()}
+    | {f"loss_{k}": c for k, c in LOSSES.items()}
+)
+
+
+@over(PROCESSORS)
+def test_audio_comes_out(case):
+    y = case.run(case.make(), case.arguments())
+    cropped = isinstance(case.make(), processors.Crop)
+    assert y.shape == (BATCH, N_SAMPLES - HOP if cropped else N_SAMPLES)
+    assert y.dtype == tf.float32
+    assert np.all(np.isfinite(y))
+
+
+@over(PROCESSORS)
+def test_controls_and_signal_make_the_output(case):
+    layer = case.make()
+    outputs = case.run(layer, case.arguments(), return_outputs_dict=True)
+    assert set(outputs) == {"signal", "controls"}
+    battery.assert_close(
+        outputs["signal"], case.run(layer, case.arguments()), case.tolerance
+    )
+    if not case.grouped:
+        signal = layer.get_signal(**outputs["controls"])
+        battery.assert_close(signal, outputs["signal"], case.tolerance)
+
+
+@over(LOSSES)
+def test_a_loss_is_a_positive_number(case):
+    layer = case.make()
+    values = layer.get_losses_dict(
+        *([case.arguments()] if case.grouped else case.arguments().values())
+    )
+    assert list(values) == (["fine", "square"] if case.grouped else [layer.name])
+    for value in values.values():
+        assert value.shape == ()
+        assert value > 0.0
+
+
+@pytest.mark.parametrize("extreme", [0.0, 1e-30, 1e4, -1e4])
+@every_layer
+def test_values_and_gradients_stay_finite(case, extreme):
+    battery.check_finite_everywhere(case, extreme)
+
+
+@every_layer
+def test_gradient_matches_finite_differences(case):
+    battery.check_gradient(case)
+
+
+@every_layer
+def test_eager_graph_and_compiled_agree(case):
+    battery.check_same_in_graph_and_compiled(case)
+
+
+@every_layer
+def test_sizes_may_be_unknown_in_a_graph(case):
+    battery.check_unknown_sizes(case)
+
+
+@over(PROCESSORS)
+def test_rows_do_not_mix(case):
+    battery.check_rows_are_independent(case)
+
+
+@every_layer
+def test_config_round_trip(case):
+    battery.check_round_trip(case)
+
+
+@every_layer
+def test_float32_under_mixed_precision(case):
+    battery.check_float32_under_mixed_precision(case)
+
+
+SYNTHS = {
+    name: PROCESSORS[name]
+    for name in ("harmonic", "filtered_noise", "wavetable", "sinusoidal")
+}
+
+
+@over(SYNTHS)
+def test_length_from_the_hop_or_the_call(case):
+    keywords = {**case.make.keywords, "n_samples": None}
+    by_hop = case.make.func(hop_size=HOP, **keywords)
+    inputs = case.arguments()
+    battery.assert_close(
+        case.run(by_hop, inputs), case.run(case.make(), inputs), case.tolerance
+    )
+    for layer in (case.make(), by_hop):
+        longer = case.run(layer, inputs, n_samples=3 * N_SAMPLES)
+        assert longer.shape == (BATCH, 3 * N_SAMPLES)
+
+
+@over(SYNTHS)
+def test_a_synth_without_any_length_says_what_to_give(case):
+    layer = case.make.func(**{**case.make.keywords, "n_samples": None})
+    with pytest.raises(ValueError, match="`n_samples` or `hop_size`"):
+        case.run(layer, case.arguments())
+
+
+def test_a_group_passes_the_length_on():
+    case = PROCESSORS["group"]
+    outputs = case.run(group(), case.arguments(), n_samples=2 * N_SAMPLES)
+    assert outputs.shape == (BATCH, 2 * N_SAMPLES)
