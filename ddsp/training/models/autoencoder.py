@@ -64,7 +64,7 @@ class Autoencoder(Model):
         if self.preprocessor is not None:
             arguments = {}
             if n_samples is not None:
-                arguments["time_steps"] = n_samples // self._hop_size()
+                arguments["time_steps"] = self._n_frames(n_samples)
             features.update(self.preprocessor(features, **arguments))
         if self.encoder is not None:
             features.update(self.encoder(features))
@@ -138,6 +138,15 @@ class Autoencoder(Model):
             "power_db": frames,
         }
         self(features, training=False, n_samples=n_samples)
+
+    def _n_frames(self, n_samples: int) -> int:
+        hop_size = self._hop_size()
+        if n_samples <= 0 or n_samples % hop_size:
+            raise ValueError(
+                f"`n_samples` must be a positive multiple of {hop_size}, the samples "
+                f"between two frames; received {n_samples}."
+            )
+        return n_samples // hop_size
 
     def _hop_size(self) -> int:
         return checks.hop_size(
