@@ -22,7 +22,7 @@ class Adjustment:
         the loudness of the notes to its distribution. Needs statistics.
       threshold: Above it a frame belongs to a note, see
         `postprocessing.detect_notes`.
-      quiet: How far frames outside notes are turned down, dB, >= 0.
+      quiet: How far the loudness of frames outside notes is turned down, dB, >= 0.
       autotune: How far notes are pulled to the nearest semitone, 0 to 1.
       pitch_shift: Semitones, after everything automatic.
       octave_shift: Octaves, after everything automatic.
@@ -110,14 +110,14 @@ def adjust_features(
     if reference:
         transform = reference["quantile_transform"]
         loudness = map_loudness(loudness, mask_on, transform)
-    # Relative to the note nearest in loudness, a frame at 0 is surely no note.
-    off = np.where(
-        mask_on, 0.0, 1.0 - np.clip(note_on_value / adjustment.threshold, 0, 1)
-    )
-    turned_down = adjustment.quiet * off
-    loudness = loudness - turned_down + adjustment.loudness_shift
+    # 0 in notes, 1 where there is surely none.
+    off = 1.0 - np.clip(note_on_value / adjustment.threshold, 0.0, 1.0)
+    loudness = loudness - adjustment.quiet * off + adjustment.loudness_shift
+    # A model may answer even the lowest loudness with a tone, so its sound is turned
+    # down too: hardly beside a note, and three times as far where there is none.
+    gate = 10.0 ** (-3.0 * adjustment.quiet * off**2 / 20.0)
     audible = np.clip((np.asarray(loudness_db) - _FLOOR_DB) / _FADE_DB, 0.0, 1.0)
-    gate = 10.0 ** (-turned_down / 20.0) * np.where(mask_on, 1.0, audible)
+    gate *= np.where(mask_on, 1.0, audible)
     sounding = np.asarray(f0_hz) > 0.0
     return Adjusted(
         f0_hz=np.where(sounding, core.midi_to_hz(midi), 0.0).astype(np.float32),

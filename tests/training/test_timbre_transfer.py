@@ -272,6 +272,25 @@ def test_the_background_is_not_raised_with_the_notes(statistics):
     assert np.all(mapped[~on] <= -70.0)
 
 
+def test_what_is_no_note_is_turned_down():
+    """A note, loud noise without pitch, then silence."""
+    third = np.repeat([0, 1, 2], 200)
+    adjusted = adjustment.adjust_features(
+        f0_hz=np.full(600, 440.0),
+        f0_confidence=np.choose(third, [0.95, 0.05, 0.5]),
+        loudness_db=np.choose(third, [-20.0, -20.0, -80.0]),
+        adjustment=Adjustment(loudness_shift=3.0),
+    )
+    # Confidence is averaged over 40 frames, so the edges are left out.
+    note, noise, silence = (slice(i + 40, i + 160) for i in (0, 200, 400))
+    np.testing.assert_allclose(adjusted.loudness_db[note], -17.0)
+    np.testing.assert_allclose(adjusted.gate[note], 1.0)
+    assert np.all(adjusted.loudness_db[noise] < -36.0)
+    assert np.all(adjusted.gate[noise] < 10.0 ** (-50.0 / 20.0))
+    assert np.all(adjusted.gate[silence] == 0.0)
+    assert not adjusted.mapped
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
