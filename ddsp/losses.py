@@ -189,12 +189,14 @@ class SpectralLoss(Loss):
                         view(target_mag), view(mag), self.loss_type, weights
                     )
         if self.loudness_weight > 0:
-            loudness = [
-                spectral_ops.compute_loudness(x, sample_rate=self.sample_rate, n_fft=2048)
+            target_loudness, loudness = (
+                spectral_ops.compute_loudness(
+                    x, sample_rate=self.sample_rate, n_fft=2048
+                )
                 for x in (target_audio, audio)
-            ]
+            )
             loss += self.loudness_weight * mean_difference(
-                *loudness, loss_type=self.loss_type, weights=weights
+                target_loudness, loudness, self.loss_type, weights
             )
         return loss
 
