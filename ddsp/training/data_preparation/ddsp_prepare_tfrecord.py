@@ -1,4 +1,4 @@
-"""Prepares recordings for training: TFRecord examples of audio, pitch and loudness.
+r"""Prepares recordings for training: TFRecord examples of audio, pitch and loudness.
 
   ddsp_prepare_tfrecord \
     --input_audio_filepatterns='recordings/*.wav,more/*.flac' \

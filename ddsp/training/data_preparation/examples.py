@@ -76,7 +76,8 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
         columns = frames.read(window.start, window.start + settings.feature_frames).T
         values |= dict(zip(FRAME_FEATURES, columns, strict=True))
         yield Example(window.split, serialize(values), stop / settings.frame_rate)
-    warnings = quality.warnings_for(features)
+    # Of what was recorded, not of the silence that fills up a short example.
+    warnings = quality.warnings_for(np.concatenate(features)[: plan.n_frames])
     if plan.n_frames < settings.example_frames:
         warnings.insert(0, "is shorter than one example, filled up with silence")
     yield _outcome(plan, warnings)

@@ -97,7 +97,7 @@ def _automatic_workers(plans: Sequence[Plan]) -> int:
 
 
 def _processors() -> int:
-    """Those this process may use: in a container not all that the machine has."""
+    """Those this process may use, which need not be all of the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -174,8 +174,9 @@ def _pool(num_workers: int, context, arguments) -> Iterator[Any]:
         yield pool
     except BrokenProcessPool as error:
         raise UserError(
-            "A worker process died, probably for want of memory; try fewer, such as "
-            f"--num_workers=1, got {num_workers}."
+            "A worker process died: for want of memory (try fewer), or because the "
+            "script that started it lacks `if __name__ == '__main__':`, got "
+            f"num_workers={num_workers}."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

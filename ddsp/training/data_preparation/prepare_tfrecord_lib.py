@@ -1,5 +1,6 @@
 """The whole way from audio files to TFRecord shards with a manifest."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -62,7 +63,8 @@ def prepare_tfrecord(
       pipeline_options: Of Apache Beam, to run there; empty to run in local
         processes.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
-      num_workers: Local processes; 0 chooses.
+      num_workers: Local processes; 0 chooses. With more than one, a script must
+        call this under `if __name__ == "__main__":`, since they import it.
 
     Returns:
       The manifest, which tells what became of each file.
@@ -153,7 +155,10 @@ def _statistics(settings: Settings, shards: Sequence[str]) -> dict[str, Any]:
         centered=settings.center,
     )
     return postprocessing.statistics_to_dict(
-        postprocessing.compute_dataset_statistics(provider)
+        # 50 frames of power a second, or the next lower rate that divides.
+        postprocessing.compute_dataset_statistics(
+            provider, power_frame_rate=math.gcd(50, settings.sample_rate)
+        )
     )
 
 

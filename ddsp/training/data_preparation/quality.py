@@ -1,7 +1,5 @@
 """Warnings about recordings that a model will learn little from."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 # Sounding: within this range of the recording's loudest moments, and above silence.
@@ -47,16 +45,16 @@ def unclear_share(f0_confidence: np.ndarray, loudness_db: np.ndarray) -> float:
     return float(np.mean(f0_confidence[sounding] < _CONFIDENT))
 
 
-def warnings_for(features: Sequence[np.ndarray]) -> list[str]:
+def warnings_for(features: np.ndarray) -> list[str]:
     """What a user should know about a recording, in words.
 
     Args:
-      features: Blocks as `features.feature_blocks` yields them.
+      features: [n_frames, 3], as `features.feature_blocks` yields them in blocks.
 
     Returns:
       Warnings, none for a good solo recording.
     """
-    _, f0_confidence, loudness_db = np.concatenate(features).T
+    _, f0_confidence, loudness_db = features.T
     warnings = []
     silent = 1.0 - float(np.mean(sounding_frames(loudness_db)))
     if silent > _MOSTLY_SILENT:

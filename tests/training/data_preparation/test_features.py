@@ -67,7 +67,7 @@ def test_frames_lie_where_the_sound_is():
 def stack_features(audio):
     f0_hz, confidence = pitch.estimate_f0(audio, 125, viterbi=False)
     loudness = spectral_ops.compute_loudness(audio, frame_rate=125)
-    return [np.stack([f0_hz, confidence, loudness], axis=-1)]
+    return np.stack([f0_hz, confidence, loudness], axis=-1)
 
 
 def test_warnings():

@@ -120,6 +120,13 @@ def test_other_rates_hold_the_16k_version_too(tmp_path):
         read(tmp_path / "v*")
 
 
+def test_rate_that_fifty_does_not_divide(tmp_path):
+    path = signals.write(tmp_path / "a.wav", signals.tones(1.2, 11025), 11025)
+    manifest = prepare(path, tmp_path / "v", sample_rate=11025, frame_rate=25)
+    assert manifest.features["audio"] == 11025
+    assert np.isfinite(manifest.statistics["mean_power"])
+
+
 def test_every_file_has_its_fate_in_the_summary(tmp_path):
     signals.write(tmp_path / "in/good.wav", signals.tones(1.2))
     signals.write(tmp_path / "in/short.wav", signals.tones(0.7))
