@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 VERSION = {}
-exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)  # noqa: S102
+exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)
 
 # Beam checks the records it writes with a CRC that it leaves to another package.
 BEAM = ["apache-beam", "google-crc32c"]

@@ -34,9 +34,9 @@ def layer(module: str) -> Callable[[T], T]:
     def decorate(cls: T) -> T:
         _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
         if "get_config" not in cls.__dict__:
-            cls.get_config = _get_config
+            cls.get_config = _get_config  # type: ignore[attr-defined]
         if "from_config" not in cls.__dict__:
-            cls.from_config = classmethod(_from_config)
+            cls.from_config = classmethod(_from_config)  # type: ignore[attr-defined]
         keras.saving.register_keras_serializable(package="ddsp")(cls)
         gin.register(cls, module=module)
         return cls

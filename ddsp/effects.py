@@ -28,6 +28,8 @@ class Reverb(Processor):
       name: Name of the processor.
     """
 
+    built: bool
+
     def __init__(
         self,
         trainable: bool = False,

@@ -212,8 +212,8 @@ class Crop(Processor):
         checks.rank("audio", audio, 2)
         if audio.shape[1] is not None and audio.shape[1] < self.frame_size:
             raise ValueError(
-                f"`{self.name}` cannot cut {self.frame_size} samples off audio of shape "
-                f"{audio.shape}."
+                f"`{self.name}` cannot cut {self.frame_size} samples off audio, got "
+                f"shape {audio.shape}."
             )
         if self.crop_location == "front":
             return audio[:, self.frame_size :]

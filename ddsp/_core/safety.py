@@ -41,7 +41,7 @@ def log10(x: Any, eps: float = 1e-5) -> tf.Tensor:
 
 
 def safe_sqrt(x: Any, eps: float = 1e-7) -> tf.Tensor:
-    """Square root whose gradient is bounded by `1 / (2 * sqrt(eps))`.
+    """Square root whose gradient is bounded by `1 / sqrt(eps)`.
 
     Values below `eps` lie on the straight line from (0, 0) to (eps, sqrt(eps)), so
     the ends of a range from 0 to 1 stay exact.

@@ -111,7 +111,7 @@ def pad_axis(
     """
     x = tf.convert_to_tensor(x)
     paddings = [(0, 0)] * x.shape.rank
-    paddings[axis] = tuple(padding)
+    paddings[axis] = (padding[0], padding[1])
     return tf.pad(x, paddings, **pad_kwargs)
 
 
