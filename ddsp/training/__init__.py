@@ -15,6 +15,7 @@ from ddsp.training import (
     postprocessing,
     preprocessing,
     summaries,
+    train_util,
     trainers,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "postprocessing",
     "preprocessing",
     "summaries",
+    "train_util",
     "trainers",
 ]

@@ -46,10 +46,9 @@ def restore(
         stored = _selected(_stored_variables(reader), keys)
         _check_match(variables, stored, reader.get_variable_to_shape_map(), path)
         values = {name: reader.get_tensor(stored[name]) for name in variables}
-    except tf.errors.OpError as error:
-        raise ValueError(
-            f"The checkpoint {path!r} cannot be read: {error.message}"
-        ) from error
+    except (tf.errors.OpError, IndexError, RuntimeError) as error:
+        # The reader turns a file that ends too early into an IndexError.
+        raise ValueError(f"The checkpoint {path!r} cannot be read: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
     if verbose:
