@@ -127,7 +127,8 @@ class SpectralLoss(Loss):
       logmag_weight: Weight of the logarithm of the magnitudes.
       loudness_weight: Weight of perceived loudness.
       name: Name of the loss.
-      sample_rate: Samples a second; only the loudness depends on it.
+      sample_rate: Samples a second; only the loudness, taken about 250 times a
+        second, depends on it.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class SpectralLoss(Loss):
     ):
         super().__init__(name=name)
         checks.one_of("loss_type", loss_type.upper(), LOSS_TYPES)
+        checks.positive("sample_rate", sample_rate)
         for size in fft_sizes:
             checks.positive("fft_sizes", size)
         self.fft_sizes = tuple(fft_sizes)
@@ -156,6 +158,8 @@ class SpectralLoss(Loss):
         self.logmag_weight = logmag_weight
         self.loudness_weight = loudness_weight
         self.sample_rate = sample_rate
+        rates = (r for r in range(1, sample_rate + 1) if sample_rate % r == 0)
+        self._loudness_frame_rate = min(rates, key=lambda rate: abs(rate - 250))
 
     def call(self, target_audio: Any, audio: Any, weights: Any = None) -> tf.Tensor:
         """Compares audio with its target.
@@ -191,7 +195,7 @@ class SpectralLoss(Loss):
         if self.loudness_weight > 0:
             target_loudness, loudness = (
                 spectral_ops.compute_loudness(
-                    x, sample_rate=self.sample_rate, n_fft=2048
+                    x, self.sample_rate, self._loudness_frame_rate, n_fft=2048
                 )
                 for x in (target_audio, audio)
             )

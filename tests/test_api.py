@@ -1,0 +1,96 @@
+"""Every public name has the original's parameters: names, order and defaults.
+
+New parameters may follow. `parity/api.json` writes a signature as Python would print
+it, with the names of functions that are defaults.
+"""
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from ddsp import core, losses
+
+API = json.loads((Path(__file__).parent / "parity" / "api.json").read_text())
+
+
+def written(default):
+    return default.__name__ if callable(default) else repr(default)
+
+
+def parameters(function):
+    """Parameters as (prefixed name, written default or None), without `self`."""
+    prefix = {
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.VAR_KEYWORD: "**",
+    }
+    return [
+        (
+            prefix.get(p.kind, "") + p.name,
+            None if p.default is p.empty else written(p.default),
+        )
+        for p in inspect.signature(function).parameters.values()
+        if p.name != "self"
+    ]
+
+
+def stub(text):
+    """The parameters of a signature written as text."""
+    inner = text[1:-1]
+    names = {n: type(n, (), {"__name__": n}) for n in ("exp_sigmoid", "sigmoid")}
+    names["frequencies_sigmoid"] = type("frequencies_sigmoid", (), {})
+    return parameters(eval(f"lambda {inner}: 0", names))
+
+
+def assert_accepts(function, text):
+    expected, got = stub(text), parameters(function)
+    variadic = [p for p in expected if p[0].startswith("**")]
+    fixed = [p for p in expected if not p[0].startswith("**")]
+    assert got[: len(fixed)] == fixed
+    assert set(variadic) <= set(got)
+    for name, default in got[len(fixed) :]:
+        assert default is not None or name.startswith("*"), name
+
+
+FUNCTIONS = [
+    pytest.param(module, name[4:], text, id=f"{module}.{name[4:]}")
+    for module, names in API.items()
+    for name, text in names.items()
+    if name.startswith("def ")
+]
+CLASSES = [
+    pytest.param(module, name[6:], description, id=f"{module}.{name[6:]}")
+    for module, names in API.items()
+    for name, description in names.items()
+    if name.startswith("class ")
+]
+
+
+@pytest.mark.parametrize(("module", "name", "text"), FUNCTIONS)
+def test_function(module, name, text):
+    assert_accepts(getattr(importlib.import_module(module), name), text)
+
+
+@pytest.mark.parametrize(("module", "name", "description"), CLASSES)
+def test_class(module, name, description):
+    cls = getattr(importlib.import_module(module), name)
+    if description["init"] is not None:
+        assert_accepts(cls.__init__, description["init"])
+    for base in description["bases"]:
+        assert base in {c.__name__ for c in cls.__mro__}
+    for method, text in description["methods"].items():
+        assert_accepts(getattr(cls, method), text)
+    for name in description["properties"]:
+        assert isinstance(inspect.getattr_static(cls, name), property)
+
+
+def test_losses_of_a_group_are_its_layers():
+    loss = losses.SpectralLoss()
+    assert losses.LossGroup([(loss, ["a", "b"])]).losses == [loss]
+
+
+def test_configurable_functions_keep_their_names():
+    assert core.exp_sigmoid.__name__ == "exp_sigmoid"
+    assert core.exp_sigmoid.__doc__
