@@ -5,6 +5,7 @@ timbre that it was trained on (Engel et al., "DDSP: Differentiable Digital Signa
 Processing", 2020, section 4.4).
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -19,7 +20,7 @@ import soundfile
 import tqdm
 
 from ddsp._core import checks
-from ddsp.training import models, postprocessing
+from ddsp.training import files, models, postprocessing
 from ddsp.training.adjustment import Adjusted, Adjustment, adjust_features
 from ddsp.training.data_preparation import audio_io
 from ddsp.training.data_preparation.features import feature_blocks
@@ -303,9 +304,9 @@ def write_audio(
     """
     checks.positive("sample_rate", rate_out)
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         # The gain is only known at the end, so the audio waits on the disk.
         with tempfile.TemporaryFile(dir=final.parent) as raw:
             peak = 0.0
@@ -327,10 +328,17 @@ def write_audio(
                 while chunk := raw.read(2**20):
                     file.write(gain * np.frombuffer(chunk, "<f4"))
         os.replace(temporary, final)
-    except soundfile.SoundFileError as error:
-        raise OSError(f"Cannot write {path}: {error}") from error
+    except (soundfile.SoundFileError, OSError) as error:
+        # Without a number it comes from reading, and says so.
+        if isinstance(error, OSError) and error.errno is None:
+            raise
+        raise OSError(
+            f"Cannot write {path}: {files.reason(error)}. Is the folder writable, and "
+            "is there room on the disk?"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return n_samples / rate_out, gain
 
 

@@ -344,6 +344,25 @@ def test_a_model_that_breaks_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    path = str(tmp_path / "file" / "out.wav")
+    with pytest.raises(OSError, match=r"Cannot write .*out\.wav"):
+        timbre_transfer.write_audio(path, [np.ones(10, np.float32)], RATE, RATE)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
+def test_a_moment_of_any_rate_to_any_format(tmp_path, model, suffix):
+    source = str(tmp_path / "in.wav")
+    soundfile.write(source, np.ones((80, 6)) * 0.1, 8000)
+    path = str(tmp_path / f"out{suffix}")
+    done = timbre_transfer.transfer(source, path, model, sample_rate=44100)
+    assert done.seconds == pytest.approx(0.012, abs=1e-4)
+    assert not done.after.mask_on.any()
+    assert any("No notes" in line for line in done.describe())
+    assert read(path)[1] == 44100
+
+
 def test_plans(tmp_path):
     folder = tmp_path / "chants d'été"
     folder.mkdir()
