@@ -41,10 +41,10 @@ class Autoencoder(Model):
           **kwargs: Passed on to `keras.Model`.
         """
         super().__init__(**kwargs)
-        self.preprocessor = preprocessor
+        self.preprocessor: Any = preprocessor
         self.encoder = encoder
-        self.decoder = decoder
-        self.processor_group = processor_group
+        self.decoder: Any = decoder
+        self.processor_group: Any = processor_group
         self.loss_objs = [] if losses is None else list(core.make_iterable(losses))
 
     def encode(
@@ -149,6 +149,11 @@ class Autoencoder(Model):
         return n_samples // hop_size
 
     def _hop_size(self) -> int:
+        if self.preprocessor is None:
+            raise ValueError(
+                "Without a preprocessor the model does not know its rates: call it on "
+                "a batch, without `n_samples`; received preprocessor=None."
+            )
         return checks.hop_size(
             self.preprocessor.sample_rate, self.preprocessor.frame_rate
         )
