@@ -14,6 +14,7 @@ from ddsp import core
 from ddsp.training import plotting
 
 MAX_EXAMPLES = 4
+_GAP = 8  # Pixels between two pictures.
 
 
 def fig_summary(tag: str, fig: Any, step: int) -> None:
@@ -25,7 +26,7 @@ def fig_summary(tag: str, fig: Any, step: int) -> None:
       step: Training step.
     """
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", bbox_inches="tight")
+    fig.savefig(buffer, format="png")
     image = tf.image.decode_png(buffer.getvalue(), channels=4)
     tf.summary.image(tag, image[tf.newaxis], step=step)
 
@@ -43,8 +44,8 @@ def waveform_summary(audio: Any, audio_gen: Any, step: int, name: str = "") -> N
         fig, (above, below) = _figure(rows=2, size=(5.0, 4.0))
         above.plot(original, linewidth=0.5)
         below.plot(generated, linewidth=0.5)
-        above.set(title="original", ylim=(-1.0, 1.0), xticks=[])
-        below.set(title="synthesized", ylim=(-1.0, 1.0))
+        above.set(ylabel="original", ylim=(-1.0, 1.0), xticks=[], yticks=[])
+        below.set(ylabel="synthesized", ylim=(-1.0, 1.0), xticks=[], yticks=[])
         fig_summary(f"{_tag('waveform', name)}/{i}", fig, step)
 
 
@@ -69,7 +70,9 @@ def spectrogram_summary(
     name: str = "",
     tag: str = "spectrogram",
 ) -> None:
-    """Draws spectrograms, the recording beside what the model made of it.
+    """Draws spectrograms, the recording to the left of what the model made of it.
+
+    A pixel is a frame and a bin, between e^-5 (dark) and e (bright).
 
     Args:
       audio: Recordings, `[batch, n_samples]`.
@@ -78,19 +81,16 @@ def spectrogram_summary(
       name: Suffix of the tag.
       tag: Name of the images.
     """
-    for i, (original, generated) in enumerate(_pairs(audio, audio_gen)):
-        fig, axes = _figure(columns=2, size=(9.0, 4.0))
-        signals = {"original": original, "synthesized": generated}
-        for axis, (title, signal) in zip(axes, signals.items(), strict=True):
-            axis.imshow(
-                get_spectrogram(signal, rotate=True),
-                vmin=-5,
-                vmax=1,
-                cmap="magma",
-                aspect="auto",
-            )
-            axis.set(title=title, xticks=[], yticks=[])
-        fig_summary(f"{_tag(tag, name)}/{i}", fig, step)
+    from matplotlib import colormaps
+
+    low, high = -5.0, 1.0
+    for i, signals in enumerate(_pairs(audio, audio_gen)):
+        pictures = [get_spectrogram(signal, rotate=True) for signal in signals]
+        n_bins = pictures[0].shape[0]
+        pictures.insert(1, np.full([n_bins, _GAP], high))
+        brightness = (np.concatenate(pictures, axis=1) - low) / (high - low)
+        image = colormaps["magma"](brightness, bytes=True)
+        tf.summary.image(f"{_tag(tag, name)}/{i}", image[np.newaxis], step=step)
 
 
 def audio_summary(
@@ -156,10 +156,10 @@ def _pairs(first: Any, second: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(*batches, strict=True))
 
 
-def _figure(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.0, 4.0)):
+def _figure(rows: int = 1, size: tuple[float, float] = (6.0, 4.0)):
     # A figure of its own, since pyplot would keep every one of them in memory and
     # ask for a display.
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=size, layout="tight")
-    return fig, fig.subplots(rows, columns)
+    fig = Figure(figsize=size)
+    return fig, fig.subplots(rows)

@@ -108,10 +108,8 @@ def test_interrupted_anywhere(tmp_path, monkeypatch, call):
     with monkeypatch.context() as patch:
         for name in operations:
             patch.setattr(tf.io.gfile, name, interrupted(getattr(tf.io.gfile, name)))
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             _write(tmp_path, 2, keep=1)
-        except KeyboardInterrupt:
-            pass
     for step, path in checkpoints.list_checkpoints(str(tmp_path)).items():
         assert _read(path) == step
     assert checkpoints.list_checkpoints(str(tmp_path))
