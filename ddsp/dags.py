@@ -111,6 +111,15 @@ class DAGLayer(keras.layers.Layer):
         """Does nothing: each layer builds itself when it first runs."""
         self.built = True
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the nodes by name and each layer once, however often it is used."""
+        modules = {
+            name: keras.saving.serialize_keras_object(module)
+            for name, module in zip(self._module_names, self.modules, strict=True)
+        }
+        dag = [[name, *(list(keys) for keys in rest)] for name, *rest in self.dag]
+        return {"dag": dag, **modules, "name": self.name}
+
     @property
     def modules(self) -> list[keras.layers.Layer]:
         """The layers, in the order in which they were named."""
