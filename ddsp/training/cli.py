@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from absl import app, logging
+from absl import app, flags, logging
 
 
 class UserError(Exception):
@@ -30,7 +30,15 @@ def run_main(main: Callable[[list[str]], None]) -> None:
             print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
 
+    _help_of(main.__module__)
     app.run(guarded)
+
+
+def _help_of(module: str) -> None:
+    """Lets `--help` show a module's text and flags, not those of its launcher."""
+    sys.modules["__main__"].__doc__ = sys.modules[module].__doc__
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _message(error: Exception) -> str:

@@ -1,0 +1,24 @@
+"""What the launchers of the programs show."""
+
+import sys
+import types
+
+from absl import flags
+
+from ddsp.training import cli
+
+
+def test_help_is_that_of_the_program_not_of_its_launcher(monkeypatch):
+    module = types.ModuleType("a_program", "Does a thing.")
+    monkeypatch.setitem(sys.modules, "a_program", module)
+    monkeypatch.setattr(sys.modules["__main__"], "__doc__", "A launcher.")
+    monkeypatch.setattr(sys, "argv", ["/bin/a_program"])
+    values = flags.FlagValues()
+    monkeypatch.setattr(flags, "FLAGS", values)
+    flag = flags.Flag(
+        flags.ArgumentParser(), flags.ArgumentSerializer(), "thing", None, "Which."
+    )
+    flags.DEFINE_flag(flag, values, module_name="a_program")
+    cli._help_of("a_program")
+    assert sys.modules["__main__"].__doc__ == "Does a thing."
+    assert "--thing: Which." in values.main_module_help()
