@@ -70,14 +70,18 @@ def evaluate_or_sample(
         for evaluator_class in evaluator_classes
     ]
     dataset = provider.get_batch(batch_size, shuffle=False, repeats=repeats)
-    writer = tf.summary.create_file_writer(os.path.join(save_dir, "summaries", "eval"))
     forward = evaluation.make_forward(model)
     evaluation.build(model, evaluation.first_batch(provider, batch_size))
 
     results: dict[str, float] = {}
+    writer = None
     for path in _watch(restore_dir, run_once, ckpt_delay_secs):
         step = _step_of(path)
         model.restore(path)
+        # Only now, so that nothing is left behind where there is no checkpoint.
+        writer = writer or tf.summary.create_file_writer(
+            os.path.join(save_dir, "summaries", "eval")
+        )
         with writer.as_default():
             results = evaluation.run_evaluators(
                 forward,
