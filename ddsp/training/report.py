@@ -29,11 +29,13 @@ p { margin: 0 0 0.75rem; }
 .subtitle { color: var(--faint); margin-bottom: 1.5rem; overflow-wrap: anywhere; }
 section { background: var(--card); border: 1px solid var(--line);
   border-radius: 10px; padding: 1.1rem; margin-bottom: 1.1rem; }
-.players { display: grid; gap: 1rem;
+.players { display: grid; gap: 1rem; margin-bottom: 1.1rem;
   grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
 figure { margin: 0 0 1rem; }
 figure:last-child { margin-bottom: 0; }
 figcaption { color: var(--faint); font-size: 0.9rem; margin: 0.35rem 0 0; }
+.players:last-child { margin-bottom: 0; }
+.players figure { margin: 0; }
 .players figcaption { color: var(--text); font-weight: 600; margin: 0 0 0.35rem; }
 audio { width: 100%; display: block; }
 img { width: 100%; height: auto; display: block; border-radius: 6px;
