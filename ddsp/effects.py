@@ -274,8 +274,8 @@ class ModDelay(Processor):
     """A delay that moves: flanger, chorus and vibrato, by centre and depth.
 
     Args:
-      center_ms: Delay in the middle, milliseconds.
-      depth_ms: How far the delay moves to each side, milliseconds.
+      center_ms: Shortest delay, at phase 0, milliseconds.
+      depth_ms: How much longer the delay is at phase 1, milliseconds.
       sample_rate: Samples a second.
       gain_scale_fn: Maps the network's gain to a value >= 0; None leaves it.
       phase_scale_fn: Maps the network's phase to [0, 1]; None leaves it.
@@ -295,9 +295,9 @@ class ModDelay(Processor):
     ):
         super().__init__(name=name)
         checks.positive("sample_rate", sample_rate)
-        if not 0.0 <= depth_ms <= center_ms:
+        if min(center_ms, depth_ms) < 0.0 or center_ms + depth_ms <= 0.0:
             raise ValueError(
-                "The delay must stay above zero: 0 <= depth_ms <= center_ms, got "
+                "A delay cannot be negative, nor always zero, got "
                 f"center_ms={center_ms}, depth_ms={depth_ms}."
             )
         self.center_ms = center_ms

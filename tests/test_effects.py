@@ -73,8 +73,8 @@ def test_mod_delay_at_rest_is_a_delay():
 
 
 def test_refused_delays():
-    with pytest.raises(ValueError, match=r"center_ms=1.0, depth_ms=2.0"):
-        effects.ModDelay(center_ms=1.0, depth_ms=2.0)
+    with pytest.raises(ValueError, match=r"center_ms=1.0, depth_ms=-2.0"):
+        effects.ModDelay(center_ms=1.0, depth_ms=-2.0)
 
 
 def test_a_filter_of_ones_passes_everything():
