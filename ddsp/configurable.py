@@ -33,7 +33,7 @@ def layer(module: str) -> Callable[[T], T]:
 
     def decorate(cls: T) -> T:
         _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
-        if cls.get_config.__module__.startswith("keras."):
+        if cls.get_config.__module__.startswith("keras."):  # type: ignore[attr-defined]
             cls.get_config = _get_config  # type: ignore[attr-defined]
         if "from_config" not in cls.__dict__:
             cls.from_config = classmethod(_from_config)  # type: ignore[attr-defined]
