@@ -159,7 +159,10 @@ class ExpDecayReverb(Reverb):
         """
         if self._learnt_controls(gain, decay):
             gain, decay = self._gain[tf.newaxis], self._decay[tf.newaxis]
-        gain, decay = self._scale_fn(gain), core.tf_float32(decay)
+        gain, decay = core.tf_float32(gain), core.tf_float32(decay)
+        checks.rank("gain", gain, 2)
+        checks.rank("decay", decay, 2)
+        gain = self._scale_fn(gain)
         # Faster than this, nothing is left at the second sample: keep it finite.
         decay = tf.minimum(decay, 20.0)
         time = tf.linspace(0.0, 1.0, self._reverb_length)[tf.newaxis]
@@ -319,6 +322,8 @@ class ModDelay(Processor):
           The same three.
         """
         gain, phase = core.tf_float32(gain), core.tf_float32(phase)
+        checks.rank("gain", gain, 3)
+        checks.rank("phase", phase, 3)
         if self.gain_scale_fn is not None:
             gain = self.gain_scale_fn(gain)
         if self.phase_scale_fn is not None:

@@ -124,7 +124,9 @@ class Add(Processor):
         super().__init__(name=name)
 
     def get_controls(self, signal_one: Any, signal_two: Any) -> dict[str, tf.Tensor]:
-        """Passes the signals on."""
+        """Passes the signals on, both [batch, n_samples]."""
+        checks.rank("signal_one", core.tf_float32(signal_one), 2)
+        checks.rank("signal_two", core.tf_float32(signal_two), 2)
         return {"signal_one": signal_one, "signal_two": signal_two}
 
     def get_signal(self, signal_one: Any, signal_two: Any) -> tf.Tensor:
@@ -154,10 +156,14 @@ class Mix(Processor):
           Both signals, and `mix_level` [batch, n_samples, 1] in [0, 1].
         """
         signal_one = core.tf_float32(signal_one)
+        checks.rank("signal_one", signal_one, 2)
+        checks.rank("signal_two", core.tf_float32(signal_two), 2)
+        level = core.tf_float32(nn_out_mix_level)
+        checks.rank("nn_out_mix_level", level, 3)
         n_samples = signal_one.shape[1]
-        level = tf.nn.sigmoid(core.tf_float32(nn_out_mix_level))
         level = core.resample(
-            level, tf.shape(signal_one)[1] if n_samples is None else n_samples
+            tf.nn.sigmoid(level),
+            tf.shape(signal_one)[1] if n_samples is None else n_samples,
         )
         return {
             "signal_one": signal_one,

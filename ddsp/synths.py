@@ -317,9 +317,13 @@ class Sinusoidal(Synth):
         Returns:
           Both as [batch, n_frames, n_sinusoids]; what lies above Nyquist is silent.
         """
+        frequencies = core.tf_float32(frequencies)
+        checks.rank("frequencies", frequencies, (3, 4))
         frequencies = _scale(frequencies, self.freq_scale_fn)
+        amplitudes = _scale(amplitudes, self.amp_scale_fn)
+        checks.rank("amplitudes", amplitudes, 3)
         amplitudes = core.remove_above_nyquist(
-            frequencies, _scale(amplitudes, self.amp_scale_fn), self.sample_rate
+            frequencies, amplitudes, self.sample_rate
         )
         return {"amplitudes": amplitudes, "frequencies": frequencies}
 

@@ -103,6 +103,11 @@ def test_refused_arguments(audio, ir, kwargs, message):
         core.fft_convolve(random(*audio), random(*ir), **kwargs)
 
 
+def test_one_frequency_makes_no_filter():
+    with pytest.raises(ValueError, match=r"\(2, 5, 1\)"):
+        core.frequency_filter(random(2, 100), np.ones([2, 5, 1]))
+
+
 def magnitudes_of(ir, n=4096):
     return np.abs(np.fft.rfft(np.asarray(ir, np.float64), n))
 

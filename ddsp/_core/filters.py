@@ -196,8 +196,16 @@ def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tens
 
     Returns:
       [..., ir_size], centred, `2 * (n_frequencies - 1)` samples before windowing.
+
+    Raises:
+      ValueError: for fewer than two frequencies, which make no response.
     """
     magnitudes = tf_float32(magnitudes)
+    if magnitudes.shape[-1] is not None and magnitudes.shape[-1] < 2:
+        raise ValueError(
+            "Magnitudes must be given at 0 Hz and Nyquist at least, got shape "
+            f"{magnitudes.shape}."
+        )
     # Not a cast, whose gradient warns of the imaginary part that it discards.
     spectrum = tf.complex(magnitudes, tf.zeros_like(magnitudes))
     zero_phase = tf.signal.irfft(spectrum)

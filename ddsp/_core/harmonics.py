@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ddsp._core import checks
 from ddsp._core.safety import safe_divide
 from ddsp._core.tensors import tf_float32
 
@@ -53,9 +54,14 @@ def normalize_harmonics(
 
     Returns:
       [batch, time, n_harmonics]. All zeros stay zeros.
+
+    Raises:
+      ValueError: if an argument does not have three axes.
     """
     distribution = tf_float32(harmonic_distribution)
+    checks.rank("harmonic_distribution", distribution, 3)
     if f0_hz is not None and sample_rate is not None:
+        checks.rank("f0_hz", tf_float32(f0_hz), 3)
         frequencies = get_harmonic_frequencies(f0_hz, distribution.shape[-1])
         distribution = remove_above_nyquist(frequencies, distribution, sample_rate)
     total = tf.reduce_sum(distribution, axis=-1, keepdims=True)
