@@ -51,13 +51,6 @@ def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
         raise ValueError(f"`{name}` must have {wanted} axes, got shape {shape}.")
 
 
-def same_batch(**tensors: Any) -> None:
-    """Refuses tensors whose batch sizes differ, unless they are 1."""
-    sizes = {name: x.shape[0] for name, x in tensors.items()}
-    if len({size for size in sizes.values() if size not in (None, 1)}) > 1:
-        raise ValueError(f"Batch sizes must agree, got {sizes}.")
-
-
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:
     """Refuses a value that is none of `allowed`."""
     allowed = list(allowed)
