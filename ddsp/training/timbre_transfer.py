@@ -128,6 +128,7 @@ def measure(
     frame_rate: int,
     crepe_model: str = "tiny",
     progress: bool = False,
+    centered: bool = False,
 ) -> Features:
     """Pitch and loudness of a recording, in bounded memory.
 
@@ -136,14 +137,16 @@ def measure(
       frame_rate: Frames a second.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
       progress: Show a progress bar.
+      centered: Whether frames are centred on their times, as in the data that the
+        model learnt from; otherwise they start there.
 
     Returns:
-      The features, frame `i` starting at `i / frame_rate` seconds.
+      The features, frame `i` at `i / frame_rate` seconds.
 
     Raises:
       OSError: If the file can no longer be read.
     """
-    settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model)
+    settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model, center=centered)
     n_frames = math.ceil(recording.n_samples * frame_rate / recording.sample_rate)
     for_pitch, for_loudness = (
         RollingReader(audio_io.stream(recording.path, CREPE_SAMPLE_RATE))
@@ -201,7 +204,10 @@ def transfer(
             f"This recording cannot be transferred, it {recording.problem}: {source!r}."
         )
     preprocessor: Any = model.preprocessor
-    before = measure(recording, preprocessor.frame_rate, crepe_model, progress)
+    centered = bool(statistics and statistics.get("centered"))
+    before = measure(
+        recording, preprocessor.frame_rate, crepe_model, progress, centered
+    )
     after = adjust_features(
         before.f0_hz,
         before.f0_confidence,

@@ -193,6 +193,8 @@ def write_statistics(data_provider: Any, save_dir: str) -> None:
         except ValueError as error:
             print(f"No statistics of the data are written: {error}")
             return
+    # Timbre transfer measures pitch the way the model has learnt to hear it.
+    statistics["centered"] = bool(manifest is not None and manifest.center)
     postprocessing.save_dataset_statistics(statistics, save_dir)
 
 

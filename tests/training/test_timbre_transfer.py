@@ -183,6 +183,22 @@ def test_the_tail_of_the_reverb_is_rendered():
     assert np.max(np.abs(tail)) > 1e-3
 
 
+@pytest.mark.parametrize("centered", [False, True])
+def test_pitch_is_measured_where_the_model_learnt_to_hear_it(tmp_path, centered):
+    """A step of pitch after one second, seen by CREPE's frames of 1024 samples."""
+    time = np.arange(2 * RATE) / RATE
+    f0 = np.where(time < 1.0, 220.0, 440.0)
+    path = tmp_path / "step.wav"
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * np.cumsum(f0) / RATE), RATE)
+    recording = timbre_transfer.audio_io.probe(str(path))
+    features = timbre_transfer.measure(recording, 250, centered=centered)
+    assert len(features.f0_hz) == 500
+    step = np.argmax(features.f0_hz > 311.0) / 250
+    # Half a frame is 32 ms; where within a frame CREPE changes its mind is its own
+    # affair, to some 12 ms.
+    assert abs(step - (1.0 if centered else 0.968)) < 0.012
+
+
 @pytest.mark.parametrize(("octaves", "semitones"), [(1, 0), (-1, 7)])
 def test_shifts_change_the_pitch(tmp_path, model, octaves, semitones):
     source = recording(tmp_path / "in.wav")

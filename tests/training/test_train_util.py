@@ -51,6 +51,7 @@ def test_what_a_run_leaves(tmp_path, capsys):
     assert (tmp_path / "operative_config-0.gin").exists()
     statistics = postprocessing.load_dataset_statistics(str(tmp_path))
     assert statistics["n_examples"] == 8
+    assert statistics["centered"] is False
 
     record = json.loads((tmp_path / "best" / "validation.json").read_text())
     assert list(checkpoints.list_checkpoints(str(tmp_path / "best"))) == [
