@@ -58,11 +58,11 @@ class Processor(keras.layers.Layer):
 
     def get_controls(self, *args: Any, **kwargs: Any) -> dict[str, tf.Tensor]:
         """Turns inputs into controls, a dictionary of tensors."""
-        raise TypeError(f"{type(self).__name__} must define `get_controls`.")
+        raise NotImplementedError(f"{type(self).__name__} must define `get_controls`.")
 
     def get_signal(self, *args: Any, **kwargs: Any) -> tf.Tensor:
         """Renders controls into audio [batch, n_samples]."""
-        raise TypeError(f"{type(self).__name__} must define `get_signal`.")
+        raise NotImplementedError(f"{type(self).__name__} must define `get_signal`.")
 
 
 @configurable.layer(module="ddsp.processors")

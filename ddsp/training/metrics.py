@@ -157,11 +157,11 @@ class BaseMetrics:
     @property
     def metrics(self) -> dict[str, keras.metrics.Metric]:
         """The running means by name."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `metrics`.")
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes one more batch into the means."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
 
     def flush(self, step: int) -> dict[str, float]:
         """Logs the means and starts them afresh.
