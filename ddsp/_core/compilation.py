@@ -1,0 +1,45 @@
+"""Compiling fused kernels with XLA, where one pass over the samples pays.
+
+XLA compiles once for each set of shapes, which takes up to a second, so kernels are
+given chunks of few different shapes. Whether a kernel gains is measured, not assumed:
+convolutions and long loops can become slower on CPU.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+_enabled = True
+
+
+def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function of tensors with XLA, wherever it is called from.
+
+    The result has no gradient rule of its own making: use it inside a
+    `tf.custom_gradient`, or where TensorFlow's gradient, compiled too, is good enough.
+    Arguments that are not tensors must be hashable; each value is compiled apart.
+    """
+    compiled = tf.function(kernel, jit_compile=True, autograph=False)
+
+    @functools.wraps(kernel)
+    def call(*args: Any) -> Any:
+        return (compiled if _enabled else kernel)(*args)
+
+    return call
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Inside, fused kernels are traced as ordinary TensorFlow operations.
+
+    For graphs that leave TensorFlow: exported formats know no compiled kernels.
+    """
+    global _enabled
+    before, _enabled = _enabled, False
+    try:
+        yield
+    finally:
+        _enabled = before
