@@ -18,6 +18,7 @@ from ddsp._core import (
     resampling,
     safety,
     scaling,
+    sinusoids,
     tensors,
     units,
     wavetables,
@@ -91,9 +92,9 @@ normalize_harmonics = harmonics.normalize_harmonics
 harmonic_to_sinusoidal = harmonics.harmonic_to_sinusoidal
 sinusoidal_to_harmonic = harmonics.sinusoidal_to_harmonic
 angular_cumsum = oscillators.angular_cumsum
-oscillator_bank = _configurable(oscillators.oscillator_bank)
+oscillator_bank = _configurable(sinusoids.oscillator_bank)
 harmonic_oscillator_bank = _configurable(oscillators.harmonic_oscillator_bank)
-sinusoidal_synthesis = oscillators.sinusoidal_synthesis
+sinusoidal_synthesis = sinusoids.sinusoidal_synthesis
 harmonic_synthesis = oscillators.harmonic_synthesis
 streaming_harmonic_synthesis = oscillators.streaming_harmonic_synthesis
 
