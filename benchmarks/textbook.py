@@ -1,0 +1,128 @@
+"""The signal processing of this library as the textbooks write it down.
+
+What a good user of TensorFlow would write without this library: every control is
+upsampled to the sample rate, every phase is a running sum, and `tf.signal` does the
+rest. Shapes and conventions are those of `ddsp.core`, so that both can be compared.
+"""
+
+import math
+
+import tensorflow as tf
+
+FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
+
+
+def upsample(frames, n_samples: int, window: bool = False):
+    """[batch, n_frames, channels] to samples: along lines, or Hann windows."""
+    hop = n_samples // frames.shape[1]
+    ramp = tf.range(hop, dtype=tf.float32)[:, tf.newaxis] / hop
+    if window:
+        ramp = 0.5 - 0.5 * tf.cos(math.pi * ramp)
+    following = tf.concat([frames[:, 1:], frames[:, -1:]], axis=1)
+    start, step = frames[:, :, tf.newaxis], (following - frames)[:, :, tf.newaxis]
+    return tf.reshape(start + step * ramp, [-1, n_samples, frames.shape[2]])
+
+
+def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
+    """Independent sinusoids from controls [batch, n_frames, n_sinusoids]."""
+    frequencies = upsample(frequencies, n_samples)
+    amplitudes = upsample(amplitudes, n_samples, window=True)
+    amplitudes = tf.where(frequencies < sample_rate / 2, amplitudes, 0.0)
+    phase = tf.cumsum(2.0 * math.pi / sample_rate * frequencies, axis=1)
+    return tf.reduce_sum(amplitudes * tf.sin(phase), axis=-1)
+
+
+def harmonic(f0_hz, amplitudes, distribution, n_samples: int, sample_rate: int):
+    """Harmonics of `f0_hz` and with `amplitudes`, both [batch, n_frames, 1]."""
+    numbers = tf.range(1, distribution.shape[-1] + 1, dtype=tf.float32)
+    amplitudes = amplitudes * distribution
+    return sinusoidal(f0_hz * numbers, amplitudes, n_samples, sample_rate)
+
+
+def lookup(tables, phase):
+    """Reads a table for each sample, [..., size], at a phase [...] in cycles."""
+    size = tables.shape[-1]
+    position = tf.math.floormod(phase, 1.0) * size
+    whole = tf.floor(position)
+    left = tf.cast(whole, tf.int32) % size
+    axes = phase.shape.rank
+    below = tf.gather(tables, left, batch_dims=axes)
+    above = tf.gather(tables, (left + 1) % size, batch_dims=axes)
+    return below + (position - whole) * (above - below)
+
+
+def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
+    """An oscillator that reads `tables` [batch, n_frames, size]."""
+    f0_hz = upsample(f0_hz, n_samples)[:, :, 0]
+    amplitudes = upsample(amplitudes, n_samples, window=True)[:, :, 0]
+    phase = tf.cumsum(f0_hz / sample_rate, axis=1, exclusive=True)
+    return amplitudes * lookup(upsample(tables, n_samples), phase)
+
+
+def uniform_noise(batch: int, n_samples: int):
+    """White noise in [-1, 1)."""
+    return tf.random.uniform([batch, n_samples], -1.0, 1.0)
+
+
+def fft_size(n_samples: int) -> int:
+    """The next power of two."""
+    return 2 ** math.ceil(math.log2(n_samples))
+
+
+def fir_filter(audio, magnitudes):
+    """Filters frames of audio by magnitudes [batch, n_frames, n_frequencies]."""
+    n_samples, n_frames = audio.shape[1], magnitudes.shape[1]
+    hop = n_samples // n_frames
+    size = 2 * (magnitudes.shape[-1] - 1)
+    response = tf.signal.irfft(tf.cast(magnitudes, tf.complex64))
+    response = tf.signal.fftshift(response, axes=-1) * tf.signal.hann_window(size)
+    length = [fft_size(hop + size - 1)]
+    spectrum = tf.signal.rfft(tf.reshape(audio, [-1, n_frames, hop]), length)
+    filtered = tf.signal.irfft(spectrum * tf.signal.rfft(response, length), length)
+    delay = (size - 1) // 2 - 1
+    return tf.signal.overlap_and_add(filtered, hop)[:, delay : delay + n_samples]
+
+
+def reverb(audio, response):
+    """Adds audio convolved with a response [batch, size] without its first sample."""
+    n_samples = audio.shape[1]
+    length = [fft_size(n_samples + response.shape[1] - 1)]
+    response = tf.concat([tf.zeros_like(response[:, :1]), response[:, 1:]], axis=1)
+    spectrum = tf.signal.rfft(audio, length) * tf.signal.rfft(response, length)
+    return audio + tf.signal.irfft(spectrum, length)[:, :n_samples]
+
+
+def exp_sigmoid(x):
+    """A network's output to an amplitude."""
+    return 2.0 * tf.sigmoid(x) ** math.log(10.0) + 1e-7
+
+
+def exp_decay_response(gain, decay, noise):
+    """Noise [1, size] that decays, from `gain` and `decay` [batch, 1]."""
+    time = tf.linspace(0.0, 1.0, noise.shape[1])
+    return exp_sigmoid(gain) * tf.exp(-(2.0 + tf.exp(decay)) * time) * noise
+
+
+def delay_line(audio, phase, max_length: int):
+    """Delays audio by `phase` [batch, n_samples] of at most `max_length` samples."""
+    padded = tf.pad(audio, [[0, 0], [max_length - 1, 0]])
+    lines = tf.signal.frame(padded, max_length, 1)
+    # A line holds its oldest sample first.
+    return lookup(lines, (max_length - 1) / max_length - phase)
+
+
+def spectral_loss(target, audio):
+    """Mean differences of magnitudes and of their logarithms, of several sizes."""
+    loss = 0.0
+    for size in FFT_SIZES:
+        want, have = (
+            tf.abs(tf.signal.stft(x, size, size // 4, pad_end=True))
+            for x in (target, audio)
+        )
+        loss += tf.reduce_mean(tf.abs(want - have))
+        want, have = (
+            tf.math.log(tf.where(x > 0.0, x, 1e-5))  # Silence has no logarithm.
+            for x in (want, have)
+        )
+        loss += tf.reduce_mean(tf.abs(want - have))
+    return loss
