@@ -123,6 +123,10 @@ def window_ramp(hop: Any) -> tf.Tensor:
     return 0.5 - 0.5 * tf.cos(np.float32(math.pi) * linear_ramp(hop))
 
 
+# Ways of resampling that are a ramp from each frame to the next one.
+RAMPS = {"window": window_ramp, "linear": linear_ramp}
+
+
 def between_frames(frames: tf.Tensor, ramp: tf.Tensor) -> tf.Tensor:
     """Interpolates from each frame to the next one along a ramp.
 

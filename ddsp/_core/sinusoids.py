@@ -1,13 +1,29 @@
-"""Banks of independent sinusoids."""
+"""Banks of independent sinusoids.
 
+From controls at frame rate, frames are rendered each for itself: the phase at their
+starts is exact, and within a frame it is a quadratic in the sample's number. One
+compiled kernel makes amplitudes, phases, sines and their sum in one pass, without an
+array of samples times sinusoids; its gradient makes the sines again.
+"""
+
+import functools
+import math
 from typing import Any
 
 import tensorflow as tf
 
 from ddsp._core import checks
+from ddsp._core.chunks import map_rows
+from ddsp._core.compilation import fused
 from ddsp._core.harmonics import remove_above_nyquist
-from ddsp._core.phase import interpolated_phase, radians, wrapped_cumsum
-from ddsp._core.resampling import resample
+from ddsp._core.phase import (
+    _frame_starts,
+    interpolated_phase,
+    radians,
+    wrapped_cumsum,
+)
+from ddsp._core.resampling import RAMPS, hold_last, linear_ramp, resample, whole_hop
+from ddsp._core.sine import cosine, sine
 from ddsp._core.tensors import tf_float32
 
 
@@ -69,6 +85,16 @@ def sinusoidal_synthesis(
     frequencies, amplitudes = tf_float32(frequencies), tf_float32(amplitudes)
     checks.rank("frequencies", frequencies, 3)
     checks.rank("amplitudes", amplitudes, 3)
+    shapes = frequencies.shape, amplitudes.shape
+    if (
+        amp_resample_method in RAMPS
+        and shapes[0].as_list() == shapes[1].as_list()
+        and shapes[0][2] is not None
+        and whole_hop(frequencies, n_samples)
+        and n_samples > shapes[0][1]
+    ):
+        ramp = RAMPS[amp_resample_method](n_samples // shapes[0][1])
+        return _sum_of_sinusoids(frequencies, amplitudes, ramp, float(sample_rate))
     envelopes = remove_above_nyquist(
         resample(frequencies, n_samples),
         resample(amplitudes, n_samples, method=amp_resample_method),
@@ -76,3 +102,97 @@ def sinusoidal_synthesis(
     )
     cycles, _ = interpolated_phase(frequencies, n_samples, sample_rate)
     return tf.reduce_sum(envelopes * tf.sin(radians(cycles)), axis=-1)
+
+
+def _sum_of_sinusoids(
+    frequencies: tf.Tensor, amplitudes: tf.Tensor, ramp: tf.Tensor, sample_rate: float
+) -> tf.Tensor:
+    """Renders frames of `ramp.shape[0]` samples, each for itself.
+
+    Args:
+      frequencies: [batch, n_frames, n_sinusoids], Hz.
+      amplitudes: [batch, n_frames, n_sinusoids].
+      ramp: [hop_size], weight of the next frame's amplitudes in each sample.
+      sample_rate: Samples a second.
+
+    Returns:
+      [batch, n_frames * hop_size].
+    """
+    hop_size = ramp.shape[0]
+    n_frames, n_sinusoids = frequencies.shape[1:]
+    start, _ = _frame_starts(frequencies, hop_size, sample_rate)
+
+    def per_frame(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Values at the starts of frames, and how far they are from the next."""
+        return x, hold_last(x)[:, 1:] - x
+
+    controls = (start, *per_frame(frequencies / sample_rate), *per_frame(amplitudes))
+    rows = [tf.reshape(x, [-1, n_sinusoids]) for x in controls]
+    audio = _frames_of_sinusoids(*rows, ramp)
+    return tf.reshape(audio, [-1, n_frames * hop_size])
+
+
+@tf.custom_gradient
+def _frames_of_sinusoids(*controls_and_ramp: tf.Tensor):
+    """Sums sinusoids in frames [n_rows, hop_size].
+
+    Args:
+      *controls_and_ramp: [n_rows, n_sinusoids]: phase at the start, in cycles;
+        frequency at the start and its step to the next frame, in cycles a sample;
+        amplitude at the start and its step. Then the ramp of the amplitudes.
+    """
+    *controls, ramp = controls_and_ramp
+    hop_size, n_sinusoids = ramp.shape[0], controls[0].shape[1]
+    values = hop_size * n_sinusoids
+
+    def grad(upstream):
+        rows = (*controls, upstream)
+        kernel = functools.partial(_gradient_kernel, ramp)
+        return *map_rows(kernel, rows, values, len(controls)), None
+
+    kernel = functools.partial(_sum_kernel, ramp)
+    (audio,) = map_rows(kernel, tuple(controls), values, 1)
+    return audio, grad
+
+
+def _weights(hop_size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """How often frequency and its step are in the phase after 1, 2, ... samples."""
+    n = tf.range(1, hop_size + 1, dtype=tf.float32)
+    return n, n * (n - 1.0) / (2.0 * hop_size)
+
+
+def _phase(start, hz, hz_step, hop_size):
+    n, n_steps = _weights(hop_size)
+    return start + hz * n + hz_step * n_steps
+
+
+def _audible(hz, hz_step, hop_size):
+    return hz + hz_step * linear_ramp(hop_size) < 0.5
+
+
+@fused
+def _sum_kernel(ramp, *controls):
+    start, hz, hz_step, amplitude, step = (x[:, :, tf.newaxis] for x in controls)
+    hop_size = ramp.shape[0]
+    heard = tf.where(_audible(hz, hz_step, hop_size), amplitude + step * ramp, 0.0)
+    waves = heard * sine(_phase(start, hz, hz_step, hop_size))
+    return (tf.reduce_sum(waves, axis=1),)
+
+
+@fused
+def _gradient_kernel(ramp, *controls_and_upstream):
+    *controls, upstream = controls_and_upstream
+    start, hz, hz_step, amplitude, step = (x[:, :, tf.newaxis] for x in controls)
+    hop_size, n_sinusoids = ramp.shape[0], start.shape[1]
+    upstream = tf.where(_audible(hz, hz_step, hop_size), upstream[:, tf.newaxis], 0.0)
+    cycles = _phase(start, hz, hz_step, hop_size)
+    d_heard = upstream * sine(cycles)
+    d_cycles = 2.0 * math.pi * upstream * (amplitude + step * ramp) * cosine(cycles)
+
+    def reduce(x, *weights):
+        """Sums over the samples, weighted in several ways: a matrix product."""
+        sums = tf.reshape(x, [-1, hop_size]) @ tf.stack(weights, axis=1)
+        return tf.unstack(tf.reshape(sums, [-1, n_sinusoids, len(weights)]), axis=2)
+
+    ones = tf.ones_like(ramp)
+    return *reduce(d_cycles, ones, *_weights(hop_size)), *reduce(d_heard, ones, ramp)
