@@ -74,7 +74,7 @@ def fir_filter(audio, magnitudes):
     n_samples, n_frames = audio.shape[1], magnitudes.shape[1]
     hop = n_samples // n_frames
     size = 2 * (magnitudes.shape[-1] - 1)
-    response = tf.signal.irfft(tf.cast(magnitudes, tf.complex64))
+    response = tf.signal.irfft(tf.complex(magnitudes, tf.zeros_like(magnitudes)))
     response = tf.signal.fftshift(response, axes=-1) * tf.signal.hann_window(size)
     length = [fft_size(hop + size - 1)]
     spectrum = tf.signal.rfft(tf.reshape(audio, [-1, n_frames, hop]), length)

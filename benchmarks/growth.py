@@ -1,0 +1,24 @@
+"""Growth of the harmonic synthesiser with harmonics, sample rate and batch."""
+
+from collections.abc import Iterator
+
+from benchmarks import controls
+from benchmarks.contests import Contest, Options, both_ways
+from benchmarks.synths import N_SAMPLES, harmonic
+
+
+def contests(rng, options: Options) -> Iterator[Contest]:
+    """Yields the contests: 4 s each, all harmonics below 7.2 kHz."""
+    for n in (20, 400) if options.quick else (20, 60, 100, 200, 400):
+        f0_hz = 7000.0 / n
+        contest = harmonic(rng, f"{n} harmonics", 1, f0_hz, n_harmonics=n)
+        yield from both_ways(rng, contest, N_SAMPLES)
+        top = controls.top_only(1, n)
+        yield harmonic(rng, f"{n} harmonics, the top one alone", 1, f0_hz, top)
+    for rate in (48000,) if options.quick else (16000, 48000, 96000):
+        contest = harmonic(rng, f"100 harmonics, {rate} Hz", sample_rate=rate)
+        yield from both_ways(rng, contest, 4 * rate)
+    if not options.quick:
+        # The textbook's arrays of harmonics times samples would not fit.
+        contest = harmonic(rng, "100 harmonics, batch 64", 64, plain=False)
+        yield from both_ways(rng, contest, N_SAMPLES)

@@ -1,0 +1,101 @@
+"""Time, memory and error of a contest, its functions taking turns."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.contests import Contest, Options
+from benchmarks.memory import peak_extra
+
+_MIN_REPEATS = 3
+
+
+@dataclass
+class Row:
+    """A line of the table; None where there is nothing to tell.
+
+    Times are medians in milliseconds, memory is in megabytes, errors are shares of
+    the largest absolute value of the right answer.
+    """
+
+    subject: str
+    case: str
+    textbook_ms: float | None = None
+    ours_ms: float | None = None
+    ratio: float | None = None
+    textbook_mb: float | None = None
+    ours_mb: float | None = None
+    textbook_error: float | None = None
+    ours_error: float | None = None
+
+
+def measure(subject: str, contest: Contest, options: Options) -> Row:
+    """Runs a contest: once to warm up, then in turns, then for memory and error."""
+    device = "/GPU:0" if options.device == "gpu" else "/CPU:0"
+    with tf.device(device):
+        inputs = tf.nest.map_structure(tf.constant, contest.inputs)
+
+    def player(fn: Callable) -> Callable[[], Any]:
+        compiled = fn if contest.compiled else tf.function(fn, autograph=False)
+
+        def play() -> Any:
+            with tf.device(device):
+                outputs = compiled(*inputs)
+            # Reading the results waits until they are there.
+            return tf.nest.map_structure(_to_numpy, outputs)
+
+        return play
+
+    players = {"ours": player(contest.ours)}
+    if contest.textbook is not None:
+        players = {"textbook": player(contest.textbook), **players}
+    for play in players.values():
+        play()
+    row = Row(subject, contest.name)
+    for name, seconds in _times(players, options).items():
+        milliseconds = 1000.0 * statistics.median(seconds) / contest.seconds
+        setattr(row, f"{name}_ms", milliseconds)
+    if row.textbook_ms is not None and row.ours_ms is not None:
+        row.ratio = row.textbook_ms / row.ours_ms
+    right = _right_answer(contest)
+    for name, play in players.items():
+        setattr(row, f"{name}_mb", peak_extra(play, options.device))
+        if right is not None and not (name == "textbook" and contest.own_noise):
+            setattr(row, f"{name}_error", _error(play(), right))
+    return row
+
+
+def _times(players: dict[str, Callable], options: Options) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in players}
+    end = time.perf_counter() + options.seconds
+    for repeat in range(options.repeats):
+        if repeat >= _MIN_REPEATS and time.perf_counter() > end:
+            break
+        for name, play in players.items():
+            start = time.perf_counter()
+            play()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _right_answer(contest: Contest) -> np.ndarray | None:
+    if contest.oracle is None:
+        return None
+    whole = [np.asarray(x, np.float64) for x in contest.inputs]
+    answer = contest.oracle(*(x[:1] for x in whole))
+    return answer if answer.ndim else contest.oracle(*whole)
+
+
+def _error(result: np.ndarray, right: np.ndarray) -> float:
+    if right.ndim:
+        result = result[:1]
+    return float(np.max(np.abs(result - right)) / np.max(np.abs(right)))
+
+
+def _to_numpy(x: Any) -> Any:
+    return x.numpy() if isinstance(x, tf.Tensor) else x

@@ -1,0 +1,35 @@
+"""The models of the gin files, and batches for them."""
+
+import os
+
+import gin
+
+from benchmarks import controls
+from ddsp import training
+
+N_SAMPLES = 64000
+GIN_FILES = {
+    "tiny_instrument": "papers/iclr2020/tiny_instrument.gin",
+    "solo_instrument": "papers/iclr2020/solo_instrument.gin",
+    "ae": "models/ae.gin",
+}
+
+
+def model(name: str):
+    """The model of a gin file, with new weights."""
+    directory = training.train_util.config_dir()
+    gin.clear_config()
+    gin.add_config_file_search_path(directory)
+    # A data set is named in the file, and none is needed here.
+    gin.parse_config_file(os.path.join(directory, GIN_FILES[name]), skip_unknown=True)
+    return training.models.get_model()
+
+
+def batch(rng, size: int) -> dict:
+    """Features and audio of four seconds, `size` times."""
+    return {
+        "audio": 0.1 * controls.noise(rng, size, N_SAMPLES),
+        "f0_hz": controls.vibrato(rng, 300.0, size),
+        "f0_confidence": controls.levels(rng, size),
+        "loudness_db": 80.0 * controls.levels(rng, size) - 80.0,
+    }

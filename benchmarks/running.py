@@ -1,0 +1,104 @@
+"""Which subjects there are, and running them one after the other."""
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import (
+    effects,
+    growth,
+    inference,
+    length,
+    losses,
+    machine,
+    models,
+    pitch,
+    synths,
+    training,
+)
+from benchmarks.contests import Options
+from benchmarks.measuring import Row, measure
+
+_SEED = 0
+
+_SUBJECTS: dict[str, tuple[Callable, str]] = {
+    module.__name__.split(".")[-1]: (module.contests, module.__doc__ or "")
+    for module in (synths, effects, losses, growth, length, inference, pitch)
+} | {
+    name: (partial(training.contests, name), training.__doc__ or "")
+    for name in models.GIN_FILES
+}
+# What these leave behind in memory must not meet other subjects.
+_ALONE = {"length", *models.GIN_FILES}
+_IN_QUICK = [name for name in _SUBJECTS if name not in ("solo_instrument", "ae")]
+
+
+def subjects() -> str:
+    """A line for each subject."""
+    width = max(map(len, _SUBJECTS))
+    return "\n".join(
+        f"{name:{width}}  {description.splitlines()[0]}"
+        for name, (_, description) in _SUBJECTS.items()
+    )
+
+
+def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
+    """Runs what the flags of the command line ask for.
+
+    Returns:
+      The description of the machine, and the rows of the table.
+
+    Raises:
+      ValueError: for an unknown subject, or a GPU where there is none.
+    """
+    names = flags.only or (_IN_QUICK if flags.quick else list(_SUBJECTS))
+    for name in names:
+        if name not in _SUBJECTS:
+            known = ", ".join(_SUBJECTS)
+            raise ValueError(f"--only takes subjects out of {known}, got {name!r}.")
+    if flags.device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise ValueError("--device gpu: TensorFlow sees no GPU on this machine.")
+    repeats, seconds = (5, 0.5) if flags.quick else (15, 12.0)
+    options = Options(
+        flags.quick, flags.repeats or repeats, seconds, flags.device, flags.match
+    )
+    rows = []
+    for name in dict.fromkeys(names):
+        rows += _in_a_process(name, options) if name in _ALONE else _run(name, options)
+    if not rows:
+        raise ValueError(f"No case of {', '.join(names)} matches {flags.match!r}.")
+    return machine.description(flags.device), rows
+
+
+def _run(subject: str, options: Options) -> list[Row]:
+    rng = np.random.default_rng(_SEED)
+    keras.utils.set_random_seed(_SEED)
+    rows = []
+    for contest in _SUBJECTS[subject][0](rng, options):
+        if options.match not in contest.name:
+            continue
+        start = time.perf_counter()
+        print(f"{subject}: {contest.name} ...", end="", file=sys.stderr, flush=True)
+        rows.append(measure(subject, contest, options))
+        print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return rows
+
+
+def _in_a_process(subject: str, options: Options) -> list[Row]:
+    # Spawned: a fork would inherit TensorFlow's threads without their state.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        try:
+            return pool.submit(_run, subject, options).result()
+        except BrokenProcessPool:
+            print(f"\n{subject}: killed, probably out of memory", file=sys.stderr)
+            return []

@@ -1,0 +1,126 @@
+"""Each synthesiser, from controls to 4 s of audio."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks import controls, oracle, textbook
+from benchmarks.contests import Contest, Options, both_ways
+from benchmarks.controls import N_FRAMES, SAMPLE_RATE
+from ddsp import core, synths
+
+N_SAMPLES = 64000
+_SEED = 1
+
+
+def contests(rng, options: Options) -> Iterator[Contest]:
+    """Yields every contest, forward and with gradients."""
+    for batch in options.batches:
+        for contest in (
+            *harmonics(rng, batch),
+            sinusoids(rng, batch),
+            filtered_noise(rng, batch),
+            wavetables(rng, batch),
+        ):
+            yield from both_ways(rng, contest, N_SAMPLES)
+
+
+def harmonic(
+    rng,
+    name: str,
+    batch: int = 1,
+    f0_hz: float = 70.0,
+    shares=None,
+    n_harmonics: int = 100,
+    n_frames: int = N_FRAMES,
+    sample_rate: int = SAMPLE_RATE,
+    plain: bool = True,
+) -> Contest:
+    """Harmonics at 250 frames a second; `plain` compares with the textbook."""
+    if shares is None:
+        shares = controls.shares(rng, batch, n_harmonics, n_frames)
+    n_samples = n_frames * sample_rate // controls.FRAME_RATE
+    sizes = {"n_samples": n_samples, "sample_rate": sample_rate}
+    synth = synths.Harmonic(n_samples, sample_rate)
+
+    def ours(f0_hz, amplitudes, distribution):
+        return synth.get_signal(amplitudes, distribution, f0_hz)
+
+    return Contest(
+        name,
+        (
+            controls.vibrato(rng, f0_hz, batch, n_frames),
+            controls.levels(rng, batch, n_frames),
+            shares,
+        ),
+        ours,
+        partial(textbook.harmonic, **sizes) if plain else None,
+        partial(oracle.harmonic, **sizes),
+    )
+
+
+def harmonics(rng, batch: int) -> Iterator[Contest]:
+    """All audible; most above Nyquist; and all the energy in the highest."""
+    name = f"Harmonic, 100 harmonics, batch {batch}"
+    yield harmonic(rng, name, batch)
+    if batch == 1:
+        yield harmonic(rng, f"{name}, f0 440 Hz", batch, 440.0)
+        top = controls.top_only(batch, 100)
+        yield harmonic(rng, f"{name}, the top one alone", batch, shares=top)
+
+
+def sinusoids(rng, batch: int) -> Contest:
+    """A hundred independent ones."""
+    n = 100
+    sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
+    synth = synths.Sinusoidal(N_SAMPLES, SAMPLE_RATE)
+
+    def ours(frequencies, amplitudes):
+        return synth.get_signal(amplitudes, frequencies)
+
+    means = rng.uniform(50.0, 7500.0, n)
+    return Contest(
+        f"Sinusoidal, {n} sinusoids, batch {batch}",
+        (controls.vibrato(rng, means, batch, n=n), controls.shares(rng, batch, n)),
+        ours,
+        partial(textbook.sinusoidal, **sizes),
+        partial(oracle.sinusoidal, **sizes),
+    )
+
+
+def filtered_noise(rng, batch: int) -> Contest:
+    """65 bands."""
+    synth = synths.FilteredNoise(n_samples=N_SAMPLES, scale_fn=None, seed=_SEED)
+
+    def plain(magnitudes):
+        return textbook.fir_filter(textbook.uniform_noise(batch, N_SAMPLES), magnitudes)
+
+    def right(magnitudes):
+        noise = core.uniform_noise(1, N_SAMPLES, _SEED).numpy()
+        return oracle.fir_filter(noise.astype(float), magnitudes)
+
+    magnitudes = controls.levels(rng, batch, n=65)
+    name = f"FilteredNoise, 65 bands, batch {batch}"
+    return Contest(name, (magnitudes,), synth.get_signal, plain, right, own_noise=True)
+
+
+def wavetables(rng, batch: int) -> Contest:
+    """2048 points, another table in each frame."""
+    sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
+    synth = synths.Wavetable(N_SAMPLES, SAMPLE_RATE)
+
+    def ours(f0_hz, amplitudes, tables):
+        return synth.get_signal(amplitudes, tables, f0_hz)
+
+    # The textbook's tables at sample rate take 0.5 GB a row, several times over.
+    plain = partial(textbook.wavetable, **sizes) if batch <= 4 else None
+    return Contest(
+        f"Wavetable, 2048 points, batch {batch}",
+        (
+            controls.vibrato(rng, 220.0, batch),
+            controls.levels(rng, batch),
+            controls.tables(rng, batch, 2048),
+        ),
+        ours,
+        plain,
+        partial(oracle.wavetable, **sizes),
+    )

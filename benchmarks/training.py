@@ -1,0 +1,72 @@
+"""A training step, and each part of it forward and backward by itself."""
+
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from benchmarks import models
+from benchmarks.contests import Contest, Options
+from ddsp import core
+from ddsp.training import train_util, trainers
+
+
+def contests(name: str, rng, options: Options) -> Iterator[Contest]:
+    """Yields the step and its parts.
+
+    Args:
+      name: Of the model, a key of `models.GIN_FILES`.
+      rng: Generator of the inputs.
+      options: How to measure.
+    """
+    size = 4 if options.quick or name == "ae" else 16
+    batch = tf.nest.map_structure(tf.constant, models.batch(rng, size))
+    model = models.model(name)
+    trainer = trainers.Trainer(model, train_util.get_strategy())
+    trainer.build(batch)
+    name = f"{name}, batch {size}"
+    yield Contest(f"{name}: step", (batch,), trainer.train_step, compiled=True)
+
+    outputs = tf.function(model, autograph=False)(batch, training=True)
+    features = model.encode(batch)
+    if model.encoder is not None:
+        inputs = (model.preprocessor(batch),)
+        yield _part(f"{name}: encoder", model.encoder, inputs, (), model.encoder)
+    inputs = (features,)
+    yield _part(f"{name}: decoder", model.decoder, inputs, (), model.decoder)
+    made = set(model.decoder(features))
+    for node, keys in model.processor_group.dag:
+        processor = getattr(model.processor_group, node)
+        inputs = tuple(core.nested_lookup(key, outputs) for key in keys)
+        # The pitch is measured, not made by the network: it needs no gradient.
+        watched = [i for i, key in enumerate(keys) if key in made or "/" in key]
+        yield _part(f"{name}: {node}", processor, inputs, watched, processor)
+    audio = (outputs["audio"], outputs["audio_synth"])
+    for loss in model.loss_objs:
+        yield _part(f"{name}: {loss.name}", loss, audio, [1], loss)
+    yield _optimizer(f"{name}: optimizer", trainer)
+
+
+def _part(name: str, fn, inputs: tuple, watched, layer) -> Contest:
+    """A part, with the gradients of its weights and of the inputs watched."""
+
+    def ours(*inputs):
+        sources = [inputs[i] for i in watched] + list(layer.trainable_variables)
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            outputs = fn(*inputs)
+        return tape.gradient(outputs, sources)
+
+    return Contest(name, inputs, ours)
+
+
+def _optimizer(name: str, trainer: trainers.Trainer) -> Contest:
+    """Clips the gradients and updates the weights."""
+    variables = trainer.model.trainable_variables
+    gradients = [1e-3 * tf.ones_like(variable) for variable in variables]
+
+    def ours(*gradients):
+        clipped, norm = tf.clip_by_global_norm(gradients, trainer.grad_clip_norm)
+        trainer.optimizer.apply(clipped, variables)
+        return norm
+
+    return Contest(name, tuple(gradients), ours)
