@@ -27,6 +27,7 @@ from benchmarks import (
 )
 from benchmarks.contests import Options
 from benchmarks.measuring import Row, measure
+from benchmarks.memory import process_peak
 
 _SEED = 0
 
@@ -93,12 +94,20 @@ def _run(subject: str, options: Options) -> list[Row]:
     return rows
 
 
+def _run_and_weigh(subject: str, options: Options) -> list[Row]:
+    """Runs a subject and adds what it took of the process, all in all."""
+    imports = process_peak()
+    rows = _run(subject, options)
+    grown = process_peak() - imports
+    return [*rows, Row(subject, "process, beyond its imports", ours_mb=grown)]
+
+
 def _in_a_process(subject: str, options: Options) -> list[Row]:
     # Spawned: a fork would inherit TensorFlow's threads without their state.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
         try:
-            return pool.submit(_run, subject, options).result()
+            return pool.submit(_run_and_weigh, subject, options).result()
         except BrokenProcessPool:
             print(f"\n{subject}: killed, probably out of memory", file=sys.stderr)
             return []
