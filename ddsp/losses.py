@@ -1,6 +1,7 @@
 """Losses: layers that compare sounds or their parameters."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from ddsp import configurable, core, dags, spectral_ops
 from ddsp._core import checks
+from ddsp._core.compilation import fused
 
 LOSS_TYPES = ("L1", "L2", "COSINE")
 
@@ -101,13 +103,95 @@ def mean_difference(
     target, value = core.tf_float32(target), core.tf_float32(value)
     weights = 1.0 if weights is None else core.tf_float32(weights)
     if loss_type == "L1":
-        return tf.reduce_mean(tf.abs((target - value) * weights))
+        return _mean(tf.abs((target - value) * weights))
     if loss_type == "L2":
-        return tf.reduce_mean((target - value) ** 2 * weights)
+        return _mean((target - value) ** 2 * weights)
     # l2_normalize keeps the gradient of silence finite.
     units = [tf.math.l2_normalize(x, axis=-1, epsilon=1e-12) for x in (target, value)]
     cosine = tf.reduce_sum(units[0] * units[1], axis=-1, keepdims=True)
-    return tf.reduce_mean((1.0 - cosine) * weights)
+    return _mean((1.0 - cosine) * weights)
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    # Row by row first: compiled code adds one number after the other, in which float32
+    # loses digits over millions.
+    return tf.reduce_mean(tf.reduce_mean(x, axis=-1) if x.shape.rank else x)
+
+
+@functools.lru_cache(maxsize=128)
+def _kernel(term: Callable[..., tf.Tensor], *settings: Any) -> Callable[..., tf.Tensor]:
+    """Compiles a term of a loss so that nothing but its slope is kept for a gradient.
+
+    A loss is one number, so what comes from above only scales its gradient with respect
+    to the audio. That is computed along with the value, while the spectra are at hand,
+    and is as small as the audio. Where no gradient is asked for, TensorFlow leaves it
+    out. There is no gradient of second order.
+
+    Args:
+      term: `term(target, audio, weights, *settings)` returns a scalar.
+      *settings: Hashable.
+
+    Returns:
+      `kernel(target, audio, *weights)`, with weights or without.
+    """
+
+    def kernel(target: tf.Tensor, *variable: tf.Tensor) -> tf.Tensor:
+        @tf.custom_gradient
+        def value_and_slopes(*variable):
+            with tf.GradientTape() as tape:
+                tape.watch(variable)
+                audio, weights = variable if len(variable) == 2 else (*variable, None)
+                value = term(target, audio, weights, *settings)
+            slopes = tape.gradient(value, variable)
+            return value, lambda upstream: [upstream * slope for slope in slopes]
+
+        return value_and_slopes(*variable)
+
+    return fused(kernel)
+
+
+# Each view of a magnitude spectrogram that is compared.
+_VIEWS: tuple[Callable[[tf.Tensor], tf.Tensor], ...] = (
+    tf.identity,
+    functools.partial(core.diff, axis=1),
+    functools.partial(core.diff, axis=2),
+    functools.partial(tf.cumsum, axis=2),
+    core.safe_log,
+)
+
+
+def _spectral_difference(
+    target: tf.Tensor,
+    audio: tf.Tensor,
+    weights: tf.Tensor | None,
+    loss_type: str,
+    size: int,
+    view_weights: tuple[float, ...],
+) -> tf.Tensor:
+    target_mag = spectral_ops.compute_mag(target, size=size)
+    mag = spectral_ops.compute_mag(audio, size=size)
+    return tf.add_n(
+        [
+            weight * mean_difference(view(target_mag), view(mag), loss_type, weights)
+            for weight, view in zip(view_weights, _VIEWS, strict=True)
+            if weight > 0
+        ]
+    )
+
+
+def _loudness_difference(
+    target: tf.Tensor,
+    audio: tf.Tensor,
+    weights: tf.Tensor | None,
+    loss_type: str,
+    sample_rate: int,
+    frame_rate: int,
+) -> tf.Tensor:
+    target_loudness, loudness = (
+        spectral_ops.compute_loudness(x, sample_rate, frame_rate, n_fft=2048)
+        for x in (target, audio)
+    )
+    return mean_difference(target_loudness, loudness, loss_type, weights)
 
 
 @configurable.layer(module="ddsp.losses")
@@ -175,33 +259,29 @@ class SpectralLoss(Loss):
         """
         target_audio = tf.stop_gradient(_mono("target_audio", target_audio))
         audio = _mono("audio", audio)
-        # Each view of a spectrogram that is compared, with its weight.
-        views = (
-            (self.mag_weight, lambda mag: mag),
-            (self.delta_time_weight, lambda mag: core.diff(mag, axis=1)),
-            (self.delta_freq_weight, lambda mag: core.diff(mag, axis=2)),
-            (self.cumsum_freq_weight, lambda mag: tf.cumsum(mag, axis=2)),
-            (self.logmag_weight, core.safe_log),
+        variable = (audio,) if weights is None else (audio, core.tf_float32(weights))
+        view_weights = (
+            self.mag_weight,
+            self.delta_time_weight,
+            self.delta_freq_weight,
+            self.cumsum_freq_weight,
+            self.logmag_weight,
         )
         loss = tf.constant(0.0)
-        for size in self.fft_sizes:
-            target_mag = spectral_ops.compute_mag(target_audio, size=size)
-            mag = spectral_ops.compute_mag(audio, size=size)
-            for weight, view in views:
-                if weight > 0:
-                    loss += weight * mean_difference(
-                        view(target_mag), view(mag), self.loss_type, weights
-                    )
+        # One kernel a size, so that the spectra of one are gone before the next.
+        for size in self.fft_sizes if max(view_weights) > 0 else ():
+            difference = _kernel(
+                _spectral_difference, self.loss_type, size, view_weights
+            )
+            loss += difference(target_audio, *variable)
         if self.loudness_weight > 0:
-            target_loudness, loudness = (
-                spectral_ops.compute_loudness(
-                    x, self.sample_rate, self._loudness_frame_rate, n_fft=2048
-                )
-                for x in (target_audio, audio)
+            difference = _kernel(
+                _loudness_difference,
+                self.loss_type,
+                self.sample_rate,
+                self._loudness_frame_rate,
             )
-            loss += self.loudness_weight * mean_difference(
-                target_loudness, loudness, self.loss_type, weights
-            )
+            loss += self.loudness_weight * difference(target_audio, *variable)
         return loss
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ddsp import pitch
 from ddsp._core import checks
-from ddsp._core.framing import get_framed_lengths, pad
+from ddsp._core.framing import frame, get_framed_lengths, pad
 from ddsp._core.safety import safe_log, safe_sqrt
 from ddsp._core.tensors import tf_float32
 from ddsp._core.units import power_to_db
@@ -76,13 +76,15 @@ def stft(
     checks.rank("audio", audio, (1, 2, 3))
     if audio.shape.rank == 3:
         audio = tf.squeeze(audio, axis=-1)
-    return tf.signal.stft(
-        audio,
-        frame_length=int(frame_size),
-        frame_step=_hop(frame_size, overlap),
-        fft_length=int(frame_size),
-        pad_end=pad_end,
-    )
+    hop = _hop(frame_size, overlap)
+    if pad_end:
+        audio = pad(audio, frame_size, hop, "same", axis=-1)
+    return _stft(audio, frame_size, hop)
+
+
+def _stft(audio: tf.Tensor, frame_size: int, hop: int) -> tf.Tensor:
+    window = tf.signal.hann_window(frame_size)
+    return tf.signal.rfft(frame(audio, frame_size, hop, window))
 
 
 def stft_np(
@@ -255,8 +257,7 @@ def _mean_square(
 ) -> tf.Tensor:
     hop = checks.hop_size(sample_rate, frame_rate)
     audio = pad(_level_input(audio), frame_size, hop, padding, axis=-1)
-    frames = tf.signal.frame(audio, frame_size, hop)
-    return tf.reduce_mean(frames**2, axis=-1)
+    return tf.reduce_mean(frame(audio, frame_size, hop) ** 2, axis=-1)
 
 
 def compute_rms_energy(
@@ -353,7 +354,7 @@ def compute_loudness(
     hop = checks.hop_size(sample_rate, frame_rate)
     audio = pad(_level_input(audio, use_tf), n_fft, hop, padding, axis=-1)
     if use_tf:
-        spectrum = tf.signal.stft(audio, n_fft, hop, fft_length=n_fft)
+        spectrum = _stft(audio, n_fft, hop)
         power = tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2
     else:
         spectrum = _stft_np(audio, n_fft, hop)

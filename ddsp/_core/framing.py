@@ -1,4 +1,4 @@
-"""How many frames a signal has, and how it is padded for them."""
+"""How many frames a signal has, how it is padded for them and cut into them."""
 
 from typing import Any
 
@@ -92,3 +92,42 @@ def pad(
         return tf.pad(x, widths, mode, constant_values)
     values = {"constant_values": constant_values} if mode == "CONSTANT" else {}
     return np.pad(x, widths, mode.lower(), **values)  # type: ignore[call-overload]
+
+
+def frame(
+    x: Any, frame_size: int, hop_size: int, window: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Cuts the last axis of a signal into the frames that lie whole inside it.
+
+    Frames are put together from whole hops, so that their gradient is a sum of shifted
+    slices, where gathering samples would make it a scatter.
+
+    Args:
+      x: [..., n_samples], already padded.
+      frame_size: Samples in a frame.
+      hop_size: Samples between the starts of two frames.
+      window: [frame_size], multiplies each frame.
+
+    Returns:
+      [..., (n_samples - frame_size) // hop_size + 1, frame_size].
+    """
+    axis = x.shape.rank - 1
+    length = x.shape[-1]
+    if length is None:
+        length = tf.shape(x)[-1]
+    n_frames = (length - frame_size) // hop_size + 1
+    n_frames = tf.maximum(n_frames, 0) if tf.is_tensor(n_frames) else max(n_frames, 0)
+    hops_per_frame = -(-frame_size // hop_size)
+    n_hops = n_frames + hops_per_frame - 1
+    x = x[..., : n_hops * hop_size]
+    missing = n_hops * hop_size - (x.shape[-1] or tf.minimum(length, n_hops * hop_size))
+    x = tf.pad(x, [[0, 0]] * axis + [[0, missing]])
+    leading = [n or tf.shape(x)[i] for i, n in enumerate(x.shape[:-1])]
+    hops = tf.reshape(x, [*leading, n_hops, hop_size])
+    pieces = []
+    for i in range(hops_per_frame):
+        start, stop = i * hop_size, min((i + 1) * hop_size, frame_size)
+        piece = hops[..., i : i + n_frames, : stop - start]
+        # Before they are joined: a product over joined hops is not vectorised.
+        pieces.append(piece if window is None else piece * window[start:stop])
+    return tf.concat(pieces, axis=-1)
