@@ -160,6 +160,19 @@ def whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
     return known and n_timesteps >= n_frames > 0 and n_timesteps % n_frames == 0
 
 
+def neighbours(
+    n_frames: Any, n_timesteps: Any
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Which frames `resample` mixes linearly for each time step.
+
+    Returns:
+      Index of the frame before and of the one after, and the latter's weight, all
+      [n_timesteps]. The last frame is its own follower.
+    """
+    index, fraction = _positions(n_frames, n_timesteps, add_endpoint=True)
+    return index, tf.minimum(index + 1, n_frames - 1), fraction
+
+
 def _resample_any(
     frames: tf.Tensor, n_timesteps: Any, method: str, add_endpoint: bool
 ) -> tf.Tensor:

@@ -6,8 +6,9 @@ from typing import Any
 import tensorflow as tf
 
 from ddsp._core import checks
+from ddsp._core.compilation import fused
 from ddsp._core.phase import interpolated_phase
-from ddsp._core.resampling import resample
+from ddsp._core.resampling import neighbours, resample
 from ddsp._core.tensors import tf_float32
 
 
@@ -26,32 +27,61 @@ def linear_lookup(phase: Any, wavetables: Any) -> tf.Tensor:
     checks.rank("phase", phase, 3)
     checks.rank("wavetables", tables, (2, 3))
     if tables.shape.rank == 2:
-        tables = tables[:, tf.newaxis]
-        rows = tf.zeros_like(phase[:1, :, 0], tf.int32)
+        tables, rows = tables[:, tf.newaxis], tf.zeros([1], tf.int32)
     else:
-        rows = tf.range(tf.shape(phase)[1])[tf.newaxis]
+        rows = tf.range(tf.shape(phase)[1])
     return _lookup(phase[:, :, 0], tables, rows)
 
 
 def _lookup(phase: tf.Tensor, tables: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Reads `tables` [batch, n_tables, n_wavetable] at `phase` [batch, n_samples].
+    """Reads `tables` [batch or 1, n_tables, n_wavetable] at `phase` [batch, n_samples].
 
-    `rows` [1, n_samples] says which table each sample reads.
+    `rows`, [n_samples] or [1], says which table each sample reads.
     """
-    batch, n_samples = tf.shape(phase)[0], tf.shape(phase)[1]
-    tables = tf.broadcast_to(tables, [batch, tf.shape(tables)[1], tf.shape(tables)[2]])
-    size = tf.shape(tables)[2]
-    position = tf.math.floormod(phase, 1.0) * tf.cast(size, tf.float32)
+    n_tables, size = tf.shape(tables)[1], tf.shape(tables)[2]
+    position = (phase - tf.floor(phase)) * tf.cast(size, tf.float32)
     below = tf.floor(position)
     fraction = position - below
     index = tf.cast(below, tf.int32)
-    rows = tf.broadcast_to(rows, [batch, n_samples])
-    offset = (tf.range(batch)[:, tf.newaxis] * tf.shape(tables)[1] + rows) * size
+    if tables.shape[0] != 1:
+        rows += tf.range(tf.shape(tables)[0])[:, tf.newaxis] * n_tables
     flat = tf.reshape(tables, [-1])
-    # floormod also catches a phase so close to 1 that it rounds up to it.
-    left = tf.gather(flat, offset + tf.math.floormod(index, size))
-    right = tf.gather(flat, offset + tf.math.floormod(index + 1, size))
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        # A phase so close to 1 that it rounds up to it wraps too.
+        return tf.gather(
+            flat, rows * size + tf.where(index < size, index, index - size)
+        )
+
+    left, right = read(index), read(index + 1)
     return left + fraction * (right - left)
+
+
+def _lookup_between(phase: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
+    """Reads tables that move along lines from frame to frame.
+
+    Mixing what is read from two frames' tables is reading from the mixed table, which
+    would take the memory of a table for each sample.
+    """
+    now, following, ramp = neighbours(tf.shape(tables)[1], tf.shape(phase)[1])
+    before = _lookup(phase, tables, now)
+    return before + ramp * (_lookup(phase, tables, following) - before)
+
+
+_fused_lookup_between = fused(_lookup_between)
+
+
+@tf.custom_gradient
+def _moving_lookup(phase: tf.Tensor, tables: tf.Tensor):
+    """`_lookup_between`, compiled. Its gradient is not: XLA scatters one by one."""
+
+    def grad(upstream):
+        with tf.GradientTape() as tape:
+            tape.watch([phase, tables])
+            audio = _lookup_between(phase, tables)
+        return tape.gradient(audio, [phase, tables], upstream)
+
+    return _fused_lookup_between(phase, tables), grad
 
 
 def harmonic_distribution_to_wavetable(
@@ -98,6 +128,6 @@ def wavetable_synthesis(
     checks.rank("amplitudes", amplitudes, 3)
     amplitude = resample(tf_float32(amplitudes), n_samples, method="window")[:, :, 0]
     cycles, _ = interpolated_phase(frequencies, n_samples, sample_rate, inclusive=False)
-    if wavetables.shape.rank == 3:
-        wavetables = resample(wavetables, n_samples)
-    return amplitude * linear_lookup(cycles, wavetables)
+    if wavetables.shape.rank == 2:
+        return amplitude * linear_lookup(cycles, wavetables)
+    return amplitude * _moving_lookup(cycles[:, :, 0], wavetables)
