@@ -9,7 +9,7 @@ from benchmarks.synths import N_SAMPLES, harmonic
 
 def contests(rng, options: Options) -> Iterator[Contest]:
     """Yields the contests: 4 s each, all harmonics below 7.2 kHz."""
-    for n in (20, 400) if options.quick else (20, 60, 100, 200, 400):
+    for n in (200,) if options.quick else (20, 60, 100, 200, 400):
         f0_hz = 7000.0 / n
         contest = harmonic(rng, f"{n} harmonics", 1, f0_hz, n_harmonics=n)
         yield from both_ways(rng, contest, N_SAMPLES)

@@ -1,5 +1,6 @@
 """The models of the gin files, and batches for them."""
 
+import logging
 import os
 
 import gin
@@ -20,8 +21,11 @@ def model(name: str):
     directory = training.train_util.config_dir()
     gin.clear_config()
     gin.add_config_file_search_path(directory)
+    # gin reports every folder in which it looks for a file in vain.
+    logging.disable(logging.ERROR)
     # A data set is named in the file, and none is needed here.
     gin.parse_config_file(os.path.join(directory, GIN_FILES[name]), skip_unknown=True)
+    logging.disable(logging.NOTSET)
     return training.models.get_model()
 
 

@@ -77,5 +77,7 @@ def _text(name: str, value: Any) -> str:
         return value
     if name.endswith("_error"):
         return f"{value:.1e}"
+    if name.endswith("_mb") and value < 1.0:
+        return "< 1"  # The allocator does not count the smallest blocks.
     # Three digits say what can be said of a time.
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")

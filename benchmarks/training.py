@@ -50,11 +50,11 @@ def _part(name: str, fn, inputs: tuple, watched, layer) -> Contest:
     """A part, with the gradients of its weights and of the inputs watched."""
 
     def ours(*inputs):
-        sources = [inputs[i] for i in watched] + list(layer.trainable_variables)
+        sources = [inputs[i] for i in watched]
         with tf.GradientTape() as tape:
             tape.watch(sources)
             outputs = fn(*inputs)
-        return tape.gradient(outputs, sources)
+        return tape.gradient(outputs, [*sources, *layer.trainable_variables])
 
     return Contest(name, inputs, ours)
 
