@@ -118,36 +118,40 @@ def _mean(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.reduce_mean(x, axis=-1) if x.shape.rank else x)
 
 
-@functools.lru_cache(maxsize=128)
-def _kernel(term: Callable[..., tf.Tensor], *settings: Any) -> Callable[..., tf.Tensor]:
-    """Compiles a term of a loss so that nothing but its slope is kept for a gradient.
+def _value_and_slopes(
+    term: Callable[..., tf.Tensor], target: tf.Tensor, *variable: tf.Tensor
+) -> tf.Tensor:
+    """Computes a term of a loss, keeping nothing but its slopes for the gradient.
 
     A loss is one number, so what comes from above only scales its gradient with respect
     to the audio. That is computed along with the value, while the spectra are at hand,
     and is as small as the audio. Where no gradient is asked for, TensorFlow leaves it
-    out. There is no gradient of second order.
+    out of the compiled kernel. There is no gradient of second order.
 
     Args:
-      term: `term(target, audio, weights, *settings)` returns a scalar.
-      *settings: Hashable.
-
-    Returns:
-      `kernel(target, audio, *weights)`, with weights or without.
+      term: `term(target, audio, weights=None)` returns a scalar.
+      target: Constant.
+      *variable: Audio, and weights if there are any.
     """
 
-    def kernel(target: tf.Tensor, *variable: tf.Tensor) -> tf.Tensor:
-        @tf.custom_gradient
-        def value_and_slopes(*variable):
-            with tf.GradientTape() as tape:
-                tape.watch(variable)
-                audio, weights = variable if len(variable) == 2 else (*variable, None)
-                value = term(target, audio, weights, *settings)
-            slopes = tape.gradient(value, variable)
-            return value, lambda upstream: [upstream * slope for slope in slopes]
+    @tf.custom_gradient
+    def value_with_gradient(*variable):
+        with tf.GradientTape() as tape:
+            tape.watch(variable)
+            value = term(target, *variable)
+        slopes = tape.gradient(value, variable)
+        return value, lambda upstream: [upstream * slope for slope in slopes]
 
-        return value_and_slopes(*variable)
+    return value_with_gradient(*variable)
 
-    return fused(kernel)
+
+@functools.lru_cache(maxsize=128)
+def _kernel(
+    term: Callable[..., tf.Tensor], **settings: Any
+) -> Callable[..., tf.Tensor]:
+    """Returns the compiled `kernel(target, audio, *weights)` of a term."""
+    term = functools.partial(term, **settings)
+    return fused(functools.partial(_value_and_slopes, term))
 
 
 # Each view of a magnitude spectrogram that is compared.
@@ -163,7 +167,8 @@ _VIEWS: tuple[Callable[[tf.Tensor], tf.Tensor], ...] = (
 def _spectral_difference(
     target: tf.Tensor,
     audio: tf.Tensor,
-    weights: tf.Tensor | None,
+    weights: tf.Tensor | None = None,
+    *,
     loss_type: str,
     size: int,
     view_weights: tuple[float, ...],
@@ -182,7 +187,8 @@ def _spectral_difference(
 def _loudness_difference(
     target: tf.Tensor,
     audio: tf.Tensor,
-    weights: tf.Tensor | None,
+    weights: tf.Tensor | None = None,
+    *,
     loss_type: str,
     sample_rate: int,
     frame_rate: int,
@@ -271,15 +277,18 @@ class SpectralLoss(Loss):
         # One kernel a size, so that the spectra of one are gone before the next.
         for size in self.fft_sizes if max(view_weights) > 0 else ():
             difference = _kernel(
-                _spectral_difference, self.loss_type, size, view_weights
+                _spectral_difference,
+                loss_type=self.loss_type,
+                size=size,
+                view_weights=view_weights,
             )
             loss += difference(target_audio, *variable)
         if self.loudness_weight > 0:
             difference = _kernel(
                 _loudness_difference,
-                self.loss_type,
-                self.sample_rate,
-                self._loudness_frame_rate,
+                loss_type=self.loss_type,
+                sample_rate=self.sample_rate,
+                frame_rate=self._loudness_frame_rate,
             )
             loss += self.loudness_weight * difference(target_audio, *variable)
         return loss

@@ -131,7 +131,14 @@ def compute_mag(
     Returns:
       [(batch,) n_frames, size // 2 + 1], float32, >= 0.
     """
-    return tf.abs(stft(audio, frame_size=size, overlap=overlap, pad_end=pad_end))
+    power = _power(stft(audio, frame_size=size, overlap=overlap, pad_end=pad_end))
+    # Several times as fast as the modulus of complex numbers; 1e-19 and below is 0.
+    heard = power > 0.0
+    return tf.where(heard, tf.sqrt(tf.where(heard, power, 1.0)), 0.0)
+
+
+def _power(spectrum: tf.Tensor) -> tf.Tensor:
+    return tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2
 
 
 @gin.register(module="ddsp.spectral_ops")
@@ -354,8 +361,7 @@ def compute_loudness(
     hop = checks.hop_size(sample_rate, frame_rate)
     audio = pad(_level_input(audio, use_tf), n_fft, hop, padding, axis=-1)
     if use_tf:
-        spectrum = _stft(audio, n_fft, hop)
-        power = tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2
+        power = _power(_stft(audio, n_fft, hop))
     else:
         spectrum = _stft_np(audio, n_fft, hop)
         power = spectrum.real**2 + spectrum.imag**2
