@@ -16,7 +16,7 @@ PREPARED = demo/prepared
 export TF_CPP_MIN_LOG_LEVEL = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test test-all lint clean python
+.PHONY: help demo test test-all lint bench clean python
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make test      check the code and run the tests'
 	@echo 'make test-all  run the tests on every Python from 3.11 that is installed'
 	@echo 'make lint      check the code: style, types, order of imports'
+	@echo 'make bench     measure time, memory and error (2 minutes)'
 	@echo 'make clean     remove the environments and what the demo made'
 	@echo
 	@echo 'Variables: PYTHON=$(PYTHON) DEMO_STEPS=$(DEMO_STEPS)'
@@ -61,6 +62,9 @@ test: lint
 
 test-all: $(TEST_ENV)/stamp
 	$(TEST_BIN)/tox
+
+bench: $(DEMO_ENV)/stamp
+	$(DEMO_BIN)/python -m benchmarks --quick
 
 $(PREPARED): examples/audio/solo_violin.flac $(DEMO_ENV)/stamp
 	$(DEMO_BIN)/ddsp_prepare_tfrecord \

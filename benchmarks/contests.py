@@ -15,13 +15,15 @@ class Options:
     Attributes:
       quick: Whether to keep to the cases that matter most.
       repeats: Timed calls of each function, at most.
-      seconds: After these no more calls are timed, once there were three.
+      least: Timed calls of each function, at least.
+      seconds: After these no more than the least number of calls are timed.
       device: `'cpu'` or `'gpu'`.
       match: Only cases whose name contains this text are measured.
     """
 
     quick: bool = False
     repeats: int = 15
+    least: int = 3
     seconds: float = 12.0
     device: str = "cpu"
     match: str = ""

@@ -12,8 +12,6 @@ import tensorflow as tf
 from benchmarks.contests import Contest, Options
 from benchmarks.memory import peak_extra
 
-_MIN_REPEATS = 3
-
 
 @dataclass
 class Row:
@@ -35,7 +33,7 @@ class Row:
 
 
 def measure(subject: str, contest: Contest, options: Options) -> Row:
-    """Runs a contest: once to warm up, then in turns, then for memory and error."""
+    """Runs a contest: once to warm up and for its error, in turns, and for memory."""
     device = "/GPU:0" if options.device == "gpu" else "/CPU:0"
     with tf.device(device):
         inputs = tf.nest.map_structure(tf.constant, contest.inputs)
@@ -54,8 +52,7 @@ def measure(subject: str, contest: Contest, options: Options) -> Row:
     players = {"ours": player(contest.ours)}
     if contest.textbook is not None:
         players = {"textbook": player(contest.textbook), **players}
-    for play in players.values():
-        play()
+    results = {name: play() for name, play in players.items()}
     row = Row(subject, contest.name)
     for name, seconds in _times(players, options).items():
         milliseconds = 1000.0 * statistics.median(seconds) / contest.seconds
@@ -66,7 +63,7 @@ def measure(subject: str, contest: Contest, options: Options) -> Row:
     for name, play in players.items():
         setattr(row, f"{name}_mb", peak_extra(play, options.device))
         if right is not None and not (name == "textbook" and contest.own_noise):
-            setattr(row, f"{name}_error", _error(play(), right))
+            setattr(row, f"{name}_error", _error(results[name], right))
     return row
 
 
@@ -74,7 +71,7 @@ def _times(players: dict[str, Callable], options: Options) -> dict[str, list[flo
     times: dict[str, list[float]] = {name: [] for name in players}
     end = time.perf_counter() + options.seconds
     for repeat in range(options.repeats):
-        if repeat >= _MIN_REPEATS and time.perf_counter() > end:
+        if repeat >= options.least and time.perf_counter() > end:
             break
         for name, play in players.items():
             start = time.perf_counter()

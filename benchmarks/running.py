@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -68,9 +69,12 @@ def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
             raise ValueError(f"--only takes subjects out of {known}, got {name!r}.")
     if flags.device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise ValueError("--device gpu: TensorFlow sees no GPU on this machine.")
-    repeats, seconds = (5, 0.5) if flags.quick else (15, 12.0)
-    options = Options(
-        flags.quick, flags.repeats or repeats, seconds, flags.device, flags.match
+    effort = Options(True, 5, 2, 0.5) if flags.quick else Options()
+    options = replace(
+        effort,
+        repeats=flags.repeats or effort.repeats,
+        device=flags.device,
+        match=flags.match,
     )
     rows = []
     for name in dict.fromkeys(names):

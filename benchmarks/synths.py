@@ -15,8 +15,11 @@ _SEED = 1
 def contests(rng, options: Options) -> Iterator[Contest]:
     """Yields every contest, forward and with gradients."""
     for batch in options.batches:
+        if batch == 1:
+            yield from special_harmonics(rng)
+        name = f"Harmonic, 100 harmonics, batch {batch}"
         for contest in (
-            *harmonics(rng, batch),
+            harmonic(rng, name, batch),
             sinusoids(rng, batch),
             filtered_noise(rng, batch),
             wavetables(rng, batch),
@@ -58,14 +61,11 @@ def harmonic(
     )
 
 
-def harmonics(rng, batch: int) -> Iterator[Contest]:
-    """All audible; most above Nyquist; and all the energy in the highest."""
-    name = f"Harmonic, 100 harmonics, batch {batch}"
-    yield harmonic(rng, name, batch)
-    if batch == 1:
-        yield harmonic(rng, f"{name}, f0 440 Hz", batch, 440.0)
-        top = controls.top_only(batch, 100)
-        yield harmonic(rng, f"{name}, the top one alone", batch, shares=top)
+def special_harmonics(rng) -> Iterator[Contest]:
+    """Most of them above Nyquist; and all the energy in the highest."""
+    yield harmonic(rng, "Harmonic, 100 harmonics, f0 440 Hz: forward", f0_hz=440.0)
+    top = controls.top_only(1, 100)
+    yield harmonic(rng, "Harmonic, the 100th alone: forward", shares=top)
 
 
 def sinusoids(rng, batch: int) -> Contest:
