@@ -18,6 +18,8 @@ import tensorflow as tf
 BATCH, N_FRAMES, HOP = 2, 20, 16
 N_SAMPLES = N_FRAMES * HOP
 
+DT_DOUBLE = tf.float64.as_datatype_enum
+
 Inputs = dict[str, np.ndarray]
 
 
@@ -145,14 +147,59 @@ def check_gradient(case: Case, n_directions: int = 2) -> None:
             )
 
 
+def value_and_gradients(
+    case: Case, layer: keras.layers.Layer, inputs: dict[str, tf.Tensor]
+) -> tuple[Any, list[tf.Tensor]]:
+    """The output, and the gradients of its sum for all inputs and weights."""
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = case.run(layer, inputs)
+        loss = total(outputs)
+    sources = [*inputs.values(), *layer.trainable_variables]
+    return outputs, tape.gradient(loss, sources, unconnected_gradients="zero")
+
+
 def check_same_compiled(case: Case) -> None:
-    """XLA gives the same as eager execution."""
+    """XLA gives the same as eager execution, values and gradients.
+
+    A gradient adds up the rounding of all that it passes through.
+    """
     layer = case.make()
     inputs = {name: tf.constant(x) for name, x in case.arguments().items()}
+    outputs, gradients = value_and_gradients(case, layer, inputs)
     function = tf.function(
-        lambda inputs: case.run(layer, inputs), jit_compile=True, autograph=False
+        lambda inputs: value_and_gradients(case, layer, inputs),
+        jit_compile=True,
+        autograph=False,
     )
-    assert_close(function(inputs), case.run(layer, inputs), case.tolerance)
+    compiled_outputs, compiled_gradients = function(inputs)
+    assert_close(compiled_outputs, outputs, case.tolerance)
+    assert_close(compiled_gradients, gradients, 10 * case.tolerance)
+
+
+def check_graph(case: Case) -> None:
+    """Known sizes stay known, as a TPU needs them, and all numbers are float32."""
+    layer = case.make()
+    inputs = {name: tf.constant(x) for name, x in case.arguments().items()}
+    case.run(layer, inputs)
+    function = tf.function(
+        lambda inputs: value_and_gradients(case, layer, inputs), autograph=False
+    ).get_concrete_function(inputs)
+    for y in tf.nest.flatten(function.structured_outputs):
+        assert y.shape.is_fully_defined()
+        assert y.dtype == tf.float32
+    for node in nodes(function):
+        types = {value.type for value in node.attr.values()}
+        # A table made beforehand may be more precise than what is made of it.
+        constant = node.op in ("Const", "Cast")
+        assert constant or DT_DOUBLE not in types, node.name
+
+
+def nodes(function: Any) -> list[Any]:
+    """Every operation of a traced function and of those that it calls."""
+    graph = function.graph.as_graph_def()
+    called = [node for f in graph.library.function for node in f.node_def]
+    return [*graph.node, *called]
 
 
 def check_unknown_sizes(case: Case) -> None:

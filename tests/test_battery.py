@@ -235,6 +235,18 @@ LOSSES = {
     )
     for kind in ("L1", "L2", "COSINE")
 }
+LOSSES["spectral_weighted"] = Case(
+    functools.partial(losses.SpectralLoss, (64,), "L2", logmag_weight=0.1),
+    inputs(
+        target=audio,
+        audio=audio,
+        weights=lambda rng: rng.uniform(0.5, 1.0, [BATCH, 1, 1]),
+    ),
+    differentiable=("audio", "weights"),
+    static=("weights",),
+    loose=("target", "audio", "weights"),
+    tolerance=1e-4,
+)
 LOSSES["group"] = Case(
     loss_group,
     AUDIO_PAIR,
@@ -303,6 +315,11 @@ def test_gradient_matches_finite_differences(case):
 @every_layer
 def test_compiled_equals_eager(case):
     battery.check_same_compiled(case)
+
+
+@every_layer
+def test_sizes_stay_known_and_numbers_float32(case):
+    battery.check_graph(case)
 
 
 @every_layer
