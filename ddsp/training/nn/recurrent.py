@@ -5,8 +5,9 @@ import tensorflow as tf
 
 from ddsp import configurable
 from ddsp.training.nn.dense import FcStack
+from ddsp.training.nn.gru import GRU
 
-_RNN_TYPES = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+_RNN_TYPES = {"gru": GRU, "lstm": keras.layers.LSTM}
 
 
 def _make_rnn(dims: int, rnn_type: str, **kwargs) -> keras.layers.RNN:
