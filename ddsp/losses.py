@@ -207,6 +207,9 @@ class SpectralLoss(Loss):
     Engel et al. (2020), section 4.1: differences of magnitude spectrograms of several
     sizes, each with 75 % overlap, summed. No gradient flows into the target.
 
+    Each size is compiled once for each shape of the audio, which takes a few seconds.
+    There is no gradient of second order.
+
     Args:
       fft_sizes: Sizes of the spectrograms, in samples.
       loss_type: `'L1'`, `'L2'` or `'COSINE'`, see `mean_difference`.
