@@ -5,9 +5,8 @@ one call of many; its allocator knows. It counts whole blocks, which can be up t
 as large as the tensor inside.
 """
 
-import resource
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -29,7 +28,12 @@ def peak_extra(call: Callable[[], Any], device: str) -> float | None:
     return (peak - before) / 1e6
 
 
-def process_peak() -> float:
-    """Megabytes of this process at its peak so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+def process_peak() -> float | None:
+    """Megabytes of this process at its peak so far; None where Linux does not tell."""
+    status = Path("/proc/self/status")
+    # Not `getrusage`, which also knows the peak of the process that started this one.
+    lines = status.read_text().splitlines() if status.exists() else []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return None

@@ -87,6 +87,8 @@ def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
 def _run(subject: str, options: Options) -> list[Row]:
     rng = np.random.default_rng(_SEED)
     keras.utils.set_random_seed(_SEED)
+    # Every case is traced anew on purpose; TensorFlow would warn of it.
+    tf.get_logger().setLevel("ERROR")
     rows = []
     for contest in _SUBJECTS[subject][0](rng, options):
         if options.match not in contest.name:
@@ -102,8 +104,11 @@ def _run_and_weigh(subject: str, options: Options) -> list[Row]:
     """Runs a subject and adds what it took of the process, all in all."""
     imports = process_peak()
     rows = _run(subject, options)
-    grown = process_peak() - imports
-    return [*rows, Row(subject, "process, beyond its imports", ours_mb=grown)]
+    peak = process_peak()
+    if imports is None or peak is None:
+        return rows
+    name = "process, beyond its imports"
+    return [*rows, Row(subject, name, ours_mb=peak - imports)]
 
 
 def _in_a_process(subject: str, options: Options) -> list[Row]:

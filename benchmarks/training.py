@@ -7,7 +7,7 @@ import tensorflow as tf
 from benchmarks import models
 from benchmarks.contests import Contest, Options
 from ddsp import core
-from ddsp.training import train_util, trainers
+from ddsp.training import trainers
 
 
 def contests(name: str, rng, options: Options) -> Iterator[Contest]:
@@ -21,7 +21,8 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
     size = 4 if options.quick or name == "ae" else 16
     batch = tf.nest.map_structure(tf.constant, models.batch(rng, size))
     model = models.model(name)
-    trainer = trainers.Trainer(model, train_util.get_strategy())
+    strategy = tf.distribute.OneDeviceStrategy(f"/{options.device}:0")
+    trainer = trainers.Trainer(model, strategy)
     trainer.build(batch)
     name = f"{name}, batch {size}"
     yield Contest(f"{name}: step", (batch,), trainer.train_step, compiled=True)
