@@ -6,167 +6,244 @@ Chebyshev series" (1955). Run over many harmonics in float32 the recurrence lose
 digits near multiples of pi, so it starts afresh from an exact angle every
 `_BLOCK_SIZE` harmonics: exp(i (j + m) x) = exp(i j x) exp(i m x).
 
-Amplitudes are given at frames and interpolated inside the same loop.
+Frames are rendered each for itself, from their controls alone: within a frame the
+phase is a quadratic in the sample's number, and amplitudes move along a ramp. One
+compiled kernel does it in one pass. The gradients are written by hand: for the phase
+another such sum, for the amplitudes sines times the upstream gradient, block by block,
+summed over the samples of a frame.
 """
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-from ddsp._core.phase import radians
+from ddsp._core.chunks import map_rows
+from ddsp._core.compilation import fused
+from ddsp._core.phase import hop_weights
+from ddsp._core.resampling import linear_ramp
+from ddsp._core.sine import cosine, sine
 
 _BLOCK_SIZE = 16
+# Harmonics of one kernel, which is unrolled: each takes time to compile.
+_GROUP_SIZE = 128
 
 
 def harmonic_sum(
-    cycles: tf.Tensor,
+    start: tuple[tf.Tensor, tf.Tensor],
+    f0_hz: tf.Tensor,
     amplitudes: tf.Tensor,
     ramp: tf.Tensor,
-    max_harmonic: tf.Tensor | None = None,
+    sample_rate: float,
+    silence_aliases: bool = True,
 ) -> tf.Tensor:
-    """Sums harmonics whose amplitudes move from frame to frame along a ramp.
+    """Sums harmonics whose controls move from frame to frame.
 
     Args:
-      cycles: [batch, n_frames, hop_size], phase of the fundamental in cycles.
-      amplitudes: [batch, n_frames + 1, n_harmonics], of harmonics 1, 2, ...
+      start: Phase of the fundamental before each frame in cycles, as a coarse and a
+        fine part [batch, n_frames, 1], see `phase.frame_starts`.
+      f0_hz: [batch, n_frames + 1, 1], fundamental, moving linearly.
+      amplitudes: [batch, n_frames + 1, n_harmonics], of harmonics 1, 2, ..., moving
+        along the ramp.
       ramp: [hop_size], weight of the next frame's amplitudes in each sample.
-      max_harmonic: [batch, n_frames, hop_size]; harmonics of this number and above
-        are silent. No gradient flows into it. None silences nothing.
+      sample_rate: Samples a second.
+      silence_aliases: Whether harmonics are silent where they reach half of it.
 
     Returns:
-      [batch, n_frames, hop_size]: the sum of a_k sin(2 pi k cycles).
+      [batch, n_frames * hop_size].
     """
-    n_harmonics = amplitudes.shape[-1]
-    if max_harmonic is not None:
-        max_harmonic = tf.stop_gradient(max_harmonic)
+    n_frames, hop_size = f0_hz.shape[1] - 1, ramp.shape[0]
+    controls = (
+        *start,
+        f0_hz[:, :-1],
+        f0_hz[:, 1:] - f0_hz[:, :-1],
+        amplitudes[:, :-1],
+        amplitudes[:, 1:] - amplitudes[:, :-1],
+    )
+    rows = (tf.reshape(x, [-1, x.shape[2]]) for x in controls)
+    nyquist = sample_rate / 2.0 if silence_aliases else math.inf
+    audio = _sum_frames(sample_rate, nyquist)(*rows, ramp)
+    return tf.reshape(audio, [-1, n_frames * hop_size])
+
+
+def _sum_frames(sample_rate: float, nyquist: float) -> Callable[..., tf.Tensor]:
+    """Returns the function that renders rows of controls, with its gradient."""
 
     @tf.custom_gradient
-    def forward(cycles, amplitudes):
-        by_harmonic = tf.transpose(amplitudes, [2, 0, 1])[..., tf.newaxis]
-        start = by_harmonic[:, :, :-1]
-        step = by_harmonic[:, :, 1:] - start
-        # Wrapped, whole multiples of it keep float32's full precision.
-        cycles = cycles - tf.round(cycles)
-        angle = radians(cycles)
+    def render(coarse, fine, hz, hz_step, amplitude, step, ramp):
+        n_harmonics, hop_size = amplitude.shape[1], ramp.shape[0]
+        n_groups = -(-n_harmonics // _GROUP_SIZE)
+        group_size = -(-n_harmonics // n_groups)
 
-        def amplitude(k):
-            a = start[k] + step[k] * ramp
-            if max_harmonic is None:
-                return a
-            return tf.where(tf.cast(k + 1, tf.float32) < max_harmonic, a, 0.0)
+        def in_groups(kernel, values_per_sample, n_outputs, *rows):
+            """What a kernel returns for each group of harmonics."""
+            for first in range(0, n_harmonics, group_size):
+                # A tensor, so that all groups run the same compiled kernel.
+                settings = (ramp, sample_rate, nyquist, tf.constant(float(first)))
+                group = (
+                    _pad_to(x[:, first : first + group_size], group_size)
+                    for x in (amplitude, step)
+                )
+                yield map_rows(
+                    functools.partial(kernel, *settings),
+                    (coarse, fine, hz, hz_step, *group, *rows),
+                    values_per_sample * hop_size,
+                    n_outputs,
+                )
 
         def grad(upstream):
-            slope = _clenshaw(
-                cycles,
-                angle,
-                n_harmonics,
-                lambda k: tf.cast(k + 1, tf.float32) * amplitude(k),
-                lambda cosine, sine, c, s: cosine * c - sine * s,
+            d_phase = in_groups(_phase_gradient_kernel, 1, 3, upstream)
+            # Sines and cosines of a block, and their products.
+            held = 3 * _BLOCK_SIZE
+            d_amplitudes = in_groups(_amplitude_gradient_kernel, held, 2, upstream)
+            return (
+                None,
+                *(tf.add_n(groups) for groups in zip(*d_phase, strict=True)),
+                *(
+                    tf.concat(groups, axis=1)[:, :n_harmonics]
+                    for groups in zip(*d_amplitudes, strict=True)
+                ),
+                None,
             )
-            d_cycles = 2.0 * math.pi * upstream * slope
-            d_amplitudes = _project(
-                cycles, angle, n_harmonics, upstream, ramp, max_harmonic
-            )
-            return d_cycles, d_amplitudes
 
-        audio = _clenshaw(
-            cycles,
-            angle,
-            n_harmonics,
-            amplitude,
-            lambda cosine, sine, c, s: sine * c + cosine * s,
-        )
+        audio = tf.add_n([group for (group,) in in_groups(_sum_kernel, 1, 1)])
         return audio, grad
 
-    return forward(cycles, amplitudes)
+    return render
 
 
-def _blocks(n_harmonics: int) -> list[tuple[int, int]]:
-    """First and behind-last index of each block of harmonics, counted from 0."""
-    starts = range(0, n_harmonics, _BLOCK_SIZE)
-    return [(first, min(first + _BLOCK_SIZE, n_harmonics)) for first in starts]
+def _pad_to(x: tf.Tensor, size: int) -> tf.Tensor:
+    missing = size - x.shape[1]
+    return tf.pad(x, [[0, 0], [0, missing]]) if missing else x
+
+
+class _Frames:
+    """Phase of rows of frames, and which harmonics they have room for."""
+
+    def __init__(self, ramp, sample_rate, nyquist, coarse, fine, hz, hz_step) -> None:
+        n, n_steps = hop_weights(ramp.shape[0])
+        self._coarse = coarse
+        self._within = fine + (hz * n + hz_step * n_steps) / sample_rate
+        f0_hz = hz + hz_step * linear_ramp(ramp.shape[0])
+        # At 0 Hz no harmonic aliases.
+        self.limit = nyquist / tf.maximum(f0_hz, 1e-6)
+
+    def cycles(self, harmonic: float | tf.Tensor) -> tf.Tensor:
+        """Phase of a harmonic, to the precision of its sine.
+
+        The coarse part has few digits, so its multiples are exact and can be wrapped
+        before the fine part makes them less so.
+        """
+        coarse = self._coarse * harmonic
+        return coarse - tf.round(coarse) + self._within * harmonic
 
 
 def _clenshaw(
-    cycles: tf.Tensor,
-    angle: tf.Tensor,
-    n_harmonics: int,
-    coefficient: Callable[[tf.Tensor], tf.Tensor],
+    frames: _Frames,
+    ramp: tf.Tensor,
+    first: tf.Tensor,
+    amplitude: tf.Tensor,
+    step: tf.Tensor,
+    weight: Callable[[tf.Tensor], float | tf.Tensor],
     combine: Callable[..., tf.Tensor],
 ) -> tf.Tensor:
-    """Sums blocks of harmonics.
+    """Sums a group of harmonics, [n_rows, hop_size].
 
     Args:
-      cycles: Wrapped phase of the fundamental.
-      angle: The same in radians.
-      n_harmonics: Number of harmonics.
-      coefficient: Returns the coefficient of a harmonic, counted from 0.
+      frames: Their phase.
+      ramp: [hop_size].
+      first: Number of harmonics before the group.
+      amplitude: [n_rows, n_harmonics], at the start of the frames.
+      step: The same, how far it is from there to the next frame.
+      weight: Returns the weight of the k-th harmonic.
       combine: Joins cosine and sine of the angle where a block starts with the
         block's own sums of cosines and of sines.
     """
-    sine, cosine = tf.sin(angle), tf.cos(angle)
-    two_cosine = 2.0 * cosine
-    shape = angle.shape
-    total = tf.zeros_like(angle)
-    for first, last in _blocks(n_harmonics):
-
-        def body(k, b1, b2):
-            b = coefficient(k) + two_cosine * b1 - b2
-            return k - 1, tf.ensure_shape(b, shape), b1
-
-        _, b1, b2 = tf.while_loop(
-            lambda k, b1, b2, first=first: k >= first,
-            body,
-            (tf.constant(last - 1), tf.zeros_like(angle), tf.zeros_like(angle)),
-            maximum_iterations=last - first,
-        )
+    fundamental = frames.cycles(1.0)
+    sine_1, cosine_1 = sine(fundamental), cosine(fundamental)
+    total = 0.0
+    n_harmonics = amplitude.shape[1]
+    for start in range(0, n_harmonics, _BLOCK_SIZE):
+        b1 = b2 = tf.zeros_like(fundamental)
+        for k in range(min(start + _BLOCK_SIZE, n_harmonics), start, -1):
+            number = first + float(k)
+            a = amplitude[:, k - 1 : k] + step[:, k - 1 : k] * ramp
+            a = tf.where(number < frames.limit, weight(number) * a, 0.0)
+            b1, b2 = a + 2.0 * cosine_1 * b1 - b2, b1
         # b1 belongs to the block's first harmonic, which is 1 in its own count.
-        sines, cosines = b1 * sine, b1 * cosine - b2
-        block_angle = radians(cycles * float(first))
-        total += combine(tf.cos(block_angle), tf.sin(block_angle), cosines, sines)
+        sines, cosines = b1 * sine_1, b1 * cosine_1 - b2
+        angle = frames.cycles(first + float(start))
+        total += combine(cosine(angle), sine(angle), cosines, sines)
     return total
 
 
-def _project(
-    cycles: tf.Tensor,
-    angle: tf.Tensor,
-    n_harmonics: int,
-    upstream: tf.Tensor,
-    ramp: tf.Tensor,
-    max_harmonic: Any,
-) -> tf.Tensor:
-    """Gradient of the amplitudes: the recurrence upwards, a reduction per frame."""
-    two_cosine = 2.0 * tf.cos(angle)
-    # What a sample gives to its own frame's amplitudes and to the next frame's.
-    shares = tf.stack([1.0 - ramp, ramp], axis=1)
-    gradients = []
-    for first, last in _blocks(n_harmonics):
-        results = tf.TensorArray(tf.float32, size=last - first)
-
-        def body(k, before, now, results, first=first):
-            heard = now * upstream
-            if max_harmonic is not None:
-                audible = tf.cast(k + 1, tf.float32) < max_harmonic
-                heard = tf.where(audible, heard, 0.0)
-            results = results.write(k - first, tf.matmul(heard, shares))
-            return k + 1, now, two_cosine * now - before, results
-
-        *_, results = tf.while_loop(
-            lambda k, before, now, results, last=last: k < last,
-            body,
-            (
-                tf.constant(first),
-                tf.sin(radians(cycles * float(first))),
-                tf.sin(radians(cycles * float(first + 1))),
-                results,
-            ),
-            maximum_iterations=last - first,
-        )
-        gradients.append(results.stack())
-    gradient = tf.transpose(tf.concat(gradients, axis=0), [1, 2, 0, 3])
-    own, following = gradient[..., 0], gradient[..., 1]
-    return tf.pad(own, [[0, 0], [0, 1], [0, 0]]) + tf.pad(
-        following, [[0, 0], [1, 0], [0, 0]]
+@fused
+def _sum_kernel(ramp, sample_rate, nyquist, first, *controls):
+    *phase, amplitude, step = controls
+    frames = _Frames(ramp, sample_rate, nyquist, *phase)
+    audio = _clenshaw(
+        frames,
+        ramp,
+        first,
+        amplitude,
+        step,
+        lambda number: 1.0,
+        lambda cosine, sine, cosines, sines: sine * cosines + cosine * sines,
     )
+    return (audio,)
+
+
+@fused
+def _phase_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
+    *phase, amplitude, step, upstream = controls
+    frames = _Frames(ramp, sample_rate, nyquist, *phase)
+    slope = _clenshaw(
+        frames,
+        ramp,
+        first,
+        amplitude,
+        step,
+        lambda number: number,
+        lambda cosine, sine, cosines, sines: cosine * cosines - sine * sines,
+    )
+    n, n_steps = hop_weights(ramp.shape[0])
+    weights = tf.stack([tf.ones_like(n), n / sample_rate, n_steps / sample_rate], 1)
+    sums = tf.matmul(2.0 * math.pi * upstream * slope, weights)
+    return tuple(tf.split(sums, 3, axis=1))
+
+
+@fused
+def _amplitude_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
+    *phase, amplitude, _, upstream = controls
+    frames = _Frames(ramp, sample_rate, nyquist, *phase)
+    one = frames.cycles(1.0)
+    numbers = tf.range(1, _BLOCK_SIZE + 1, dtype=tf.float32)[:, tf.newaxis]
+    sines, cosines = (f(one[:, tf.newaxis] * numbers) for f in (sine, cosine))
+    block_sine, block_cosine = (f(one * float(_BLOCK_SIZE)) for f in (sine, cosine))
+    weights = tf.stack([tf.ones_like(ramp), ramp], axis=1)
+    n_harmonics = amplitude.shape[1]
+    n_blocks = -(-n_harmonics // _BLOCK_SIZE)
+    limit = frames.limit[:, tf.newaxis]
+    shape = [one.shape[0], _BLOCK_SIZE, 2]
+    results = tf.TensorArray(tf.float32, n_blocks, element_shape=shape)
+
+    def body(block, s, c, results):
+        # s and c: upstream times sine and cosine of the angle where the block starts.
+        number = first + numbers + tf.cast(block * _BLOCK_SIZE, tf.float32)
+        heard = s[:, tf.newaxis] * cosines + c[:, tf.newaxis] * sines
+        heard = tf.where(number < limit, heard, 0.0)
+        results = results.write(block, tf.matmul(heard, weights))
+        following = s * block_cosine + c * block_sine, c * block_cosine - s * block_sine
+        return block + 1, *following, results
+
+    angle = frames.cycles(first)
+    *_, results = tf.while_loop(
+        lambda block, *_: block < n_blocks,
+        body,
+        (0, upstream * sine(angle), upstream * cosine(angle), results),
+        maximum_iterations=n_blocks,
+    )
+    by_row = tf.transpose(results.stack(), [1, 0, 2, 3])
+    sums = tf.reshape(by_row, [-1, n_blocks * _BLOCK_SIZE, 2])[:, :n_harmonics]
+    return sums[:, :, 0], sums[:, :, 1]

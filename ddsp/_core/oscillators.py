@@ -12,19 +12,15 @@ from ddsp._core.harmonics import (
     normalize_harmonics,
     remove_above_nyquist,
 )
-from ddsp._core.phase import interpolated_phase, radians, wrapped_cumsum
-from ddsp._core.resampling import (
-    hold_last,
-    linear_ramp,
-    resample,
-    whole_hop,
-    window_ramp,
+from ddsp._core.phase import (
+    frame_starts,
+    interpolated_phase,
+    radians,
+    wrapped_cumsum,
 )
+from ddsp._core.resampling import RAMPS, hold_last, resample, whole_hop
 from ddsp._core.sinusoids import sinusoidal_synthesis
 from ddsp._core.tensors import tf_float32
-
-# Ways of resampling that are a ramp from each frame to the next one.
-_RAMPS = {"window": window_ramp, "linear": linear_ramp}
 
 
 def angular_cumsum(angular_frequency: Any, chunk_size: int = 1000) -> tf.Tensor:
@@ -193,37 +189,32 @@ def _synthesize_harmonics(
     silence_aliases: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     initial_cycles = _initial_cycles(initial_phase)
-    cycles, final = interpolated_phase(f0_hz, n_samples, sample_rate)
-    cycles += initial_cycles
-    final_phase = 2.0 * math.pi * (final + initial_cycles)
-    f0_envelope = resample(f0_hz, n_samples)
-
-    n_frames = f0_hz.shape[1]
-    ramp_of = _RAMPS.get(amp_resample_method)
+    ramp_of = RAMPS.get(amp_resample_method)
     if (
         ramp_of is not None
-        and n_frames == harmonic_amplitudes.shape[1]
+        and f0_hz.shape[1] == harmonic_amplitudes.shape[1]
         and whole_hop(f0_hz, n_samples)
     ):
-        framed = [-1, n_frames, n_samples // n_frames]
-        max_harmonic = None
-        if silence_aliases:
-            nyquist = sample_rate / 2.0
-            # At 0 Hz no harmonic aliases.
-            max_harmonic = tf.reshape(nyquist / tf.maximum(f0_envelope, 1e-6), framed)
+        hop_size = n_samples // f0_hz.shape[1]
+        coarse, fine, final = frame_starts(f0_hz, hop_size, sample_rate)
         audio = harmonic_sum(
-            tf.reshape(cycles, framed),
+            (coarse, fine + initial_cycles),
+            hold_last(f0_hz),
             hold_last(harmonic_amplitudes),
-            ramp_of(n_samples // n_frames),
-            max_harmonic,
+            ramp_of(hop_size),
+            float(sample_rate),
+            silence_aliases,
         )
-        return tf.reshape(audio, [-1, n_samples]), final_phase
+        return audio, 2.0 * math.pi * (final + initial_cycles)
 
+    cycles, final = interpolated_phase(f0_hz, n_samples, sample_rate)
     amplitudes = resample(harmonic_amplitudes, n_samples, method=amp_resample_method)
     if silence_aliases:
+        f0_envelope = resample(f0_hz, n_samples)
         partials = get_harmonic_frequencies(f0_envelope, amplitudes.shape[-1])
         amplitudes = remove_above_nyquist(partials, amplitudes, sample_rate)
-    return _harmonics_at(cycles, amplitudes), final_phase
+    audio = _harmonics_at(cycles + initial_cycles, amplitudes)
+    return audio, 2.0 * math.pi * (final + initial_cycles)
 
 
 def _harmonics_at(cycles: tf.Tensor, amplitudes: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,8 @@ _ONE_HZ = 2**24
 # A chunk of 1000 values of up to 100 cycles stays below 2**63.
 _CYCLE_BITS = 40
 _CHUNK_SIZE = 1000
+# Few enough that a float32 holds these steps times the number of any harmonic.
+_COARSE_STEPS = 2**12
 
 
 def _fixed(x: tf.Tensor, one: int) -> tf.Tensor:
@@ -115,17 +117,11 @@ def interpolated_phase(
 def _frame_phase(
     f0_hz: tf.Tensor, hop_size: int, sample_rate: float, inclusive: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Phase from frames of `hop_size` samples, exact at every frame's start.
-
-    Between frames k and k + 1 the frequency moves along a line, so over the first n
-    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k), and over
-    the whole hop it is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
-    """
+    """Phase from frames of `hop_size` samples, exact at every frame's start."""
     start, end = _frame_starts(f0_hz, hop_size, sample_rate)
     following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
-    n = tf.range(hop_size, dtype=tf.float32)[:, tf.newaxis] + float(inclusive)
-    hop = tf.cast(hop_size, tf.float32)
-    slope = (following - f0_hz)[:, :, tf.newaxis] * (n * (n - 1.0) / (2.0 * hop))
+    n, n_steps = (w[:, tf.newaxis] for w in hop_weights(hop_size, inclusive))
+    slope = (following - f0_hz)[:, :, tf.newaxis] * n_steps
     within = (f0_hz[:, :, tf.newaxis] * n + slope) / sample_rate
     cycles = start[:, :, tf.newaxis] + within
     shape = tf.shape(cycles)
@@ -136,10 +132,50 @@ def _frame_phase(
     return cycles, end
 
 
+def hop_weights(hop_size: Any, inclusive: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+    """How much of a hop's frequency is in the running sum at each of its samples.
+
+    Between frames k and k + 1 the frequency moves along a line, so over the first n
+    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k).
+
+    Args:
+      hop_size: Samples of a hop.
+      inclusive: Whether the sum at a sample contains that sample.
+
+    Returns:
+      Weights of the frequency at the start of the hop and of its step to the next,
+      both [hop_size].
+    """
+    n = tf.range(hop_size, dtype=tf.float32) + float(inclusive)
+    return n, n * (n - 1.0) / (2.0 * tf.cast(hop_size, tf.float32))
+
+
 def _frame_starts(
     f0_hz: tf.Tensor, hop_size: Any, sample_rate: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Phase before each frame in [-0.5, 0.5], and after the last, in cycles."""
+    coarse, fine, end = frame_starts(f0_hz, hop_size, sample_rate)
+    return coarse + fine, end
+
+
+def frame_starts(
+    f0_hz: tf.Tensor, hop_size: Any, sample_rate: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Running phase where frames start, with more digits than one float32 holds.
+
+    The sum over a hop is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
+
+    Args:
+      f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
+      hop_size: Samples of a frame.
+      sample_rate: Samples a second.
+
+    Returns:
+      Phase before each frame in cycles, as the sum of a coarse part, a multiple of
+      1 / 4096 in [-0.5, 0.5), and a fine one in [0, 1 / 4096]; and the phase after
+      the last sample, [batch, 1, channels] in [0, 1]. The gradient goes through the
+      fine part.
+    """
 
     @tf.custom_gradient
     def forward(f0_hz):
@@ -149,7 +185,7 @@ def _frame_starts(
             # Twice the sum over a hop, so that it stays whole.
             return (hop + 1) * f + (hop - 1) * following
 
-        def grad(d_start, d_end):
+        def grad(_, d_start, d_end):
             # d_sum[k]: every later start, and the end, contain the sum of hop k.
             d_sum = tf.cumsum(d_start, axis=1, reverse=True, exclusive=True) + d_end
             d_sum /= 2.0 * sample_rate
@@ -169,10 +205,12 @@ def _frame_starts(
         sums = tf.math.floormod(hop_sum(fixed, following, hop), wrap)
         cumulative = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
         before = tf.pad(cumulative[:, :-1], [[0, 0], [1, 0], [0, 0]])
-        start = _to_float(before, wrap, 1.0)
-        # Around 0 float32 is twice as fine as up to 1.
-        start = tf.where(start > 0.5, start - 1.0, start)
-        return (start, _to_float(cumulative[:, -1:], wrap, 1.0)), grad
+        steps = before * _COARSE_STEPS // wrap
+        fine = _to_float(before * _COARSE_STEPS - steps * wrap, wrap, 1 / _COARSE_STEPS)
+        # Around 0 the sum is twice as fine as up to 1.
+        steps = tf.where(steps >= _COARSE_STEPS // 2, steps - _COARSE_STEPS, steps)
+        coarse = tf.cast(steps, tf.float32) / float(_COARSE_STEPS)
+        return (coarse, fine, _to_float(cumulative[:, -1:], wrap, 1.0)), grad
 
     return forward(f0_hz)
 

@@ -21,7 +21,8 @@ def _in_squares(function: Callable[[np.ndarray], np.ndarray], degree: int) -> li
 
 # sin(2 pi s) without its zeros at 0 and at half a cycle.
 _SINE = _in_squares(lambda s: 2 * np.pi * np.sinc(2 * s) / (1 - 4 * s**2), 5)
-_COSINE = _in_squares(lambda s: np.cos(2 * np.pi * s), 6)
+# cos(2 pi s) without its zero at a quarter.
+_COSINE = _in_squares(lambda s: np.cos(2 * np.pi * s) / (1 - 16 * s**2), 5)
 
 
 def sine(cycles: tf.Tensor) -> tf.Tensor:
@@ -34,7 +35,8 @@ def sine(cycles: tf.Tensor) -> tf.Tensor:
 def cosine(cycles: tf.Tensor) -> tf.Tensor:
     """Returns cos(2 pi cycles), within 1e-6 plus the rounding of `cycles`."""
     s = cycles - tf.round(cycles)
-    return _horner(_COSINE, s * s)
+    square = s * s
+    return (1.0 - 16.0 * square) * _horner(_COSINE, square)
 
 
 def _horner(coefficients: list, x: tf.Tensor) -> tf.Tensor:
