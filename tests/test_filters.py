@@ -199,3 +199,50 @@ def test_fft_sizes(size):
 def test_sinc():
     x = np.linspace(-5, 5, 101)
     np.testing.assert_allclose(core.sinc(x), np.sinc(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_frames", "ir_size"), [(400, 10, 33), (397, 10, 50), (300, 1, 700)]
+)
+@pytest.mark.parametrize("ir_batch", [1, 2])
+def test_gradients_are_correlations(n_samples, n_frames, ir_size, ir_batch):
+    """Short frames, a last frame that is not full, and one long response."""
+    audio, irs = random(2, n_samples), random(ir_batch, n_frames, ir_size, seed=1)
+    upstream = random(2, n_samples, seed=2)
+    with tf.GradientTape() as tape:
+        inputs = tf.constant(audio), tf.constant(irs)
+        tape.watch(inputs)
+        got = core.fft_convolve(*inputs, delay_compensation=0)
+        loss = tf.reduce_sum(got * upstream)
+    d_audio, d_irs = tape.gradient(loss, inputs)
+
+    hop = -(-n_samples // n_frames)
+    padding = [(0, 0), (0, n_frames * hop - n_samples)]
+    frames = np.pad(audio.astype(np.float64), padding).reshape(2, n_frames, hop)
+    # What a frame's convolution gives to the result, frame by frame.
+    later = np.pad(upstream.astype(np.float64), [(0, 0), (0, hop + ir_size)])
+    expected_audio, expected_irs = np.zeros_like(frames), np.zeros([2, *irs.shape[1:]])
+    for row in range(2):
+        for k in range(n_frames):
+            part = np.zeros(hop + ir_size - 1)
+            heard = later[row, k * hop : k * hop + len(part)]
+            part[: len(heard)] = heard
+            ir = irs[row % ir_batch, k].astype(np.float64)
+            expected_audio[row, k] = scipy.signal.correlate(part, ir, "valid")
+            expected_irs[row, k] = scipy.signal.correlate(part, frames[row, k], "valid")
+    if ir_batch == 1:
+        expected_irs = expected_irs.sum(axis=0, keepdims=True)
+    assert_close(d_audio, expected_audio.reshape(2, -1)[:, :n_samples])
+    assert_close(d_irs, expected_irs)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("n_frames", "ir_size"), [(1, 300), (20, 30), (4, 600)])
+def test_the_way_to_compute_does_not_change_the_result(padding, n_frames, ir_size):
+    audio, irs = random(2, 1000), random(2, n_frames, ir_size, seed=1)
+    for delay in (-1, 0, 290, 900):
+        results = [
+            core.fft_convolve(audio, irs, padding, delay, power_of_2=power_of_2)
+            for power_of_2 in (False, True)
+        ]
+        assert_close(*results)

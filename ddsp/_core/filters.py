@@ -1,5 +1,6 @@
 """Time-varying filters by frequency sampling, and convolution by FFT."""
 
+import functools
 import math
 from typing import Any
 
@@ -8,9 +9,12 @@ import scipy.fft
 import tensorflow as tf
 
 from ddsp._core import checks
+from ddsp._core.compilation import fused
 from ddsp._core.tensors import tf_float32
 
 PADDINGS = ("same", "valid")
+# Above this size an FFT is faster than a matrix product.
+_LONGEST_MATRIX = 256
 
 
 def get_fft_size(frame_size: int, ir_size: int, power_of_2: bool = True) -> int:
@@ -70,6 +74,7 @@ def fft_convolve(
     impulse_response: Any,
     padding: str = "same",
     delay_compensation: int = -1,
+    power_of_2: bool = False,
 ) -> tf.Tensor:
     """Filters audio with impulse responses that may change from frame to frame.
 
@@ -84,6 +89,8 @@ def fft_convolve(
       padding: `'same'` returns `n_samples`, `'valid'` the tail too.
       delay_compensation: Samples to cut at the start; below 0 the group delay of a
         linear-phase filter.
+      power_of_2: Whether FFTs are of sizes that are powers of 2, needed on TPU. The
+        result is the same.
 
     Returns:
       [batch, n_samples] for `'same'`; for `'valid'` [batch, n_samples + ir_size - 1],
@@ -123,18 +130,102 @@ def fft_convolve(
                 f"length, got {n_frames} impulse responses for {n_samples} samples, "
                 f"which make {n_audio_frames} frames of {frame_size}."
             )
-        fft_size: Any = get_fft_size(frame_size, ir_size)
+        length: Any = get_fft_size(frame_size, ir_size)
     else:
         sizes = tf.constant([2**bits for bits in range(31)], tf.int32)
-        fft_size = sizes[tf.searchsorted(sizes, [frame_size + ir_size - 1])[0]]
+        length = sizes[tf.searchsorted(sizes, [frame_size + ir_size - 1])[0]]
 
-    spectrum = tf.signal.rfft(_frames(audio, frame_size, n_frames), [fft_size])
-    response = tf.signal.rfft(impulse_response, [fft_size])
-    filtered = tf.signal.irfft(spectrum * response, [fft_size])
-    convolved = tf.signal.overlap_and_add(filtered, frame_size)
+    frames = _frames(audio, frame_size, n_frames)
+    if not isinstance(frame_size, int):
+        filtered = _convolve(frames, impulse_response, length)
+        convolved = tf.signal.overlap_and_add(filtered, frame_size)
+    else:
+        if n_frames > 1 and frame_size + ir_size - 1 <= _LONGEST_MATRIX:
+            convolved = _convolve_short(frames, impulse_response)
+        else:
+            fft_size = get_fft_size(frame_size, ir_size, power_of_2)
+            filtered = _convolve(frames, impulse_response, fft_size)
+            convolved = tf.signal.overlap_and_add(filtered, frame_size)
+        # How much of the silence behind it belongs to the result does not depend on
+        # the way in which it was computed.
+        total_size = (n_frames - 1) * frame_size + length
+        convolved = tf.pad(
+            convolved[:, :total_size],
+            [[0, 0], [0, max(total_size - convolved.shape[1], 0)]],
+        )
     return crop_and_compensate_delay(
         convolved, n_samples, ir_size, padding, delay_compensation
     )
+
+
+def _convolve(frames: tf.Tensor, responses: tf.Tensor, fft_size: Any) -> tf.Tensor:
+    """Convolves [batch, n_frames, size] with [batch or 1, n_frames, ir_size] by FFT.
+
+    TensorFlow's gradient of a real FFT is a complex one; here all are real, and the
+    spectra serve both ways.
+
+    Returns:
+      [batch, n_frames, fft_size].
+    """
+
+    @tf.custom_gradient
+    def forward(frames, responses):
+        spectrum = tf.signal.rfft(frames, [fft_size])
+        response = tf.signal.rfft(responses, [fft_size])
+
+        def grad(upstream):
+            upstream = tf.signal.rfft(upstream, [fft_size])
+            d_frames = upstream * tf.math.conj(response)
+            d_responses = upstream * tf.math.conj(spectrum)
+            if responses.shape[0] == 1:
+                d_responses = tf.reduce_sum(d_responses, axis=0, keepdims=True)
+            return tuple(
+                tf.signal.irfft(d, [fft_size])[..., : tf.shape(x)[-1]]
+                for d, x in ((d_frames, frames), (d_responses, responses))
+            )
+
+        return tf.signal.irfft(spectrum * response, [fft_size]), grad
+
+    return forward(frames, responses)
+
+
+@fused
+def _convolve_short(frames: tf.Tensor, responses: tf.Tensor) -> tf.Tensor:
+    """Convolves short frames, overlaps and adds them.
+
+    At this size the Fourier transform is faster as a matrix than as an FFT, and so is
+    its gradient.
+    """
+    frame_size, ir_size = frames.shape[2], responses.shape[2]
+    # Whole frames are overlapped and added without further cutting.
+    size = -(-(frame_size + ir_size - 1) // frame_size) * frame_size
+    transform, inverse = _fourier_matrices(size)
+    real, imaginary = tf.split(_times(frames, transform[:frame_size]), 2, axis=2)
+    gain, shift = tf.split(_times(responses, transform[:ir_size]), 2, axis=2)
+    product = tf.concat(
+        [real * gain - imaginary * shift, real * shift + imaginary * gain], axis=2
+    )
+    return tf.signal.overlap_and_add(_times(product, inverse), frame_size)
+
+
+def _times(x: tf.Tensor, matrix: Any) -> tf.Tensor:
+    """Multiplies the last axis of [batch, n_frames, n] by a matrix."""
+    flat = tf.reshape(x, [-1, x.shape[2]]) @ matrix
+    return tf.reshape(flat, [-1, x.shape[1], matrix.shape[1]])
+
+
+@functools.cache
+def _fourier_matrices(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real Fourier transform, real parts before imaginary ones, and its inverse."""
+    n_bins = size // 2 + 1
+    turns = np.outer(np.arange(size), np.arange(n_bins)) % size / size
+    waves = np.concatenate(
+        [np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)], axis=1
+    )
+    # Bins between 0 Hz and Nyquist stand for those of negative frequency too.
+    alone = (np.arange(n_bins) * 2) % size == 0
+    weights = np.tile(np.where(alone, 1.0, 2.0), 2) / size
+    return waves.astype(np.float32), (waves * weights).T.astype(np.float32)
 
 
 def _frames(audio: tf.Tensor, frame_size: Any, n_frames: Any) -> tf.Tensor:
@@ -227,7 +318,15 @@ def frequency_filter(
     Returns:
       Filtered audio, as from `fft_convolve`.
     """
-    impulse_response = frequency_impulse_response(magnitudes, window_size)
+    magnitudes = tf_float32(magnitudes)
+    n_frequencies = magnitudes.shape[-1]
+    if n_frequencies is not None and 2 <= n_frequencies <= _LONGEST_MATRIX:
+        # The response is linear in the magnitudes: a matrix product, in place of a
+        # transform and a window for each frame.
+        units = frequency_impulse_response(tf.eye(n_frequencies), window_size)
+        impulse_response = tf.tensordot(magnitudes, units, axes=1)
+    else:
+        impulse_response = frequency_impulse_response(magnitudes, window_size)
     return fft_convolve(audio, impulse_response, padding=padding)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ddsp._core.compilation import fused
+
 _ROW_STEP = 0x9E3779B9
 _SECOND_KEY = 0x85EBCA6B
 
@@ -44,8 +46,15 @@ def uniform_noise(
     if seed is None:
         seed = tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32)
     key = _mix(tf.cast(seed, tf.uint32) + np.uint32(_ROW_STEP))
-    rows = _mix(key + tf.cast(tf.range(batch_size), tf.uint32) * np.uint32(_ROW_STEP))
+    rows = tf.cast(tf.range(batch_size), tf.uint32)
     positions = tf.cast(start, tf.uint32) + tf.cast(tf.range(n_samples), tf.uint32)
+    return _noise_at(key, rows, positions)
+
+
+@fused
+def _noise_at(key: tf.Tensor, rows: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """The samples at `positions` of `rows`, [n_rows, n_positions]."""
+    rows = _mix(key + rows * np.uint32(_ROW_STEP))
     bits = _mix(positions[tf.newaxis] * np.uint32(_ROW_STEP) + rows[:, tf.newaxis])
     bits = _mix(tf.bitwise.bitwise_xor(bits, key + np.uint32(_SECOND_KEY)))
     # 24 bits are what float32 holds exactly.
