@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ddsp import core
 
@@ -27,3 +28,48 @@ def test_a_moving_delay():
         at = np.arange(300) + 64 - delay[row, :, 0]
         expected = np.interp(at, np.arange(364), padded)
         np.testing.assert_allclose(got[row], expected, atol=5e-5)
+
+
+def test_gradients_of_a_moving_delay():
+    rng = np.random.default_rng(2)
+    n, longest = 300, 64
+    phase = rng.uniform(0.01, 0.97, [2, n, 1]).astype(np.float32)
+    upstream = rng.standard_normal([2, n]).astype(np.float32)
+    inputs = tf.constant(phase), tf.constant(AUDIO)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(core.variable_length_delay(*inputs, longest) * upstream)
+    d_phase, d_audio = tape.gradient(loss, inputs)
+    for row in range(2):
+        delay = phase[row, :, 0].astype(np.float64) * longest
+        whole = delay.astype(int)
+        now = np.arange(n) + longest
+        # reads[n, m]: how much of sample m, after the silence, is heard at n.
+        reads = np.zeros([n, n + longest])
+        reads[np.arange(n), now - whole] += 1 - (delay - whole)
+        reads[np.arange(n), now - whole - 1] += delay - whole
+        expected = (upstream[row] @ reads)[longest:]
+        np.testing.assert_allclose(d_audio[row], expected, atol=1e-4)
+        padded = np.concatenate([np.zeros(longest), AUDIO[row]])
+        slope = padded[now - whole - 1] - padded[now - whole]
+        expected = upstream[row] * slope * longest
+        np.testing.assert_allclose(d_phase[row, :, 0], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_no_line_for_every_sample_is_held():
+    n, longest = 2000, 512
+
+    def gradients(phase, audio):
+        return tf.gradients(
+            core.variable_length_delay(phase, audio, longest), [phase, audio]
+        )
+
+    graph = (
+        tf.function(gradients)
+        .get_concrete_function(tf.TensorSpec([1, n, 1]), tf.TensorSpec([1, n]))
+        .graph
+    )
+    shapes = [x.shape for op in graph.get_operations() for x in op.outputs]
+    sizes = [s.num_elements() or 0 for s in shapes if s.rank is not None]
+    # The audio with its silence, not 512 times as much; indices in pairs.
+    assert max(sizes) <= 3 * (n + longest)
