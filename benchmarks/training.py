@@ -30,7 +30,7 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
     outputs = tf.function(model, autograph=False)(batch, training=True)
     features = model.encode(batch)
     if model.encoder is not None:
-        inputs = (model.preprocessor(batch),)
+        inputs = ({**batch, **model.preprocessor(batch)},)
         yield _part(f"{name}: encoder", model.encoder, inputs, (), model.encoder)
     inputs = (features,)
     yield _part(f"{name}: decoder", model.decoder, inputs, (), model.decoder)
