@@ -164,6 +164,41 @@ def test_fc_is_dense_then_layer_norm_then_leaky_relu(rng):
     np.testing.assert_allclose(layer(x), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("nonlinearity", ["leaky_relu", "tanh"])
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_fc_has_the_gradients_of_its_layers(nonlinearity, jit_compile, rng):
+    x = tf.constant(rng.normal(size=[2, 3, 5]), tf.float32)
+    layer = nn.Fc(4, nonlinearity)
+    layer(x)
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+
+    def one_by_one(x):
+        for part in layer.layers:
+            x = part(x)
+        return x
+
+    def gradients(function, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(tf.sin(function(x)))
+        return tape.gradient(total, [x, *(w.value for w in layer.trainable_weights)])
+
+    run = tf.function(
+        lambda x: gradients(layer, x),
+        input_signature=[tf.TensorSpec([None, None, 5])],
+        jit_compile=jit_compile,
+    )
+    for a, b in zip(run(x), gradients(one_by_one, x), strict=True):
+        # float32 roundings of sums of a few units, divided by small variances.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_fc_takes_a_layer_with_variables_as_nonlinearity(rng):
+    x = tf.constant(rng.normal(size=[2, 3, 5]), tf.float32)
+    layer = nn.Fc(4, keras.layers.PReLU())
+    assert layer(x).shape == [2, 3, 4]
+
+
 def test_stacks_have_the_parameters_of_their_layers():
     def fc(n_in, n_out):
         return n_in * n_out + n_out + 2 * n_out

@@ -1,10 +1,13 @@
 """Fully connected layers."""
 
+import inspect
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from ddsp import configurable
+from ddsp._core import compilation
 
 
 def get_nonlinearity(nonlinearity: str | Callable) -> Callable:
@@ -48,6 +51,71 @@ class Fc(keras.Sequential):
             keras.layers.Activation(get_nonlinearity(nonlinearity)),
         ]
         super().__init__(layers, **kwargs)
+
+    def call(self, x, training=None, mask=None):
+        """[..., channels] to [..., ch]."""
+        dense, norm, nonlinearity = self.layers
+        if not inspect.isfunction(nonlinearity.activation):
+            # A layer may have variables, which a compiled function cannot create.
+            return super().call(x, training=training, mask=mask)
+        y = normalize_and_activate(
+            tf.cast(dense(x), tf.float32),
+            tf.cast(norm.gamma, tf.float32),
+            tf.cast(norm.beta, tf.float32),
+            norm.epsilon,
+            nonlinearity.activation,
+        )
+        return tf.cast(y, self.compute_dtype)
+
+
+def normalize_and_activate(
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
+    activation: Callable[[tf.Tensor], tf.Tensor],
+) -> tf.Tensor:
+    """Layer normalisation (Ba et al., 2016) over the last axis, then a nonlinearity.
+
+    Nothing but the input is kept for the gradient, which computes the rest again.
+
+    Args:
+      x: [..., channels].
+      gamma: [channels], the scale.
+      beta: [channels], the shift.
+      epsilon: Added to the variance, > 0.
+      activation: A function of a tensor, without variables.
+
+    Returns:
+      [..., channels].
+    """
+
+    @tf.custom_gradient
+    def compute(x, gamma, beta):
+        def gradient(upstream):
+            return _gradient(upstream, x, gamma, beta, epsilon, activation)
+
+        # A tape must not see the compiled kernel: it would keep what is inside.
+        arguments = map(tf.stop_gradient, (x, gamma, beta))
+        return _activated(*arguments, epsilon, activation), gradient
+
+    return compute(x, gamma, beta)
+
+
+def _activate(x, gamma, beta, epsilon, activation):
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    return activation((x - mean) * tf.math.rsqrt(variance + epsilon) * gamma + beta)
+
+
+_activated = compilation.fused(_activate)
+
+
+@compilation.fused
+def _gradient(upstream, x, gamma, beta, epsilon, activation):
+    with tf.GradientTape() as tape:
+        tape.watch([x, gamma, beta])
+        y = _activate(x, gamma, beta, epsilon, activation)
+    return tape.gradient(y, [x, gamma, beta], upstream)
 
 
 @configurable.layer(module="ddsp.training.nn")
