@@ -205,6 +205,7 @@ def _train(save_dir: str, restore_dir: str) -> None:
     if FLAGS.seed is not None:
         # The layers draw the seeds of their weights when they are made.
         keras.utils.set_random_seed(FLAGS.seed)
+    train_util.set_precision()
     with strategy.scope():
         model = models.get_model()
         trainer = trainers.get_trainer_class()(model, strategy)

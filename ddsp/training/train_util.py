@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import gin
+import keras
 import tensorflow as tf
 
 from ddsp.training import checkpoints, files, postprocessing, trainers
@@ -65,6 +66,26 @@ def _parse_cluster_config(cluster_config: str) -> dict[str, Any]:
             f"({error!r}). Received: {cluster_config}"
         ) from error
     return config
+
+
+@gin.configurable
+def set_precision(dtype_policy: str = "float32") -> None:
+    """Sets the precision in which networks compute from now on.
+
+    Variables, signal processing and losses stay in float32.
+
+    Args:
+      dtype_policy: 'float32' or 'mixed_bfloat16', which is faster on accelerators.
+
+    Raises:
+      ValueError: It is another. 'mixed_float16' would need the loss to be scaled.
+    """
+    if dtype_policy not in ("float32", "mixed_bfloat16"):
+        raise ValueError(
+            "set_precision.dtype_policy must be 'float32' or 'mixed_bfloat16'. "
+            f"Received: {dtype_policy!r}"
+        )
+    keras.config.set_dtype_policy(dtype_policy)
 
 
 def config_dir() -> str:

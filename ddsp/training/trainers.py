@@ -33,6 +33,7 @@ class Trainer:
         lr_decay_rate: float = 0.98,
         grad_clip_norm: float = 3.0,
         restore_keys: list[str] | None = None,
+        jit_compile: bool = False,
     ):
         """Constructor.
 
@@ -49,6 +50,9 @@ class Trainer:
             this Euclidean norm, > 0.
           restore_keys: Names of the parts of the model, such as `['decoder']`, that
             `restore` reads; all of them and the optimiser when None.
+          jit_compile: Compile the losses and their gradients as one, with XLA.
+            Measure whether it pays: the parts that do are compiled by themselves
+            anyway, and on a GPU the recurrent layers have to do without cuDNN.
 
         Raises:
           ValueError: A number is out of its range.
@@ -68,6 +72,12 @@ class Trainer:
         self.checkpoints_to_keep = checkpoints_to_keep
         self.grad_clip_norm = grad_clip_norm
         self.restore_keys = restore_keys
+        self._losses_and_gradients: Callable = self._differentiate
+        if jit_compile:
+            _leave_out_cudnn(model)
+            self._losses_and_gradients = tf.function(
+                self._differentiate, jit_compile=True
+            )
         with strategy.scope():
             self.optimizer = keras.optimizers.Adam(
                 keras.optimizers.schedules.ExponentialDecay(
@@ -230,6 +240,22 @@ class Trainer:
 
     def _replica_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         n_replicas = self.strategy.num_replicas_in_sync
+        losses, gradients = self._losses_and_gradients(batch)
+        if n_replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.MEAN, gradients
+            )
+        gradients, norm = tf.clip_by_global_norm(gradients, self.grad_clip_norm)
+        # The optimiser sums over the replicas, which all hold the same mean here.
+        self.optimizer.apply(
+            [gradient / n_replicas for gradient in gradients],
+            self.model.trainable_variables,
+        )
+        results = {**losses, GRADIENT_NORM: norm}
+        return {name: value / n_replicas for name, value in results.items()}
+
+    def _differentiate(self, batch: dict[str, tf.Tensor]) -> tuple[dict, list]:
+        """The losses, and the gradient of their sum with respect to each variable."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             _, losses = self.model(batch, return_losses=True, training=True)
@@ -242,17 +268,7 @@ class Trainer:
                 tape.gradient(total_loss, variables), variables, strict=True
             )
         ]
-        if n_replicas > 1:
-            gradients = tf.distribute.get_replica_context().all_reduce(
-                tf.distribute.ReduceOp.MEAN, gradients
-            )
-        gradients, norm = tf.clip_by_global_norm(gradients, self.grad_clip_norm)
-        # The optimiser sums over the replicas, which all hold the same mean here.
-        self.optimizer.apply(
-            [gradient / n_replicas for gradient in gradients], variables
-        )
-        results = {**losses, GRADIENT_NORM: norm}
-        return {name: value / n_replicas for name, value in results.items()}
+        return losses, gradients
 
     def _optimizer_state(self) -> tf.train.Checkpoint:
         # A Keras optimiser also tracks the model's variables. A checkpoint names a
@@ -268,6 +284,13 @@ class Trainer:
         with tempfile.TemporaryDirectory() as unused:
             checkpoints.write(self.get_checkpoint(), unused, self.step, keep)
         return os.path.join(save_dir, f"ckpt-{self.step}")
+
+
+def _leave_out_cudnn(model: keras.Model) -> None:
+    """Makes the recurrent layers compilable: XLA has no access to cuDNN's."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.GRU | keras.layers.LSTM):
+            layer.use_cudnn = False
 
 
 @gin.configurable
