@@ -140,19 +140,24 @@ def fft_convolve(
         filtered = _convolve(frames, impulse_response, length)
         convolved = tf.signal.overlap_and_add(filtered, frame_size)
     else:
-        if n_frames > 1 and frame_size + ir_size - 1 <= _LONGEST_MATRIX:
+        fft_size = get_fft_size(frame_size, ir_size, power_of_2)
+        if n_frames == 1:
+            convolved = _convolve(frames, impulse_response, fft_size)[:, 0]
+        elif frame_size + ir_size - 1 <= _LONGEST_MATRIX:
             convolved = _convolve_short(frames, impulse_response)
         else:
-            fft_size = get_fft_size(frame_size, ir_size, power_of_2)
             filtered = _convolve(frames, impulse_response, fft_size)
             convolved = tf.signal.overlap_and_add(filtered, frame_size)
         # How much of the silence behind it belongs to the result does not depend on
         # the way in which it was computed.
         total_size = (n_frames - 1) * frame_size + length
-        convolved = tf.pad(
-            convolved[:, :total_size],
-            [[0, 0], [0, max(total_size - convolved.shape[1], 0)]],
-        )
+        needed = total_size
+        if padding == "same":
+            needed = min(needed, n_samples + max(delay_compensation, ir_size // 2))
+        size = convolved.shape[1]
+        if not needed <= size <= total_size:
+            missing = max(total_size - size, 0)
+            convolved = tf.pad(convolved[:, :total_size], [[0, 0], [0, missing]])
     return crop_and_compensate_delay(
         convolved, n_samples, ir_size, padding, delay_compensation
     )
