@@ -18,6 +18,7 @@ from ddsp._core.compilation import fused
 from ddsp._core.harmonics import remove_above_nyquist
 from ddsp._core.phase import (
     _frame_starts,
+    hop_weights,
     interpolated_phase,
     radians,
     wrapped_cumsum,
@@ -155,14 +156,8 @@ def _frames_of_sinusoids(*controls_and_ramp: tf.Tensor):
     return audio, grad
 
 
-def _weights(hop_size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """How often frequency and its step are in the phase after 1, 2, ... samples."""
-    n = tf.range(1, hop_size + 1, dtype=tf.float32)
-    return n, n * (n - 1.0) / (2.0 * hop_size)
-
-
 def _phase(start, hz, hz_step, hop_size):
-    n, n_steps = _weights(hop_size)
+    n, n_steps = hop_weights(hop_size)
     return start + hz * n + hz_step * n_steps
 
 
@@ -195,4 +190,4 @@ def _gradient_kernel(ramp, *controls_and_upstream):
         return tf.unstack(tf.reshape(sums, [-1, n_sinusoids, len(weights)]), axis=2)
 
     ones = tf.ones_like(ramp)
-    return *reduce(d_cycles, ones, *_weights(hop_size)), *reduce(d_heard, ones, ramp)
+    return *reduce(d_cycles, ones, *hop_weights(hop_size)), *reduce(d_heard, ones, ramp)
