@@ -78,7 +78,9 @@ def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
     )
     rows = []
     for name in dict.fromkeys(names):
-        rows += _in_a_process(name, options) if name in _ALONE else _run(name, options)
+        # A process that runs out of memory then takes no other subject with it.
+        alone = name in _ALONE or not options.quick
+        rows += _in_a_process(name, options) if alone else _run(name, options)
     if not rows:
         raise ValueError(f"No case of {', '.join(names)} matches {flags.match!r}.")
     return machine.description(flags.device), rows
@@ -105,10 +107,11 @@ def _run_and_weigh(subject: str, options: Options) -> list[Row]:
     imports = process_peak()
     rows = _run(subject, options)
     peak = process_peak()
-    if imports is None or peak is None:
+    # The peak of both sides together would say nothing about ours.
+    if imports is None or peak is None or any(row.textbook_ms for row in rows):
         return rows
     name = "process, beyond its imports"
-    return [*rows, Row(subject, name, ours_mb=peak - imports)]
+    return [*rows, Row(subject, name, ours_mb=peak - imports)] if rows else []
 
 
 def _in_a_process(subject: str, options: Options) -> list[Row]:
