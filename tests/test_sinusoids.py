@@ -3,54 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from sinusoid_oracle import SAMPLE_RATE, largest_tensor, oracle
 
 from ddsp import core
 from ddsp._core.chunks import map_rows
 from ddsp._core.sine import cosine, sine
-
-SAMPLE_RATE = 16000
-
-
-def raised_cosine(hop):
-    return 0.5 - 0.5 * np.cos(np.pi * np.arange(hop) / hop)
-
-
-def line(hop):
-    return np.arange(hop) / hop
-
-
-RAMPS = {"window": raised_cosine, "linear": line}
-
-
-def between(frames, ramp):
-    """[n_frames, channels] to samples, along a ramp; the last frame is held."""
-    following = np.concatenate([frames[1:], frames[-1:]])
-    step = (following - frames)[:, np.newaxis] * ramp[:, np.newaxis]
-    return (frames[:, np.newaxis] + step).reshape(-1, frames.shape[-1])
-
-
-def gathered(samples, ramp):
-    """The transpose of `between`: what every frame gives to the samples."""
-    parts = samples.reshape(-1, len(ramp), samples.shape[-1])
-    own = np.sum(parts * (1 - ramp)[:, np.newaxis], axis=1)
-    following = np.sum(parts * ramp[:, np.newaxis], axis=1)
-    own[1:] += following[:-1]
-    own[-1] += following[-1]
-    return own
-
-
-def oracle(hz, amplitudes, hop, method, upstream):
-    """Audio in float64, and the gradients of its product with `upstream`."""
-    hz, amplitudes = hz.astype(np.float64), amplitudes.astype(np.float64)
-    envelope, ramp = between(hz, line(hop)), RAMPS[method](hop)
-    heard = between(amplitudes, ramp) * (envelope < SAMPLE_RATE / 2)
-    phase = np.cumsum(envelope, axis=0) * 2 * np.pi / SAMPLE_RATE
-    audio = np.sum(heard * np.sin(phase), axis=1)
-    audible = upstream[:, np.newaxis] * (envelope < SAMPLE_RATE / 2)
-    d_phase = upstream[:, np.newaxis] * heard * np.cos(phase)
-    d_envelope = np.cumsum(d_phase[::-1], axis=0)[::-1] * 2 * np.pi / SAMPLE_RATE
-    d_amplitudes = gathered(audible * np.sin(phase), ramp)
-    return audio, gathered(d_envelope, line(hop)), d_amplitudes
 
 
 @pytest.mark.parametrize(
@@ -112,14 +69,6 @@ def test_a_batch_is_its_rows_and_its_size_may_be_unknown():
         np.testing.assert_allclose(function(hz, amplitudes), alone, atol=3e-5)
 
 
-def all_shapes(graph):
-    """Shapes of all tensors in a graph and in the functions that it calls."""
-    functions = [f.graph for f in graph._functions.values()]
-    for g in [graph, *functions]:
-        for operation in g.get_operations():
-            yield from (x.shape for x in operation.outputs)
-
-
 @pytest.mark.parametrize("seconds", [4, 60])
 def test_memory_does_not_hold_samples_times_sinusoids(seconds):
     """No tensor but the controls and the audio grows with the length."""
@@ -131,9 +80,8 @@ def test_memory_does_not_hold_samples_times_sinusoids(seconds):
         return tf.gradients(audio, [hz, amplitudes])
 
     graph = tf.function(gradients).get_concrete_function(controls, controls).graph
-    sizes = [s.num_elements() or 0 for s in all_shapes(graph) if s.rank is not None]
     # A chunk of 2**21 values, or the controls padded to whole chunks.
-    assert max(sizes) <= max(2**21, 2 * (n_frames + 256) * n_sinusoids)
+    assert largest_tensor(graph) <= max(2**21, 2 * (n_frames + 256) * n_sinusoids)
 
 
 def test_rows_come_back_in_order():
