@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from ddsp._core import compilation
 
+# Steps of which the gradient is made at a time.
+_STRETCH = 250
+
 
 @keras.saving.register_keras_serializable(package="ddsp")
 class GRU(keras.layers.GRU):
@@ -75,7 +78,23 @@ def recur(projected, state, kernel, bias):
 
     def gradient(upstream):
         previous = tf.concat([state[tf.newaxis], states[:-1]], axis=0)
-        return _backward(upstream, projected, previous, kernel, bias)
+        d_state, d_kernel, d_bias = (tf.zeros_like(x) for x in (state, kernel, bias))
+        d_projected = []
+        # The last steps first; a stretch at a time, for what a step needs is large.
+        n_steps = projected.shape[0]
+        starts = range(0, n_steps, _STRETCH) if n_steps else [0]
+        for start in reversed(starts):
+            stretch = slice(start, start + _STRETCH if n_steps else None)
+            of_stretch, d_state, of_kernel, of_bias = _backward(
+                *(x[stretch] for x in (upstream, projected, previous)),
+                d_state,
+                kernel,
+                bias,
+            )
+            d_projected.insert(0, of_stretch)
+            d_kernel += of_kernel
+            d_bias += of_bias
+        return tf.concat(d_projected, axis=0), d_state, d_kernel, d_bias
 
     return states, gradient
 
@@ -101,7 +120,7 @@ def _forward(inputs, state, kernel, bias):
 
 
 @compilation.fused
-def _backward(upstream, projected, previous, kernel, bias):
+def _backward(upstream, projected, previous, d_state, kernel, bias):
     # Cheaper than keeping it from the forward loop: here it is one product.
     recurrent = tf.tensordot(previous, kernel, 1) + bias
     update, reset, candidate, share = _gates(projected, recurrent)
@@ -118,9 +137,7 @@ def _backward(upstream, projected, previous, kernel, bias):
         into = tf.tile(total, [1, 3]) * slopes
         return total, total * update + tf.matmul(into, transposed)
 
-    totals, d_state = _scan(
-        step, [upstream, slopes, update], tf.zeros_like(upstream[0]), reverse=True
-    )
+    totals, d_state = _scan(step, [upstream, slopes, update], d_state, reverse=True)
     d_recurrent = tf.tile(totals, [1, 1, 3]) * slopes
     units = kernel.shape[0]
     d_projected = tf.concat(
