@@ -2,19 +2,21 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.fft
 import tensorflow as tf
 
-from ddsp._core import checks
-from ddsp._core.compilation import fused
+from ddsp._core import checks, long_spectra, short_frames
 from ddsp._core.tensors import tf_float32
 
 PADDINGS = ("same", "valid")
 # Above this size an FFT is faster than a matrix product.
 _LONGEST_MATRIX = 256
+# From this size on several short FFTs are faster than one.
+_LONG = 2**14
 
 
 def get_fft_size(frame_size: int, ir_size: int, power_of_2: bool = True) -> int:
@@ -49,9 +51,7 @@ def crop_and_compensate_delay(
       ValueError: if `padding` is unknown.
     """
     checks.one_of("padding", padding, PADDINGS)
-    start = delay_compensation
-    if start < 0:
-        start = max((ir_size - 1) // 2 - 1, 0)
+    start = _first_sample(delay_compensation, ir_size)
     if padding == "same":
         cropped = audio[:, start : start + audio_size]
         if audio.shape[1] is None and isinstance(audio_size, int):
@@ -67,6 +67,12 @@ def crop_and_compensate_delay(
     else:
         stop = tf.where(spare > start, convolved_size + start, convolved_size)
     return audio[:, start:stop]
+
+
+def _first_sample(delay_compensation: int, ir_size: int) -> int:
+    if delay_compensation < 0:
+        return max((ir_size - 1) // 2 - 1, 0)
+    return delay_compensation
 
 
 def fft_convolve(
@@ -101,28 +107,54 @@ def fft_convolve(
         a number of frames that does not fit the audio.
     """
     checks.one_of("padding", padding, PADDINGS)
-    audio, impulse_response = tf_float32(audio), tf_float32(impulse_response)
-    checks.rank("audio", audio, 2)
+    impulse_response = tf_float32(impulse_response)
     checks.rank("impulse_response", impulse_response, (2, 3))
-    if impulse_response.shape.rank == 2:
-        impulse_response = impulse_response[:, tf.newaxis, :]
-    ir_batch, audio_batch = impulse_response.shape[0], audio.shape[0]
-    if None not in (ir_batch, audio_batch) and ir_batch not in (1, audio_batch):
-        raise ValueError(
-            "Audio and impulse response must have the same batch size, got "
-            f"{audio_batch} and {ir_batch}."
-        )
-    n_frames, ir_size = impulse_response.shape[1:]
+    ir_size = impulse_response.shape[-1]
     if ir_size is None:
         raise ValueError(
             "The size of the impulse response must be known when the graph is built, "
             f"got shape {impulse_response.shape}."
         )
-    n_samples = audio.shape[1] if audio.shape[1] is not None else tf.shape(audio)[1]
-    if n_frames is None:
-        n_frames = tf.shape(impulse_response)[1]
+    return _filter(
+        audio, impulse_response, None, padding, delay_compensation, power_of_2
+    )
+
+
+def _filter(
+    audio: Any,
+    controls: tf.Tensor,
+    units: np.ndarray | None,
+    padding: str,
+    delay_compensation: int = -1,
+    power_of_2: bool = False,
+) -> tf.Tensor:
+    """`fft_convolve`, with responses or, given `units`, what they are linear in.
+
+    Args:
+      audio: [batch, n_samples].
+      controls: [batch or 1, n_controls] or [batch or 1, n_frames, n_controls].
+      units: [n_controls, ir_size], the response of each control; None for responses.
+      padding: See `fft_convolve`.
+      delay_compensation: See `fft_convolve`.
+      power_of_2: See `fft_convolve`.
+    """
+    audio = tf_float32(audio)
+    checks.rank("audio", audio, 2)
+    if controls.shape.rank == 2:
+        controls = controls[:, tf.newaxis, :]
+    ir_batch, audio_batch = controls.shape[0], audio.shape[0]
+    if None not in (ir_batch, audio_batch) and ir_batch not in (1, audio_batch):
+        raise ValueError(
+            "Audio and impulse response must have the same batch size, got "
+            f"{audio_batch} and {ir_batch}."
+        )
+    ir_size = controls.shape[2] if units is None else units.shape[1]
+    n_samples = _size(audio)
+    n_frames = _size(controls[:, :, 0])
     frame_size = -(-n_samples // n_frames)
-    if isinstance(frame_size, int):
+    frames = _frames(audio, frame_size, n_frames)
+    known = isinstance(frame_size, int)
+    if known:
         n_audio_frames = -(-n_samples // frame_size) if frame_size else 0
         if n_audio_frames != n_frames:
             raise ValueError(
@@ -130,30 +162,30 @@ def fft_convolve(
                 f"length, got {n_frames} impulse responses for {n_samples} samples, "
                 f"which make {n_audio_frames} frames of {frame_size}."
             )
-        length: Any = get_fft_size(frame_size, ir_size)
-    else:
+    responses = controls if units is None else tf.tensordot(controls, units, 1)
+    if not known:
         sizes = tf.constant([2**bits for bits in range(31)], tf.int32)
-        length = sizes[tf.searchsorted(sizes, [frame_size + ir_size - 1])[0]]
-
-    frames = _frames(audio, frame_size, n_frames)
-    if not isinstance(frame_size, int):
-        filtered = _convolve(frames, impulse_response, length)
+        fft_size = sizes[tf.searchsorted(sizes, [frame_size + ir_size - 1])[0]]
+        filtered = _convolve(frames, responses, fft_size, fft_size)
         convolved = tf.signal.overlap_and_add(filtered, frame_size)
     else:
-        fft_size = get_fft_size(frame_size, ir_size, power_of_2)
-        if n_frames == 1:
-            convolved = _convolve(frames, impulse_response, fft_size)[:, 0]
-        elif frame_size + ir_size - 1 <= _LONGEST_MATRIX:
-            convolved = _convolve_short(frames, impulse_response)
-        else:
-            filtered = _convolve(frames, impulse_response, fft_size)
-            convolved = tf.signal.overlap_and_add(filtered, frame_size)
         # How much of the silence behind it belongs to the result does not depend on
         # the way in which it was computed.
-        total_size = (n_frames - 1) * frame_size + length
+        total_size = (n_frames - 1) * frame_size + get_fft_size(frame_size, ir_size)
         needed = total_size
         if padding == "same":
-            needed = min(needed, n_samples + max(delay_compensation, ir_size // 2))
+            start = _first_sample(delay_compensation, ir_size)
+            needed = min(needed, start + n_samples)
+        filtered_size = frame_size + ir_size - 1
+        fft_size = get_fft_size(frame_size, ir_size, power_of_2)
+        if n_frames == 1:
+            heard = min(filtered_size, needed)
+            convolved = _convolve(frames, responses, fft_size, heard)[:, 0]
+        elif filtered_size <= _LONGEST_MATRIX:
+            convolved = short_frames.convolve_frames(frames, controls, units)
+        else:
+            filtered = _convolve(frames, responses, fft_size, filtered_size)
+            convolved = tf.signal.overlap_and_add(filtered, frame_size)
         size = convolved.shape[1]
         if not needed <= size <= total_size:
             missing = max(total_size - size, 0)
@@ -163,74 +195,55 @@ def fft_convolve(
     )
 
 
-def _convolve(frames: tf.Tensor, responses: tf.Tensor, fft_size: Any) -> tf.Tensor:
+def _convolve(
+    frames: tf.Tensor, responses: tf.Tensor, fft_size: Any, n_samples: Any
+) -> tf.Tensor:
     """Convolves [batch, n_frames, size] with [batch or 1, n_frames, ir_size] by FFT.
 
     TensorFlow's gradient of a real FFT is a complex one; here all are real, and the
     spectra serve both ways.
 
     Returns:
-      [batch, n_frames, fft_size].
+      [batch, n_frames, n_samples], the first samples.
     """
+    analyse, synthesise = _transforms(fft_size)
 
     @tf.custom_gradient
     def forward(frames, responses):
-        spectrum = tf.signal.rfft(frames, [fft_size])
-        response = tf.signal.rfft(responses, [fft_size])
+        spectrum, response = analyse(frames), analyse(responses)
 
         def grad(upstream):
-            upstream = tf.signal.rfft(upstream, [fft_size])
+            upstream = analyse(upstream)
             d_frames = upstream * tf.math.conj(response)
             d_responses = upstream * tf.math.conj(spectrum)
             if responses.shape[0] == 1:
                 d_responses = tf.reduce_sum(d_responses, axis=0, keepdims=True)
-            return tuple(
-                tf.signal.irfft(d, [fft_size])[..., : tf.shape(x)[-1]]
-                for d, x in ((d_frames, frames), (d_responses, responses))
+            return (
+                synthesise(d_frames, _size(frames)),
+                synthesise(d_responses, _size(responses)),
             )
 
-        return tf.signal.irfft(spectrum * response, [fft_size]), grad
+        return synthesise(spectrum * response, n_samples), grad
 
     return forward(frames, responses)
 
 
-@fused
-def _convolve_short(frames: tf.Tensor, responses: tf.Tensor) -> tf.Tensor:
-    """Convolves short frames, overlaps and adds them.
-
-    At this size the Fourier transform is faster as a matrix than as an FFT, and so is
-    its gradient.
-    """
-    frame_size, ir_size = frames.shape[2], responses.shape[2]
-    # Whole frames are overlapped and added without further cutting.
-    size = -(-(frame_size + ir_size - 1) // frame_size) * frame_size
-    transform, inverse = _fourier_matrices(size)
-    real, imaginary = tf.split(_times(frames, transform[:frame_size]), 2, axis=2)
-    gain, shift = tf.split(_times(responses, transform[:ir_size]), 2, axis=2)
-    product = tf.concat(
-        [real * gain - imaginary * shift, real * shift + imaginary * gain], axis=2
+def _transforms(fft_size: Any) -> tuple[Callable, Callable]:
+    """To a spectrum, and back to as many samples as are asked for."""
+    if isinstance(fft_size, int) and fft_size >= _LONG:
+        return (
+            lambda x: long_spectra.analyse(x, fft_size),
+            lambda x, size: long_spectra.synthesise(x, size, fft_size),
+        )
+    return (
+        lambda x: tf.signal.rfft(x, [fft_size]),
+        lambda x, size: tf.signal.irfft(x, [fft_size])[..., :size],
     )
-    return tf.signal.overlap_and_add(_times(product, inverse), frame_size)
 
 
-def _times(x: tf.Tensor, matrix: Any) -> tf.Tensor:
-    """Multiplies the last axis of [batch, n_frames, n] by a matrix."""
-    flat = tf.reshape(x, [-1, x.shape[2]]) @ matrix
-    return tf.reshape(flat, [-1, x.shape[1], matrix.shape[1]])
-
-
-@functools.cache
-def _fourier_matrices(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Real Fourier transform, real parts before imaginary ones, and its inverse."""
-    n_bins = size // 2 + 1
-    turns = np.outer(np.arange(size), np.arange(n_bins)) % size / size
-    waves = np.concatenate(
-        [np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)], axis=1
-    )
-    # Bins between 0 Hz and Nyquist stand for those of negative frequency too.
-    alone = (np.arange(n_bins) * 2) % size == 0
-    weights = np.tile(np.where(alone, 1.0, 2.0), 2) / size
-    return waves.astype(np.float32), (waves * weights).T.astype(np.float32)
+def _size(x: tf.Tensor) -> Any:
+    """Size of the last axis, a tensor where it is not known."""
+    return x.shape[-1] if x.shape[-1] is not None else tf.shape(x)[-1]
 
 
 def _frames(audio: tf.Tensor, frame_size: Any, n_frames: Any) -> tf.Tensor:
@@ -325,14 +338,21 @@ def frequency_filter(
     """
     magnitudes = tf_float32(magnitudes)
     n_frequencies = magnitudes.shape[-1]
-    if n_frequencies is not None and 2 <= n_frequencies <= _LONGEST_MATRIX:
-        # The response is linear in the magnitudes: a matrix product, in place of a
-        # transform and a window for each frame.
-        units = frequency_impulse_response(tf.eye(n_frequencies), window_size)
-        impulse_response = tf.tensordot(magnitudes, units, axes=1)
-    else:
+    if n_frequencies is None or not 2 <= n_frequencies <= _LONGEST_MATRIX:
         impulse_response = frequency_impulse_response(magnitudes, window_size)
-    return fft_convolve(audio, impulse_response, padding=padding)
+        return fft_convolve(audio, impulse_response, padding=padding)
+    checks.one_of("padding", padding, PADDINGS)
+    checks.rank("magnitudes", magnitudes, (2, 3))
+    # The response is linear in the magnitudes: a matrix product, in place of a
+    # transform and a window for each frame.
+    return _filter(audio, magnitudes, _units(n_frequencies, window_size), padding)
+
+
+@functools.cache
+def _units(n_frequencies: int, window_size: int) -> np.ndarray:
+    """Impulse responses of each frequency alone, [n_frequencies, ir_size]."""
+    with tf.init_scope():
+        return frequency_impulse_response(tf.eye(n_frequencies), window_size).numpy()
 
 
 def sinc(x: Any, threshold: float = 1e-20) -> tf.Tensor:
