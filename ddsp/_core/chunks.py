@@ -5,6 +5,7 @@ kernel meets one shape whatever that length is.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -34,14 +35,19 @@ def map_rows(
     # A power of 2, so that few shapes are compiled.
     size = 2 ** (max(_N_VALUES // values_per_row, 1).bit_length() - 1)
     if n_rows is not None and n_rows <= size:
-        return list(kernel(*rows))
+        if not tf.executing_eagerly():
+            return list(kernel(*rows))
+        # Called again and again, with another length each time, a kernel would be
+        # compiled each time.
+        padded = (_pad_rows(x, _rounded_up(n_rows) - n_rows) for x in rows)
+        return [x[:n_rows] for x in kernel(*padded)]
     if n_rows is None:
         n_rows = tf.shape(rows[0])[0]
     n_chunks = -(-n_rows // size)
 
     def split(x: tf.Tensor) -> tf.Tensor:
-        missing = [[0, n_chunks * size - n_rows], *[[0, 0]] * (x.shape.rank - 1)]
-        return tf.reshape(tf.pad(x, missing), [n_chunks, size, *x.shape[1:]])
+        padded = _pad_rows(x, n_chunks * size - n_rows)
+        return tf.reshape(padded, [n_chunks, size, *x.shape[1:]])
 
     chunks = tf.map_fn(
         lambda chunk: kernel(*chunk),
@@ -49,3 +55,13 @@ def map_rows(
         fn_output_signature=(tf.float32,) * n_outputs,
     )
     return [tf.reshape(x, [n_chunks * size, *x.shape[2:]])[:n_rows] for x in chunks]
+
+
+def _rounded_up(n_rows: int) -> int:
+    """The next number of which there are eight between two powers of 2."""
+    step = 2 ** max(n_rows.bit_length() - 4, 0)
+    return -(-n_rows // step) * step
+
+
+def _pad_rows(x: tf.Tensor, missing: Any) -> tf.Tensor:
+    return tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)])

@@ -23,6 +23,8 @@ def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
     Arguments that are not tensors must be hashable; each value is compiled apart.
     """
     compiled = tf.function(kernel, jit_compile=True, autograph=False)
+    # Users need no warning that a new shape is traced anew: it has to be compiled.
+    compiled._omit_frequent_tracing_warning = True
 
     @functools.wraps(kernel)
     def call(*args: Any) -> Any:
