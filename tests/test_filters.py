@@ -35,7 +35,19 @@ def convolve_frames(audio, responses):
 
 @pytest.mark.parametrize(
     ("n_samples", "ir_size"),
-    [(1000, 1), (1000, 300), (777, 64), (100, 500), (1, 9), (4096, 4097), (13, 13)],
+    [
+        *(
+            (1000, 1),
+            (1000, 300),
+            (777, 64),
+            (100, 500),
+            (1, 9),
+            (4096, 4097),
+            (13, 13),
+        ),
+        # Long enough to be taken apart into residues.
+        *((20000, 9000), (3000, 20000), (16384, 1), (70000, 1000)),
+    ],
 )
 def test_one_response_is_plain_convolution(n_samples, ir_size):
     audio, ir = random(2, n_samples), random(2, ir_size, seed=1)
@@ -202,11 +214,15 @@ def test_sinc():
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "n_frames", "ir_size"), [(400, 10, 33), (397, 10, 50), (300, 1, 700)]
+    ("n_samples", "n_frames", "ir_size"),
+    [
+        *((400, 10, 33), (397, 10, 50), (400, 8, 7), (300, 1, 700), (900, 2, 300)),
+        *((20000, 1, 9000), (30001, 2, 9000)),
+    ],
 )
 @pytest.mark.parametrize("ir_batch", [1, 2])
 def test_gradients_are_correlations(n_samples, n_frames, ir_size, ir_batch):
-    """Short frames, a last frame that is not full, and one long response."""
+    """Short frames, a last frame that is not full, and long responses."""
     audio, irs = random(2, n_samples), random(ir_batch, n_frames, ir_size, seed=1)
     upstream = random(2, n_samples, seed=2)
     with tf.GradientTape() as tape:
@@ -234,6 +250,48 @@ def test_gradients_are_correlations(n_samples, n_frames, ir_size, ir_batch):
         expected_irs = expected_irs.sum(axis=0, keepdims=True)
     assert_close(d_audio, expected_audio.reshape(2, -1)[:, :n_samples])
     assert_close(d_irs, expected_irs)
+
+
+@pytest.mark.parametrize("ir_batch", [1, 2])
+@pytest.mark.parametrize(("n_samples", "n_frames"), [(400, 10), (60, 3)])
+def test_filtering_is_linear_in_the_magnitudes(n_samples, n_frames, ir_batch):
+    """Values and gradient, against the response of each magnitude alone."""
+    n_bands, ir_size = 9, 16
+    audio, upstream = random(2, n_samples), random(2, n_samples, seed=2)
+    magnitudes = random(ir_batch, n_frames, n_bands, seed=1)
+    responses = np.fft.fftshift(np.fft.irfft(np.eye(n_bands)), axes=1)
+    responses *= scipy.signal.get_window("hann", ir_size)
+    start = (ir_size - 1) // 2 - 1
+    alone = np.zeros([2, n_frames, n_bands, n_samples])
+    for row, frame, band in np.ndindex(2, n_frames, n_bands):
+        irs = np.zeros([n_frames, ir_size])
+        irs[frame] = responses[band]
+        whole = np.pad(convolve_frames(audio[row], irs), (0, start))
+        alone[row, frame, band] = whole[start : start + n_samples]
+
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(magnitudes)
+        got = core.frequency_filter(audio, variable)
+        loss = tf.reduce_sum(got * upstream)
+    everywhere = np.broadcast_to(magnitudes, [2, n_frames, n_bands])
+    assert_close(got, np.einsum("rfb,rfbn->rn", everywhere, alone))
+    gradient = np.einsum("rn,rfbn->rfb", upstream, alone)
+    if ir_batch == 1:
+        gradient = gradient.sum(axis=0, keepdims=True)
+    assert_close(tape.gradient(loss, variable), gradient)
+
+
+@pytest.mark.parametrize("shape", [(1, 9000), (40, 33)])
+def test_compiled_convolution_is_the_same(shape):
+    """Inside another compiled function, and with a batch that is not known."""
+    audio, irs = random(3, 20000), random(3, *shape, seed=1)
+    n_samples = 20000 if shape[0] == 1 else 2000
+    audio = audio[:, :n_samples]
+    expected = core.fft_convolve(audio, irs)
+    compiled = tf.function(core.fft_convolve, jit_compile=True)
+    assert_close(compiled(audio, irs), expected)
+    specs = [tf.TensorSpec([None, *x.shape[1:]]) for x in (audio, irs)]
+    assert_close(tf.function(core.fft_convolve, specs)(audio, irs), expected)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

@@ -2,14 +2,13 @@
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.fft
 import tensorflow as tf
 
-from ddsp._core import checks, long_spectra, short_frames
+from ddsp._core import checks, long_signals, short_frames
 from ddsp._core.tensors import tf_float32
 
 PADDINGS = ("same", "valid")
@@ -206,7 +205,14 @@ def _convolve(
     Returns:
       [batch, n_frames, n_samples], the first samples.
     """
-    analyse, synthesise = _transforms(fft_size)
+    if isinstance(fft_size, int) and fft_size >= _LONG:
+        return long_signals.convolve_long(frames, responses, n_samples, fft_size)
+
+    def analyse(x):
+        return tf.signal.rfft(x, [fft_size])
+
+    def synthesise(spectrum, size):
+        return tf.signal.irfft(spectrum, [fft_size])[..., :size]
 
     @tf.custom_gradient
     def forward(frames, responses):
@@ -228,19 +234,6 @@ def _convolve(
     return forward(frames, responses)
 
 
-def _transforms(fft_size: Any) -> tuple[Callable, Callable]:
-    """To a spectrum, and back to as many samples as are asked for."""
-    if isinstance(fft_size, int) and fft_size >= _LONG:
-        return (
-            lambda x: long_spectra.analyse(x, fft_size),
-            lambda x, size: long_spectra.synthesise(x, size, fft_size),
-        )
-    return (
-        lambda x: tf.signal.rfft(x, [fft_size]),
-        lambda x, size: tf.signal.irfft(x, [fft_size])[..., :size],
-    )
-
-
 def _size(x: tf.Tensor) -> Any:
     """Size of the last axis, a tensor where it is not known."""
     return x.shape[-1] if x.shape[-1] is not None else tf.shape(x)[-1]
@@ -248,9 +241,10 @@ def _size(x: tf.Tensor) -> Any:
 
 def _frames(audio: tf.Tensor, frame_size: Any, n_frames: Any) -> tf.Tensor:
     """Cuts [batch, n_samples] into [batch, n_frames, frame_size], zero-padded."""
-    missing = n_frames * frame_size - tf.shape(audio)[1]
-    padded = tf.pad(audio, [[0, 0], [0, missing]])
-    return tf.reshape(padded, [tf.shape(audio)[0], n_frames, frame_size])
+    missing = n_frames * frame_size - _size(audio)
+    if not isinstance(missing, int) or missing > 0:
+        audio = tf.pad(audio, [[0, 0], [0, missing]])
+    return tf.reshape(audio, [tf.shape(audio)[0], n_frames, frame_size])
 
 
 def apply_window_to_impulse_response(
