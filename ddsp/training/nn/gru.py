@@ -79,7 +79,7 @@ def recur(projected, state, kernel, bias):
     def gradient(upstream):
         previous = tf.concat([state[tf.newaxis], states[:-1]], axis=0)
         d_state, d_kernel, d_bias = (tf.zeros_like(x) for x in (state, kernel, bias))
-        d_projected = []
+        d_projected: list[tf.Tensor] = []
         # The last steps first; a stretch at a time, for what a step needs is large.
         n_steps = projected.shape[0]
         starts = range(0, n_steps, _STRETCH) if n_steps else [0]
