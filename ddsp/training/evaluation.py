@@ -13,18 +13,14 @@ Forward = Callable[[Any], tuple[Any, Any]]
 
 
 def build(model: keras.Model, batch: Any) -> None:
-    """Makes the variables of a model, by tracing it: nothing is computed.
+    """Makes the variables of a model, by running it on one example.
 
     Args:
       model: Called as `model(batch, return_losses=True, training=True)`.
       batch: Features as the data provider gives them.
     """
-
-    @tf.function(autograph=False)
-    def call(batch):
-        model(batch, return_losses=True, training=True)
-
-    call.get_concrete_function(batch)
+    example = tf.nest.map_structure(lambda x: x[:1], batch)
+    model(example, return_losses=True, training=True)
 
 
 def make_forward(model: keras.Model) -> Forward:
