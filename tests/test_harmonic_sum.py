@@ -89,3 +89,18 @@ def test_memory_does_not_hold_samples_times_harmonics(seconds, n_harmonics):
     bound = max(2**21, 2 * batch * (n_frames + 1024) * n_harmonics)
     assert largest_tensor(graph) <= bound
     assert bound < batch * n_frames * 64 * n_harmonics / 4
+
+
+def test_one_melody_serves_a_batch_of_timbres():
+    rng = np.random.default_rng(0)
+    f0 = np.full([1, 10, 1], 200.0, np.float32)
+    level = np.ones([3, 10, 1], np.float32)
+    shares = rng.uniform(0, 0.1, [3, 10, 5]).astype(np.float32)
+
+    def render(f0, level, shares):
+        return core.harmonic_synthesis(
+            f0, level, harmonic_distribution=shares, n_samples=320
+        )
+
+    each = [render(f0, level[i : i + 1], shares[i : i + 1])[0] for i in range(3)]
+    np.testing.assert_allclose(render(f0, level, shares), each, atol=1e-5)

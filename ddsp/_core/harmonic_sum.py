@@ -22,7 +22,7 @@ import tensorflow as tf
 from ddsp._core.chunks import map_rows
 from ddsp._core.compilation import fused
 from ddsp._core.phase import hop_weights
-from ddsp._core.resampling import linear_ramp
+from ddsp._core.resampling import linear_ramp, to_next
 from ddsp._core.sine import cosine, sine
 
 _BLOCK_SIZE = 16
@@ -43,9 +43,10 @@ def harmonic_sum(
     Args:
       start: Phase of the fundamental before each frame in cycles, as a coarse and a
         fine part [batch, n_frames, 1], see `phase.frame_starts`.
-      f0_hz: [batch, n_frames + 1, 1], fundamental, moving linearly.
-      amplitudes: [batch, n_frames + 1, n_harmonics], of harmonics 1, 2, ..., moving
-        along the ramp.
+      f0_hz: [batch, n_frames, 1], fundamental, moving linearly. The last frame's is
+        held.
+      amplitudes: [batch, n_frames, n_harmonics], of harmonics 1, 2, ..., moving along
+        the ramp. The last frame's are held.
       ramp: [hop_size], weight of the next frame's amplitudes in each sample.
       sample_rate: Samples a second.
       silence_aliases: Whether harmonics are silent where they reach half of it.
@@ -53,14 +54,8 @@ def harmonic_sum(
     Returns:
       [batch, n_frames * hop_size].
     """
-    n_frames, hop_size = f0_hz.shape[1] - 1, ramp.shape[0]
-    controls = (
-        *start,
-        f0_hz[:, :-1],
-        f0_hz[:, 1:] - f0_hz[:, :-1],
-        amplitudes[:, :-1],
-        amplitudes[:, 1:] - amplitudes[:, :-1],
-    )
+    n_frames, hop_size = f0_hz.shape[1], ramp.shape[0]
+    controls = (*start, f0_hz, to_next(f0_hz), amplitudes, to_next(amplitudes))
     rows = (tf.reshape(x, [-1, x.shape[2]]) for x in controls)
     nyquist = sample_rate / 2.0 if silence_aliases else math.inf
     audio = _sum_frames(sample_rate, nyquist)(*rows, ramp)
@@ -94,8 +89,9 @@ def _sum_frames(sample_rate: float, nyquist: float) -> Callable[..., tf.Tensor]:
 
         def grad(upstream):
             d_phase = in_groups(_phase_gradient_kernel, 1, 3, upstream)
-            # Sines and cosines of a block, and their products.
-            held = 3 * _BLOCK_SIZE
+            # Sines and cosines of a block, and their products: few enough rows for
+            # the caches, and for memory that need not be asked for anew.
+            held = 12 * _BLOCK_SIZE
             d_amplitudes = in_groups(_amplitude_gradient_kernel, held, 2, upstream)
             return (
                 None,

@@ -18,7 +18,7 @@ from ddsp._core.phase import (
     radians,
     wrapped_cumsum,
 )
-from ddsp._core.resampling import RAMPS, hold_last, resample, whole_hop
+from ddsp._core.resampling import RAMPS, resample, whole_hop
 from ddsp._core.sinusoids import sinusoidal_synthesis
 from ddsp._core.tensors import tf_float32
 
@@ -192,15 +192,16 @@ def _synthesize_harmonics(
     ramp_of = RAMPS.get(amp_resample_method)
     if (
         ramp_of is not None
-        and f0_hz.shape[1] == harmonic_amplitudes.shape[1]
+        and f0_hz.shape[:2].as_list() == harmonic_amplitudes.shape[:2].as_list()
+        and initial_cycles.shape[0] in (1, f0_hz.shape[0])
         and whole_hop(f0_hz, n_samples)
     ):
         hop_size = n_samples // f0_hz.shape[1]
         coarse, fine, final = frame_starts(f0_hz, hop_size, sample_rate)
         audio = harmonic_sum(
             (coarse, fine + initial_cycles),
-            hold_last(f0_hz),
-            hold_last(harmonic_amplitudes),
+            f0_hz,
+            harmonic_amplitudes,
             ramp_of(hop_size),
             float(sample_rate),
             silence_aliases,

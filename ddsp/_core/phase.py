@@ -118,12 +118,12 @@ def _frame_phase(
     f0_hz: tf.Tensor, hop_size: int, sample_rate: float, inclusive: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Phase from frames of `hop_size` samples, exact at every frame's start."""
-    start, end = _frame_starts(f0_hz, hop_size, sample_rate)
+    coarse, fine, end = frame_starts(f0_hz, hop_size, sample_rate)
     following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
     n, n_steps = (w[:, tf.newaxis] for w in hop_weights(hop_size, inclusive))
     slope = (following - f0_hz)[:, :, tf.newaxis] * n_steps
     within = (f0_hz[:, :, tf.newaxis] * n + slope) / sample_rate
-    cycles = start[:, :, tf.newaxis] + within
+    cycles = (coarse + fine)[:, :, tf.newaxis] + within
     shape = tf.shape(cycles)
     n_frames, hop_static = cycles.shape[1:3]
     cycles = tf.reshape(cycles, [shape[0], shape[1] * shape[2], shape[3]])
@@ -148,14 +148,6 @@ def hop_weights(hop_size: Any, inclusive: bool = True) -> tuple[tf.Tensor, tf.Te
     """
     n = tf.range(hop_size, dtype=tf.float32) + float(inclusive)
     return n, n * (n - 1.0) / (2.0 * tf.cast(hop_size, tf.float32))
-
-
-def _frame_starts(
-    f0_hz: tf.Tensor, hop_size: Any, sample_rate: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Phase before each frame in [-0.5, 0.5], and after the last, in cycles."""
-    coarse, fine, end = frame_starts(f0_hz, hop_size, sample_rate)
-    return coarse + fine, end
 
 
 def frame_starts(

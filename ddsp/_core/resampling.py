@@ -153,6 +153,15 @@ def hold_last(frames: tf.Tensor) -> tf.Tensor:
     return tf.concat([frames, frames[:, -1:]], axis=1)
 
 
+def to_next(frames: tf.Tensor) -> tf.Tensor:
+    """How far each frame of [batch, n_frames, channels] is from the next.
+
+    The last one is held: its step is 0.
+    """
+    steps = frames[:, 1:] - frames[:, :-1]
+    return tf.pad(steps, [[0, 0], [0, 1], [0, 0]])
+
+
 def whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
     """Whether every frame lasts the same whole number of steps, as far as known."""
     n_frames = frames.shape[1]

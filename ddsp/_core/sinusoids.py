@@ -17,13 +17,13 @@ from ddsp._core.chunks import map_rows
 from ddsp._core.compilation import fused
 from ddsp._core.harmonics import remove_above_nyquist
 from ddsp._core.phase import (
-    _frame_starts,
+    frame_starts,
     hop_weights,
     interpolated_phase,
     radians,
     wrapped_cumsum,
 )
-from ddsp._core.resampling import RAMPS, hold_last, linear_ramp, resample, whole_hop
+from ddsp._core.resampling import RAMPS, linear_ramp, resample, to_next, whole_hop
 from ddsp._core.sine import cosine, sine
 from ddsp._core.tensors import tf_float32
 
@@ -121,13 +121,10 @@ def _sum_of_sinusoids(
     """
     hop_size = ramp.shape[0]
     n_frames, n_sinusoids = frequencies.shape[1:]
-    start, _ = _frame_starts(frequencies, hop_size, sample_rate)
-
-    def per_frame(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Values at the starts of frames, and how far they are from the next."""
-        return x, hold_last(x)[:, 1:] - x
-
-    controls = (start, *per_frame(frequencies / sample_rate), *per_frame(amplitudes))
+    coarse, fine, _ = frame_starts(frequencies, hop_size, sample_rate)
+    cycles = frequencies / sample_rate
+    start = coarse + fine
+    controls = (start, cycles, to_next(cycles), amplitudes, to_next(amplitudes))
     rows = [tf.reshape(x, [-1, n_sinusoids]) for x in controls]
     audio = _frames_of_sinusoids(*rows, ramp)
     return tf.reshape(audio, [-1, n_frames * hop_size])
