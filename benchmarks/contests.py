@@ -88,3 +88,8 @@ def _with_gradient(fn: Callable) -> Callable:
         return outputs, tape.gradient(outputs, inputs, upstream)
 
     return run
+
+
+def named(effect: str, audio: np.ndarray) -> str:
+    """The name of the contest of an effect."""
+    return f"{effect}, batch {len(audio)}"

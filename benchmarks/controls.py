@@ -5,6 +5,7 @@ import numpy as np
 FRAME_RATE = 250
 N_FRAMES = 1000  # Four seconds.
 SAMPLE_RATE = 16000
+N_SAMPLES = N_FRAMES * SAMPLE_RATE // FRAME_RATE
 
 
 def vibrato(rng, mean_hz, batch: int, n_frames: int = N_FRAMES, n: int = 1):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from benchmarks import controls
 from benchmarks.contests import Contest, Options, both_ways
-from benchmarks.synths import N_SAMPLES, harmonic
+from benchmarks.controls import N_SAMPLES
+from benchmarks.harmonics import harmonic
 
 
 def contests(rng, options: Options) -> Iterator[Contest]:

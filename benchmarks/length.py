@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks import controls
 from benchmarks.contests import Contest, Options
-from benchmarks.synths import harmonic
+from benchmarks.harmonics import harmonic
 
 _F0_HZ = 79.0
 

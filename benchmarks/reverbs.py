@@ -1,0 +1,68 @@
+"""The reverbs among the effects."""
+
+import numpy as np
+
+from benchmarks import controls, oracle, textbook
+from benchmarks.contests import Contest, named
+from ddsp import core, effects
+
+_RESPONSE_SIZE = 48000
+_SEED = 1
+
+
+def reverb(rng, audio) -> Contest:
+    """A response for all rows, as a learnt one is."""
+    response = 0.01 * controls.noise(rng, 1, _RESPONSE_SIZE)
+    return Contest(
+        named(f"Reverb, response of {_RESPONSE_SIZE:,} samples", audio),
+        (audio, response),
+        effects.Reverb().get_signal,
+        textbook.reverb,
+        oracle.reverb,
+    )
+
+
+def exp_decay_reverb(rng, audio) -> Contest:
+    """A response for each row, noise that decays."""
+
+    def plain(audio, gain, decay):
+        noise = textbook.uniform_noise(1, _RESPONSE_SIZE)
+        return textbook.reverb(audio, textbook.exp_decay_response(gain, decay, noise))
+
+    def right(audio, gain, decay):
+        noise = core.uniform_noise(1, _RESPONSE_SIZE, _SEED).numpy().astype(float)
+        return oracle.reverb(audio, oracle.exp_decay_response(gain, decay, noise))
+
+    gain, decay = rng.uniform(-2.0, 2.0, [2, len(audio), 1]).astype(np.float32)
+    return Contest(
+        named("ExpDecayReverb", audio),
+        (audio, gain, decay),
+        effects.ExpDecayReverb(reverb_length=_RESPONSE_SIZE, seed=_SEED),
+        plain,
+        right,
+        own_noise=True,
+    )
+
+
+def noise_reverb(rng, audio) -> Contest:
+    """A response for each row, noise through a filter of 16 bands."""
+    batch = len(audio)
+
+    def plain(audio, magnitudes):
+        noise = textbook.uniform_noise(batch, _RESPONSE_SIZE)
+        magnitudes = textbook.exp_sigmoid(magnitudes - 3.0)
+        return textbook.reverb(audio, textbook.fir_filter(noise, magnitudes))
+
+    def right(audio, magnitudes):
+        noise = core.uniform_noise(1, _RESPONSE_SIZE, _SEED).numpy().astype(float)
+        magnitudes = oracle.exp_sigmoid(magnitudes - 3.0)
+        return oracle.reverb(audio, oracle.fir_filter(noise, magnitudes))
+
+    return Contest(
+        named("FilteredNoiseReverb", audio),
+        (audio, controls.levels(rng, batch, n=16)),
+        effects.FilteredNoiseReverb(reverb_length=_RESPONSE_SIZE, seed=_SEED),
+        plain,
+        right,
+        own_noise=True,
+    )
