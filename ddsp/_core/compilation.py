@@ -1,8 +1,8 @@
 """Compiling fused kernels with XLA, where one pass over the samples pays.
 
-XLA compiles once for each set of shapes, which takes up to a second, so kernels are
-given chunks of few different shapes. Whether a kernel gains is measured, not assumed:
-convolutions and long loops can become slower on CPU.
+XLA compiles once for each set of shapes, which takes from a tenth of a second to some
+seconds, so kernels are given few different shapes. Whether a kernel gains is measured,
+not assumed: convolutions and entire training steps become slower on CPU.
 """
 
 import contextlib

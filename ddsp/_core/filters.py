@@ -136,6 +136,13 @@ def _filter(
       padding: See `fft_convolve`.
       delay_compensation: See `fft_convolve`.
       power_of_2: See `fft_convolve`.
+
+    Returns:
+      As `fft_convolve`.
+
+    Raises:
+      ValueError: for audio of a wrong rank, batch sizes that differ, or a number of
+        frames that does not fit the audio.
     """
     audio = tf_float32(audio)
     checks.rank("audio", audio, 2)

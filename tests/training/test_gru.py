@@ -166,6 +166,14 @@ def test_mixed_precision():
         assert cosine > 0.99
 
 
+@pytest.mark.parametrize("stretch", [1, 5, TIME, 100])
+def test_the_gradient_does_not_depend_on_its_stretches(monkeypatch, stretch):
+    """The last of them is shorter, where the length is no multiple."""
+    monkeypatch.setattr(gru, "_STRETCH", stretch)
+    theirs, ours = _pair(return_sequences=True)
+    _assert_equal(_run(ours, *_inputs()), _run(theirs, *_inputs()))
+
+
 def test_nothing_but_states_is_kept_for_the_gradient():
     """What is kept is 4 numbers a unit and step: the projection and the state."""
     layer = gru.GRU(UNITS, return_sequences=True)
