@@ -1,6 +1,7 @@
 """Models as gin configs describe them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import gin
@@ -35,25 +36,54 @@ def load(path: str | Path) -> Model:
         or is damaged.
     """
     checkpoint = checkpoints.find_latest(str(path))
-    config = _operative_config(checkpoint)
-    # The config of a whole run also binds what only training needs.
-    with gin.unlock_config():
-        gin.clear_config()
-        gin.parse_config_file(config, skip_unknown=True)
-    try:
-        model = get_model()
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"The config {config!r} does not describe a model: {error}"
-        ) from error
+    model = from_config(find_config(checkpoint))
     model.restore(checkpoint)
     return model
 
 
-def _operative_config(checkpoint: str) -> str:
+def from_config(config: str, bindings: Sequence[str] = ()) -> Model:
+    """A model as a gin config describes it, not restored.
+
+    Replaces the global gin config.
+
+    Args:
+      config: Path of a gin file. What it says about things that are not known is
+        passed over.
+      bindings: Lines of gin that override it.
+
+    Returns:
+      The model; its variables may not exist yet.
+
+    Raises:
+      ValueError: If the config names no model.
+    """
+    # The config of a whole run also binds what only training needs.
+    with gin.unlock_config():
+        gin.clear_config()
+        gin.parse_config_files_and_bindings(
+            [config], list(bindings), finalize_config=False, skip_unknown=True
+        )
+    try:
+        return get_model()
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The config {config!r} does not describe a model: {error}"
+        ) from error
+
+
+def find_config(checkpoint: str) -> str:
     """The newest operative gin config beside a checkpoint.
 
     The best checkpoint stands in a directory of its own, below the run's.
+
+    Args:
+      checkpoint: Path of a checkpoint, from `checkpoints.find_latest`.
+
+    Returns:
+      Path of an `operative_config-N.gin`.
+
+    Raises:
+      FileNotFoundError: If there is none.
     """
     folder = Path(checkpoint).parent
     for place in (folder, folder.parent):

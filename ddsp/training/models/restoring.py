@@ -2,9 +2,10 @@
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -40,36 +41,63 @@ def restore(
                 "`restore_keys` must be attributes of the model; received "
                 f"{key!r} for a {type(model).__name__}."
             )
-    variables = _selected(_model_variables(model), keys)
+    source = f"The checkpoint {path!r}"
+    variables = _selected(model_variables(model), keys)
     try:
         reader = tf.train.load_checkpoint(path)
         stored = _selected(_stored_variables(reader), keys)
-        _check_match(variables, stored, reader.get_variable_to_shape_map(), path)
+        shapes = reader.get_variable_to_shape_map()
+        _check_match(
+            variables, {name: shapes[key] for name, key in stored.items()}, source
+        )
         values = {name: reader.get_tensor(stored[name]) for name in variables}
     except (tf.errors.OpError, IndexError, RuntimeError) as error:
         # The reader turns a file that ends too early into an IndexError.
-        raise ValueError(f"The checkpoint {path!r} cannot be read: {error}") from error
+        raise ValueError(f"{source} cannot be read: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
     if verbose:
         logging.info("Restored %d variables from %s.", len(variables), path)
 
 
-def _check_match(variables, stored, shapes, path: str) -> None:
-    """Refuses a checkpoint whose variables are not the model's."""
+def assign(model: keras.Model, values: Mapping[str, np.ndarray], source: str) -> None:
+    """Assigns values to the variables of a built model.
+
+    Args:
+      model: A model that was called once.
+      values: By the names that `model_variables` gives.
+      source: Where they come from, the subject of an error message.
+
+    Raises:
+      ValueError: If a variable is missing, unknown or of another shape. No variable
+        has changed then.
+    """
+    variables = model_variables(model)
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    _check_match(variables, shapes, source)
     for name, variable in variables.items():
-        if name in stored and list(variable.shape) != shapes[stored[name]]:
+        variable.assign(values[name])
+
+
+def _check_match(
+    variables: Mapping[str, keras.Variable],
+    stored: Mapping[str, Sequence[int]],
+    source: str,
+) -> None:
+    """Refuses stored variables, given by their shapes, that are not the model's."""
+    for name, variable in variables.items():
+        if name in stored and tuple(variable.shape) != tuple(stored[name]):
             raise ValueError(
-                f"The checkpoint {path!r} is of another architecture: '{name}' has "
-                f"shape {tuple(variable.shape)} in the model, received "
-                f"{tuple(shapes[stored[name]])}."
+                f"{source} is of another architecture: '{name}' has shape "
+                f"{tuple(variable.shape)} in the model, received "
+                f"{tuple(stored[name])}."
             )
     missing = [name for name in variables if name not in stored]
     unknown = [name for name in stored if name not in variables]
     if missing or unknown:
         raise ValueError(
-            f"The checkpoint {path!r} is of another architecture: variables that it "
-            f"lacks: {missing}; variables that the model lacks: {unknown}."
+            f"{source} is of another architecture: variables that it lacks: "
+            f"{missing}; variables that the model lacks: {unknown}."
         )
 
 
@@ -84,10 +112,16 @@ def _public(name: str) -> str:
     return re.sub(r"(^|/)_+", r"\1", name)
 
 
-def _model_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """{path: variable} in the order in which a checkpoint names them.
+def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """The variables of a model by the names that checkpoints give them.
 
     A checkpoint names a variable by the shortest path of attributes to it.
+
+    Args:
+      model: A model that was called once.
+
+    Returns:
+      {path: variable}, such as 'decoder/out_stack/.../kernel'.
     """
     view = tf.train.TrackableView(model)
     variables: dict[str, keras.Variable] = {}
