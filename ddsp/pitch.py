@@ -130,10 +130,11 @@ def estimate_f0(
       audio: [n_samples] or [batch, n_samples].
       frame_rate: Frames a second; must divide 16000.
       viterbi: Smooth the pitch by Viterbi decoding.
-      padding: `'center'`, `'same'` or `'valid'`, as in
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, as in
         `ddsp.spectral_ops.get_framed_lengths`.
       model: `'tiny'`, `'full'` or another model of `find_weights`.
-      sample_rate: Hz; audio at other rates than 16 kHz is resampled.
+      sample_rate: Hz; audio at other rates than 16 kHz is resampled, by a filter
+        that looks ahead whatever the padding.
 
     Returns:
       f0_hz: [(batch,) n_frames], float32, Hz.
@@ -167,7 +168,8 @@ def _resample(audio: np.ndarray, sample_rate: int, padding: str) -> np.ndarray:
     checks.positive("sample_rate", sample_rate)
     # Rounded so that the number of frames is that counted at the given rate.
     exact = audio.shape[-1] * SAMPLE_RATE
-    length = -(-exact // sample_rate) if padding == "same" else exact // sample_rate
+    whole_hops = padding in ("same", "causal")
+    length = -(-exact // sample_rate) if whole_hops else exact // sample_rate
     resampled = soxr.resample(audio.T, sample_rate, SAMPLE_RATE).T[..., :length]
     missing = [(0, 0)] * (audio.ndim - 1) + [(0, length - resampled.shape[-1])]
     return np.pad(resampled, missing)

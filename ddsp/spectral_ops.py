@@ -281,7 +281,8 @@ def compute_rms_energy(
       sample_rate: Hz.
       frame_rate: Frames a second; must divide the sample rate.
       frame_size: Samples in a frame.
-      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
 
     Returns:
       [(batch,) n_frames], float32, >= 0.
@@ -313,7 +314,8 @@ def compute_power(
       frame_size: Samples in a frame.
       ref_db: Level that becomes 0 dB.
       range_db: Nothing comes out below `-range_db`.
-      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
 
     Returns:
       [(batch,) n_frames], float32, dB, at least `-range_db`.
@@ -348,7 +350,8 @@ def compute_loudness(
       range_db: Nothing comes out below `-range_db`.
       ref_db: Level that becomes 0 dB.
       use_tf: Compute in TensorFlow, with gradients; otherwise in NumPy.
-      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
 
     Returns:
       [(batch,) n_frames], float32, dB, at least `-range_db`; an array unless
@@ -387,7 +390,8 @@ def compute_f0(
       audio: [n_samples] or [batch, n_samples], at 16 kHz.
       frame_rate: Frames a second; must divide 16000.
       viterbi: Smooth the pitch by Viterbi decoding.
-      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
 
     Returns:
       f0_hz: [(batch,) n_frames], float32, Hz.
@@ -473,7 +477,8 @@ class PretrainedCREPE(pitch.Crepe):
         Args:
           audio: [n_samples] or [batch, n_samples].
           viterbi: Smooth the pitch by Viterbi decoding.
-          padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+          padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
 
         Returns:
           f0_hz: [(batch,) n_frames], float32, Hz.

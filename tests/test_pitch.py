@@ -149,11 +149,23 @@ def test_frames_are_counted_as_agreed(n_samples):
     audio = tone(440.0)[:n_samples]
     centred, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="center")
     same, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="same")
+    causal, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="causal")
+    assert causal.shape == same.shape
     assert centred.shape == (n_samples // 64 + 1,)
     assert same.shape == (-(-n_samples // 64),)
 
 
-@pytest.mark.parametrize("padding", ["center", "same"])
+def test_causal_pitch_hears_nothing_later_than_its_hop():
+    audio = np.concatenate([tone(440.0)[:8000], tone(220.0)[:4000]])
+    whole = pitch.load("tiny").activations(audio, 64, "causal")
+    heard = pitch.load("tiny").activations(audio[:8000], 64, "causal")
+    np.testing.assert_allclose(whole[:125], heard, atol=1e-5)
+    # A frame that ends where a centred one does holds the same samples.
+    centred = pitch.load("tiny").activations(audio, 64, "center")
+    np.testing.assert_allclose(whole[107:187], centred[100:180], atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["center", "same", "causal"])
 @pytest.mark.parametrize("n_samples", [19200, 19199, 19201])
 def test_other_sample_rates_are_resampled(padding, n_samples):
     audio = tone(440.0, 0.5, sample_rate=48000)[:n_samples]
@@ -161,7 +173,8 @@ def test_other_sample_rates_are_resampled(padding, n_samples):
     hop = 48000 // FRAME_RATE
     expected = n_samples // hop + 1 if padding == "center" else -(-n_samples // hop)
     assert f0_hz.shape == (expected,)
-    np.testing.assert_allclose(f0_hz[15:-20], 440.0, atol=1.0)
+    inside = slice(30, None) if padding == "causal" else slice(15, -20)
+    np.testing.assert_allclose(f0_hz[inside], 440.0, atol=1.0)
 
 
 def dense_viterbi(observations):

@@ -95,9 +95,13 @@ def test_logarithms_of_silence_are_finite():
         np.testing.assert_allclose(silence, np.log(1e-5), rtol=1e-6)
 
 
-@pytest.mark.parametrize("padding", ["center", "same", "valid"])
+@pytest.mark.parametrize("padding", ["center", "same", "causal", "valid"])
 @pytest.mark.parametrize(("frame_size", "hop_size"), [(512, 64), (101, 10), (16, 40)])
 def test_frames_fit_the_padded_signal(padding, frame_size, hop_size):
+    if padding == "causal" and frame_size < hop_size:
+        with pytest.raises(ValueError, match="at least as long as a hop, got"):
+            spectral_ops.get_framed_lengths(100, frame_size, hop_size, padding)
+        return
     for n_samples in range(frame_size, frame_size + 3 * hop_size + 2):
         n_frames, padded_length = spectral_ops.get_framed_lengths(
             n_samples, frame_size, hop_size, padding
@@ -112,8 +116,23 @@ def test_frames_fit_the_padded_signal(padding, frame_size, hop_size):
         assert n_frames - framed in ((0, 1) if padding == "center" else (0,))
         if padding == "center":
             assert n_frames == n_samples // hop_size + 1
-        if padding == "same":
+        if padding in ("same", "causal"):
             assert n_frames == int(np.ceil(n_samples / hop_size))
+
+
+@pytest.mark.parametrize(("frame_size", "hop_size"), [(512, 64), (101, 10), (40, 40)])
+def test_a_causal_frame_ends_with_its_hop(frame_size, hop_size):
+    signal = np.arange(1.0, 1004.0, dtype=np.float32)
+    padded = spectral_ops.pad(signal, frame_size, hop_size, "causal", axis=0)
+    n_frames = -(-len(signal) // hop_size)
+    silence = np.zeros(frame_size, np.float32)
+    surrounded = np.concatenate([silence, signal, silence])
+    for i in range(n_frames):
+        end = (i + 1) * hop_size  # of the signal, which starts after the silence
+        expected = surrounded[end : end + frame_size]
+        start = i * hop_size
+        np.testing.assert_array_equal(padded[start : start + frame_size], expected)
+    assert len(padded) == (n_frames - 1) * hop_size + frame_size
 
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "REFLECT", "SYMMETRIC"])
@@ -138,10 +157,10 @@ def test_lengths_unknown_when_traced_are_padded_right():
         np.testing.assert_allclose(graph(audio), expected, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("padding", ["center", "same", "valid"])
+@pytest.mark.parametrize("padding", ["center", "same", "causal", "valid"])
 def test_rms_matches_a_sliding_mean(padding):
     audio, frame, hop = noise(3001), 512, 64
-    before = frame // 2 if padding == "center" else 0
+    before = {"center": frame // 2, "causal": frame - hop}.get(padding, 0)
     padded = np.pad(audio.astype(np.float64), (before, frame))
     n_frames, _ = spectral_ops.get_framed_lengths(3001, frame, hop, padding)
     expected = [
@@ -187,7 +206,7 @@ def test_the_loudness_of_a_sine_is_its_a_weighted_level(hz, use_tf):
 
 def test_loudness_is_the_same_in_numpy():
     audio = noise(2, 4000)
-    for padding in ("center", "same", "valid"):
+    for padding in ("center", "same", "causal", "valid"):
         expected = spectral_ops.compute_loudness(audio, padding=padding)
         actual = spectral_ops.compute_loudness(audio, padding=padding, use_tf=False)
         assert isinstance(actual, np.ndarray)

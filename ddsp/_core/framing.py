@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ddsp._core import checks
 
-PADDINGS = ("same", "valid", "center")
+PADDINGS = ("same", "valid", "center", "causal")
 
 
 def get_framed_lengths(
@@ -23,15 +23,18 @@ def get_framed_lengths(
         signal. `'center'`: frame i is centred on sample `i * hop_size`, with half a
         frame added on both sides, which gives `input_length // hop_size + 1` frames.
         `'same'`: frame i starts at sample `i * hop_size`, with zeros added at the
-        end, which gives `ceil(input_length / hop_size)` frames. `'valid'`: only
-        frames that lie whole inside the signal.
+        end, which gives `ceil(input_length / hop_size)` frames. `'causal'`: frame i
+        ends with sample `(i + 1) * hop_size - 1`, so that it needs nothing that comes
+        later, with zeros added in front (and at the end of a last hop that is not
+        whole); `ceil(input_length / hop_size)` frames. `'valid'`: only frames that
+        lie whole inside the signal.
 
     Returns:
       (n_frames, padded_length).
 
     Raises:
-      ValueError: if a size is not positive, the padding is unknown, or no frame fits
-        under `'valid'`.
+      ValueError: if a size is not positive, the padding is unknown, no frame fits
+        under `'valid'`, or a frame is shorter than a hop under `'causal'`.
     """
     checks.one_of("padding", padding, PADDINGS)
     checks.positive("frame_size", frame_size)
@@ -41,7 +44,8 @@ def get_framed_lengths(
             input_length // hop_size + 1,
             input_length + 2 * (frame_size // 2),
         )
-    if padding == "same":
+    before = samples_before(frame_size, hop_size, padding)
+    if padding in ("same", "causal"):
         n_frames = -(-input_length // hop_size)
         return n_frames, (n_frames - 1) * hop_size + frame_size
     if not tf.is_tensor(input_length) and input_length < frame_size:
@@ -50,6 +54,32 @@ def get_framed_lengths(
             f"{frame_size} samples, got {input_length} samples."
         )
     return (input_length - frame_size) // hop_size + 1, input_length
+
+
+def samples_before(frame_size: int, hop_size: int, padding: str) -> int:
+    """How far before sample `i * hop_size` of a signal its frame i starts.
+
+    Args:
+      frame_size: Samples in a frame.
+      hop_size: Samples between the starts of two frames.
+      padding: See `get_framed_lengths`.
+
+    Returns:
+      Samples, which are also those added in front of the signal.
+
+    Raises:
+      ValueError: if a frame is shorter than a hop under `'causal'`.
+    """
+    if padding == "center":
+        return frame_size // 2
+    if padding != "causal":
+        return 0
+    if frame_size < hop_size:
+        raise ValueError(
+            "With padding='causal' a frame must be at least as long as a hop, got "
+            f"frame_size={frame_size}, hop_size={hop_size}."
+        )
+    return frame_size - hop_size
 
 
 def pad(
@@ -67,7 +97,8 @@ def pad(
       x: Tensor or array of any rank.
       frame_size: Samples in a frame.
       hop_size: Samples between the starts of two frames.
-      padding: `'center'`, `'same'` or `'valid'`, see `get_framed_lengths`.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
+        `get_framed_lengths`.
       axis: The axis of time.
       mode: `'CONSTANT'`, `'REFLECT'` or `'SYMMETRIC'`, as in `tf.pad`.
       constant_values: What `'CONSTANT'` pads with.
@@ -83,7 +114,7 @@ def pad(
         length = tf.shape(x)[axis]
     _, padded_length = get_framed_lengths(length, frame_size, hop_size, padding)
     missing = padded_length - length
-    before = frame_size // 2 if padding == "center" else 0
+    before = samples_before(frame_size, hop_size, padding)
     after = missing - before
     after = tf.maximum(after, 0) if tf.is_tensor(after) else max(after, 0)
     widths: list[list[Any]] = [[0, 0] for _ in x.shape]

@@ -261,7 +261,7 @@ class Crepe(keras.Model):
         Args:
           audio: [n_samples] or [batch, n_samples], at 16 kHz.
           hop_size: Samples between two frames.
-          padding: `'center'`, `'same'` or `'valid'`, as in
+          padding: `'center'`, `'same'`, `'causal'` or `'valid'`, as in
             `ddsp.spectral_ops.get_framed_lengths`.
 
         Returns:

@@ -2,21 +2,28 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from ddsp import configurable, core, spectral_ops
-from ddsp._core import checks
+from ddsp import configurable, core, pitch, spectral_ops
+from ddsp._core import checks, chunks, framing
 from ddsp.training import nn
 
 # The ranges that are scaled to [0, 1]: decibels below full scale, MIDI notes.
 DB_RANGE = core.DB_RANGE
 F0_RANGE = 127.0
 
+# What CREPE is reckoned to hold for a frame: 64 frames at a time keep it in bounds.
+_VALUES_PER_FRAME = 2**15
+
 
 def at_least_3d(x: Any) -> tf.Tensor:
-    """Adds a channel axis to [batch, time]; [batch, time, channels] stays."""
+    """Adds the axes that [], [time] or [batch, time] lack of [batch, time, channels]."""
     x = tf.convert_to_tensor(x)
-    return x[:, :, tf.newaxis] if len(x.shape) == 2 else x
+    missing = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}.get(x.shape.rank, ())
+    for axis in missing:
+        x = tf.expand_dims(x, axis)
+    return x
 
 
 def scale_db(db: Any) -> Any:
@@ -91,6 +98,7 @@ class F0LoudnessPreprocessor(_Preprocessor):
         frame_rate: int = 250,
         sample_rate: int = 16000,
         compute_loudness: bool = True,
+        padding: str = "center",
         **kwargs,
     ):
         """Initializer.
@@ -102,14 +110,19 @@ class F0LoudnessPreprocessor(_Preprocessor):
           sample_rate: Samples a second of the audio.
           compute_loudness: Compute the loudness from the audio where there is audio,
             instead of taking the given one.
+          padding: How frames of the loudness lie: `'center'`, `'same'` or `'causal'`
+            (no look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
-          ValueError: If the frame rate does not divide the sample rate.
+          ValueError: If the frame rate does not divide the sample rate, or the
+            padding is unknown.
         """
+        checks.one_of("padding", padding, framing.PADDINGS)
         output_keys = ["f0_hz", "loudness_db", "f0_scaled", "ld_scaled"]
         super().__init__(time_steps, frame_rate, sample_rate, output_keys, **kwargs)
         self.compute_loudness = compute_loudness
+        self.padding = padding
 
     def call(self, loudness_db, f0_hz, audio=None, time_steps=None):
         """Resamples and scales.
@@ -126,7 +139,7 @@ class F0LoudnessPreprocessor(_Preprocessor):
         """
         if self.compute_loudness and audio is not None:
             loudness_db = spectral_ops.compute_loudness(
-                audio, self.sample_rate, self.frame_rate
+                audio, self.sample_rate, self.frame_rate, padding=self.padding
             )
         f0_hz, loudness_db = self._resample_all(f0_hz, loudness_db, time_steps)
         return f0_hz, loudness_db, scale_f0_hz(f0_hz), scale_db(loudness_db)
@@ -142,6 +155,7 @@ class F0PowerPreprocessor(_Preprocessor):
         frame_rate: int = 250,
         sample_rate: int = 16000,
         frame_size: int = 64,
+        padding: str = "center",
         **kwargs,
     ):
         """Initializer.
@@ -152,14 +166,20 @@ class F0PowerPreprocessor(_Preprocessor):
           frame_rate: Frames a second of the power computed here.
           sample_rate: Samples a second of the audio.
           frame_size: Samples over which the power is averaged.
+          padding: How frames of the power lie: `'center'`, `'same'` or `'causal'` (no
+            look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
-          ValueError: If the frame rate does not divide the sample rate.
+          ValueError: If the frame rate does not divide the sample rate, the padding
+            is unknown, or a frame is shorter than a hop under `'causal'`.
         """
+        checks.one_of("padding", padding, framing.PADDINGS)
         output_keys = ["f0_hz", "pw_db", "f0_scaled", "pw_scaled"]
         super().__init__(time_steps, frame_rate, sample_rate, output_keys, **kwargs)
+        framing.samples_before(frame_size, sample_rate // frame_rate, padding)
         self.frame_size = frame_size
+        self.padding = padding
 
     def call(self, f0_hz, power_db=None, audio=None, time_steps=None):
         """Resamples and scales.
@@ -185,7 +205,172 @@ class F0PowerPreprocessor(_Preprocessor):
                     "for both."
                 )
             power_db = spectral_ops.compute_power(
-                audio, self.sample_rate, self.frame_rate, self.frame_size
+                audio,
+                self.sample_rate,
+                self.frame_rate,
+                self.frame_size,
+                padding=self.padding,
             )
         f0_hz, power_db = self._resample_all(f0_hz, power_db, time_steps)
         return f0_hz, power_db, scale_f0_hz(f0_hz), scale_db(power_db)
+
+
+@configurable.layer(module="ddsp.training.preprocessing")
+class OnlineF0PowerPreprocessor(_Preprocessor):
+    """Measures power, and on request pitch, in the audio itself, at 16 kHz.
+
+    Nothing is interpolated: features have as many frames as the audio, counted as
+    `spectral_ops.get_framed_lengths` does.
+    """
+
+    _crepe: pitch.Crepe | None
+
+    def __init__(
+        self,
+        frame_rate: int = 250,
+        frame_size: int = 1024,
+        padding: str = "center",
+        compute_power: bool = True,
+        compute_f0: bool = True,
+        crepe_saved_model_path: str | None = "full",
+        viterbi: bool = False,
+        **kwargs,
+    ):
+        """Initializer.
+
+        Args:
+          frame_rate: Frames a second.
+          frame_size: Samples at 16 kHz over which the power is averaged.
+          padding: How frames lie: `'center'`, `'same'`, `'valid'` or `'causal'`, see
+            `spectral_ops.get_framed_lengths`.
+          compute_power: Measure the power, instead of taking the given one.
+          compute_f0: Measure the pitch, instead of taking the given one.
+          crepe_saved_model_path: Size or path of the pitch tracker, see
+            `pitch.find_weights`; None for no tracker. Only read for `compute_f0`.
+          viterbi: Smooth the measured pitch by Viterbi decoding, in NumPy: then the
+            graph can be neither exported nor compiled by XLA.
+          **kwargs: Passed on to `keras.layers.Layer`.
+
+        Raises:
+          FileNotFoundError: If the tracker's weights are not installed.
+          ValueError: If the frame rate does not divide 16000, the padding is unknown,
+            or pitch is to be measured without a tracker.
+        """
+        checks.one_of("padding", padding, framing.PADDINGS)
+        output_keys = ["f0_hz", "pw_db", "f0_scaled", "pw_scaled", "f0_confidence"]
+        super().__init__(None, frame_rate, pitch.SAMPLE_RATE, output_keys, **kwargs)
+        self.frame_size = frame_size
+        self.hop_size = pitch.SAMPLE_RATE // frame_rate
+        framing.samples_before(frame_size, self.hop_size, padding)
+        self.padding = padding
+        self.compute_power = compute_power
+        self.compute_f0 = compute_f0
+        self.viterbi = viterbi
+        if compute_f0 and crepe_saved_model_path is None:
+            raise ValueError(
+                "With `compute_f0` there must be a tracker, 'tiny' for instance, got "
+                "crepe_saved_model_path=None."
+            )
+        # Past Keras, which would save the tracker with every checkpoint of a model.
+        crepe = pitch.load(crepe_saved_model_path) if compute_f0 else None
+        object.__setattr__(self, "_crepe", crepe)
+
+    def call(
+        self,
+        audio,
+        f0_hz=None,
+        f0_confidence=None,
+        audio_16k=None,
+        pw_db=None,
+        time_steps=None,
+    ):
+        """Measures and scales.
+
+        Args:
+          audio: [batch, n_samples], at 16 kHz; only its length counts where power and
+            pitch are given.
+          f0_hz: [batch, frames] or [batch, frames, 1], Hz, >= 0; for a preprocessor
+            that does not compute it.
+          f0_confidence: [batch, frames], 0 to 1; the same.
+          audio_16k: [batch, n_samples], measured in place of an `audio` of another
+            sample rate.
+          pw_db: [batch, frames] or [batch, frames, 1], dB; the same.
+          time_steps: How many frames to return, the first ones; all if None.
+
+        Returns:
+          `f0_hz` (Hz), `pw_db` (dB), `f0_scaled` (MIDI notes / 127) and `pw_scaled`
+          ([-80, 0] dB to [0, 1]), each [batch, frames, 1], and `f0_confidence`, [batch,
+          frames]. No gradient flows through a measured pitch.
+
+        Raises:
+          ValueError: If a feature is neither given nor to be computed, or has other
+            than the audio's number of frames.
+        """
+        audio = core.tf_float32(audio if audio_16k is None else audio_16k)
+        checks.rank("audio", audio, 2)
+        if self.compute_power:
+            pw_db = spectral_ops.compute_power(
+                audio,
+                self.sample_rate,
+                self.frame_rate,
+                self.frame_size,
+                padding=self.padding,
+            )
+        if self.compute_f0:
+            f0_hz, f0_confidence = self._measure_pitch(audio)
+        given = {"f0_hz": f0_hz, "f0_confidence": f0_confidence, "pw_db": pw_db}
+        missing = [name for name, value in given.items() if value is None]
+        if missing:
+            raise ValueError(
+                "What OnlineF0PowerPreprocessor does not compute must be given to it; "
+                f"received compute_f0={self.compute_f0}, compute_power="
+                f"{self.compute_power} and None for {missing}."
+            )
+        f0_hz, f0_confidence, pw_db = (
+            self._cut(name, value, audio.shape[1], time_steps)
+            for name, value in given.items()
+        )
+        f0_hz, pw_db = at_least_3d(f0_hz), at_least_3d(pw_db)
+        return f0_hz, pw_db, scale_f0_hz(f0_hz), scale_db(pw_db), f0_confidence
+
+    def _measure_pitch(self, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pitch and confidence, [batch, frames] each, by one graph."""
+        padded = framing.pad(audio, pitch.FRAME_SIZE, self.hop_size, self.padding)
+        frames = framing.frame(padded, pitch.FRAME_SIZE, self.hop_size)
+        rows = tf.reshape(frames, [-1, pitch.FRAME_SIZE])
+        (activations,) = chunks.map_rows(
+            lambda rows: (self._crepe(rows),), (rows,), _VALUES_PER_FRAME, 1
+        )
+        activations = tf.reshape(
+            tf.stop_gradient(activations),
+            [-1, frames.shape[1] or tf.shape(frames)[1], pitch.N_BINS],
+        )
+        centers = None
+        if self.viterbi:
+            centers = tf.numpy_function(_viterbi_paths, [activations], tf.int64)
+            centers.set_shape(activations.shape[:2])
+        cents = pitch.activations_to_cents(activations, centers)
+        return pitch.cents_to_hz(cents), tf.reduce_max(activations, axis=-1)
+
+    def _cut(self, name: str, x: Any, n_samples: int | None, time_steps: int | None):
+        """The frames to return of a feature that must have the audio's."""
+        x = tf.convert_to_tensor(x, tf.float32)
+        n_frames = x.shape[1]
+        if n_samples is None or n_frames is None:
+            return x[:, :time_steps]
+        of_audio, _ = framing.get_framed_lengths(
+            n_samples, self.frame_size, self.hop_size, self.padding
+        )
+        if n_frames < time_steps if time_steps else n_frames != of_audio:
+            raise ValueError(
+                f"`{name}` must have {time_steps or of_audio} frames, for {n_samples} "
+                f"samples of audio at 16 kHz and {self.frame_rate} frames a second "
+                f"with padding='{self.padding}' and frame_size={self.frame_size}; "
+                f"received {n_frames}. (Data prepared with centred frames have one "
+                "more than others.)"
+            )
+        return x[:, :time_steps]
+
+
+def _viterbi_paths(activations: np.ndarray) -> np.ndarray:
+    return np.stack([pitch.viterbi_path(row) for row in activations])

@@ -129,6 +129,7 @@ def measure(
     crepe_model: str = "tiny",
     progress: bool = False,
     centered: bool = False,
+    causal: bool = False,
 ) -> Features:
     """Pitch and loudness of a recording, in bounded memory.
 
@@ -139,6 +140,8 @@ def measure(
       progress: Show a progress bar.
       centered: Whether frames are centred on their times, as in the data that the
         model learnt from; otherwise they start there.
+      causal: Whether the loudness is that of a model made for real time: its frames
+        hear nothing later than their hop.
 
     Returns:
       The features, frame `i` at `i / frame_rate` seconds.
@@ -154,7 +157,13 @@ def measure(
     )
     blocks = list(
         _watched(
-            feature_blocks(for_pitch, for_loudness, n_frames, settings),
+            feature_blocks(
+                for_pitch,
+                for_loudness,
+                n_frames,
+                settings,
+                loudness_padding="causal" if causal else None,
+            ),
             n_frames / frame_rate,
             frame_rate,
             "listening" if progress else None,
@@ -205,8 +214,9 @@ def transfer(
         )
     preprocessor: Any = model.preprocessor
     centered = bool(statistics and statistics.get("centered"))
+    causal = getattr(preprocessor, "padding", None) == "causal"
     before = measure(
-        recording, preprocessor.frame_rate, crepe_model, progress, centered
+        recording, preprocessor.frame_rate, crepe_model, progress, centered, causal
     )
     after = adjust_features(
         before.f0_hz,

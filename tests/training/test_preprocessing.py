@@ -86,6 +86,35 @@ def test_power_preprocessor(features):
         layer(f0_hz=features["f0_hz"])
 
 
+def test_causal_levels_hear_nothing_later_than_their_hop(features):
+    """Frame i of a causal level is the one valid frame that ends with hop i."""
+    f0_hz, audio = features["f0_hz"], features["audio"]
+    loudness = preprocessing.F0LoudnessPreprocessor(time_steps=None, padding="causal")
+    power = preprocessing.F0PowerPreprocessor(
+        time_steps=None, frame_size=256, padding="causal"
+    )
+    for layer, key, size, compute in (
+        (loudness, "loudness_db", 512, spectral_ops.compute_loudness),
+        (power, "pw_db", 256, spectral_ops.compute_power),
+    ):
+        inputs = {"f0_hz": f0_hz, "audio": audio}
+        if key == "loudness_db":
+            inputs[key] = features[key]
+        computed = layer(inputs)[key]
+        assert computed.shape == [2, 20, 1]
+        for frame in (9, 19):
+            heard = audio[:, (frame + 1) * 64 - size : (frame + 1) * 64]
+            expected = compute(heard, 16000, 250, size, padding="valid")[:, 0]
+            np.testing.assert_allclose(computed[:, frame, 0], expected, atol=1e-4)
+        again = type(layer).from_config(layer.get_config())
+        assert again.padding == "causal"
+
+    with pytest.raises(ValueError, match="`padding` must be one of"):
+        preprocessing.F0LoudnessPreprocessor(padding="future")
+    with pytest.raises(ValueError, match="at least as long as a hop"):
+        preprocessing.F0PowerPreprocessor(sample_rate=48000, padding="causal")
+
+
 def test_rates_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="divide"):
         preprocessing.F0LoudnessPreprocessor(frame_rate=252)

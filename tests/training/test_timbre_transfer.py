@@ -199,6 +199,25 @@ def test_pitch_is_measured_where_the_model_learnt_to_hear_it(tmp_path, centered)
     assert abs(step - (1.0 if centered else 0.968)) < 0.012
 
 
+@pytest.mark.parametrize("padding", ["center", "causal"])
+def test_loudness_is_of_the_form_that_the_model_was_made_for(tmp_path, padding):
+    """The loudness of a click is heard in the hops after it, or in those before."""
+    model = make_model()
+    model.preprocessor.padding = padding
+    audio = np.zeros(RATE)
+    audio[RATE // 2] = 0.9
+    source, path = tmp_path / "click.wav", str(tmp_path / "out.wav")
+    soundfile.write(source, audio, RATE)
+    transferred = timbre_transfer.transfer(str(source), path, model)
+    heard = np.flatnonzero(transferred.before.loudness_db > -79.0)
+    # Frames of 512 samples: eight hops, of which the outermost see the click through
+    # the ends of the window.
+    if padding == "causal":
+        assert heard.min() >= 125 and heard.max() <= 132
+    else:
+        assert heard.min() < 120 and heard.max() <= 125
+
+
 @pytest.mark.parametrize(("octaves", "semitones"), [(1, 0), (-1, 7)])
 def test_shifts_change_the_pitch(tmp_path, model, octaves, semitones):
     source = recording(tmp_path / "in.wav")

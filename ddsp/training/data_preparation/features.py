@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ddsp import pitch, spectral_ops
-from ddsp._core import checks
+from ddsp._core import checks, framing
 from ddsp.training.data_preparation.rolling import RollingReader
 from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE, Settings
 
@@ -25,6 +25,7 @@ def feature_blocks(
     audio_16k_again: RollingReader,
     n_frames: int,
     settings: Settings,
+    loudness_padding: str | None = None,
 ) -> Iterator[np.ndarray]:
     """Computes the frame features of a recording.
 
@@ -33,6 +34,8 @@ def feature_blocks(
       audio_16k_again: The same, read independently, to take the loudness from.
       n_frames: To compute.
       settings: Of the preparation.
+      loudness_padding: How frames of the loudness lie, where it is otherwise than
+        the settings say for both features; see `spectral_ops.get_framed_lengths`.
 
     Yields:
       [n, 3], float32: f0 in Hz, its confidence from 0 to 1, loudness in dB; of
@@ -43,6 +46,7 @@ def feature_blocks(
     )
     context = round(_VITERBI_CONTEXT_SECS * settings.frame_rate)
     context = context if settings.viterbi else 0
+    loudness_padding = loudness_padding or settings.padding
     for first, last in _stretches(n_frames, settings):
         start = max(first - context, 0)
         stop = min(last + context, n_frames)
@@ -51,7 +55,14 @@ def feature_blocks(
         )
         wanted = slice(first - start, last - start)
         loudness = spectral_ops.compute_loudness(
-            _samples(audio_16k_again, first, last, LOUDNESS_FRAME_SIZE, settings),
+            _samples(
+                audio_16k_again,
+                first,
+                last,
+                LOUDNESS_FRAME_SIZE,
+                settings.frame_rate,
+                loudness_padding,
+            ),
             sample_rate=CREPE_SAMPLE_RATE,
             frame_rate=settings.frame_rate,
             n_fft=LOUDNESS_FRAME_SIZE,
@@ -68,7 +79,9 @@ def _activation_blocks(
     crepe = pitch.load(settings.crepe_model)
     hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.frame_rate)
     for first, last in _stretches(n_frames, settings):
-        samples = _samples(audio, first, last, pitch.FRAME_SIZE, settings)
+        samples = _samples(
+            audio, first, last, pitch.FRAME_SIZE, settings.frame_rate, settings.padding
+        )
         yield crepe.activations(samples, hop_size, padding="valid")
 
 
@@ -79,11 +92,16 @@ def _stretches(n_frames: int, settings: Settings) -> Iterator[tuple[int, int]]:
 
 
 def _samples(
-    audio: RollingReader, first: int, last: int, frame_size: int, settings: Settings
+    audio: RollingReader,
+    first: int,
+    last: int,
+    frame_size: int,
+    frame_rate: int,
+    padding: str,
 ) -> np.ndarray:
     """The samples that frames [first, last) cover."""
-    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.frame_rate)
-    lead = frame_size // 2 if settings.center else 0
+    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, frame_rate)
+    lead = framing.samples_before(frame_size, hop_size, padding)
     return audio.read(
         first * hop_size - lead, (last - 1) * hop_size - lead + frame_size
     )

@@ -28,9 +28,9 @@ def test_rolling_reader_forgets():
         assert len(reader._rows) <= 30
 
 
-def features(audio, n_frames, settings):
+def features(audio, n_frames, settings, **kwargs):
     readers = [RollingReader(np.array_split(audio, 9)) for _ in range(2)]
-    return np.concatenate(list(feature_blocks(*readers, n_frames, settings)))
+    return np.concatenate(list(feature_blocks(*readers, n_frames, settings, **kwargs)))
 
 
 @pytest.mark.parametrize("center", [False, True])
@@ -51,6 +51,15 @@ def test_stretches_agree_with_the_whole(center, viterbi):
     # The same frames in batches of other sizes: float32 rounding only. Relative,
     # since the three columns have their own scales.
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_loudness_can_lie_otherwise_than_pitch():
+    audio = signals.tones(2)
+    settings = Settings(frame_rate=125, chunk_secs=0.4, viterbi=False)
+    found = features(audio, 250, settings, loudness_padding="causal")
+    loudness = spectral_ops.compute_loudness(audio, frame_rate=125, padding="causal")
+    np.testing.assert_allclose(found[:, 2], loudness, atol=1e-3)
+    np.testing.assert_array_equal(found[:, :2], features(audio, 250, settings)[:, :2])
 
 
 def test_frames_lie_where_the_sound_is():
