@@ -39,12 +39,9 @@ def get_framed_lengths(
     checks.one_of("padding", padding, PADDINGS)
     checks.positive("frame_size", frame_size)
     checks.positive("hop_size", hop_size)
-    if padding == "center":
-        return (
-            input_length // hop_size + 1,
-            input_length + 2 * (frame_size // 2),
-        )
     before = samples_before(frame_size, hop_size, padding)
+    if padding == "center":
+        return input_length // hop_size + 1, input_length + 2 * before
     if padding in ("same", "causal"):
         n_frames = -(-input_length // hop_size)
         return n_frames, (n_frames - 1) * hop_size + frame_size
