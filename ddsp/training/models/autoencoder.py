@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddsp import configurable, core
+from ddsp import configurable, core, processors, synths
 from ddsp._core import checks
 from ddsp.training.models.model import Model
 
@@ -46,6 +46,34 @@ class Autoencoder(Model):
         self.decoder: Any = decoder
         self.processor_group: Any = processor_group
         self.loss_objs = [] if losses is None else list(core.make_iterable(losses))
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second of the audio: the synthesisers', else the preprocessor's.
+
+        Raises:
+          ValueError: If the synthesisers disagree, or no layer knows it.
+        """
+        rates = {
+            layer.sample_rate
+            for layer in self.processor_group.processors
+            if isinstance(layer, synths.Synth) and hasattr(layer, "sample_rate")
+        }
+        if len(rates) > 1:
+            raise ValueError(
+                "The synthesisers of a model must have one sample rate, got "
+                f"{sorted(rates)}."
+            )
+        return rates.pop() if rates else self._frames().sample_rate
+
+    @property
+    def hop_size(self) -> int:
+        """Samples of audio between two frames.
+
+        Raises:
+          ValueError: If there is no preprocessor to know the frame rate.
+        """
+        return checks.hop_size(self.sample_rate, self._frames().frame_rate)
 
     def encode(
         self, features: dict[str, Any], training: bool = True, n_samples=None
@@ -106,7 +134,9 @@ class Autoencoder(Model):
 
     def _synthesize(self, features: dict[str, Any], n_samples) -> dict[str, Any]:
         controls = {**features, **self.decoder(features)}
-        arguments = {} if n_samples is None else {"n_samples": n_samples}
+        arguments = {}
+        if n_samples is not None:
+            arguments["n_samples"] = n_samples + self._cropped()
         outputs = self.processor_group(controls, return_outputs_dict=True, **arguments)
         return {**outputs["controls"], "audio_synth": outputs["signal"]}
 
@@ -128,32 +158,38 @@ class Autoencoder(Model):
         """
         if self.built:
             return
-        n_samples = _N_BUILD_FRAMES * self._hop_size()
+        n_samples = _N_BUILD_FRAMES * self.hop_size
         frames = tf.zeros([1, _N_BUILD_FRAMES, 1])
         features = {
             "audio": tf.zeros([1, n_samples]),
             "f0_hz": frames,
-            "f0_confidence": frames,
+            "f0_confidence": frames[:, :, 0],
             "loudness_db": frames,
             "power_db": frames,
         }
-        self(features, training=False, n_samples=n_samples)
+        self(features, training=False, n_samples=n_samples - self._cropped())
 
     def _n_frames(self, n_samples: int) -> int:
-        hop_size = self._hop_size()
-        if n_samples <= 0 or n_samples % hop_size:
+        """Frames to synthesise for `n_samples` of audio."""
+        hop_size = self.hop_size
+        rendered = n_samples + self._cropped()
+        if n_samples <= 0 or rendered % hop_size:
             raise ValueError(
                 f"`n_samples` must be a positive multiple of {hop_size}, the samples "
                 f"between two frames; received {n_samples}."
             )
-        return n_samples // hop_size
+        return rendered // hop_size
 
-    def _hop_size(self) -> int:
+    def _cropped(self) -> int:
+        """Samples that are synthesised but cut off the audio."""
+        layers = self.processor_group.processors
+        return sum(x.frame_size for x in layers if isinstance(x, processors.Crop))
+
+    def _frames(self) -> Any:
+        """The preprocessor, which knows the frame rate."""
         if self.preprocessor is None:
             raise ValueError(
                 "Without a preprocessor the model does not know its rates: call it on "
                 "a batch, without `n_samples`; received preprocessor=None."
             )
-        return checks.hop_size(
-            self.preprocessor.sample_rate, self.preprocessor.frame_rate
-        )
+        return self.preprocessor
