@@ -1,17 +1,21 @@
 """Effects: processors that change audio."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from ddsp import configurable, core
-from ddsp._core import checks
+from ddsp._core import checks, filter_streams, partitions
 from ddsp.processors import Processor
+from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates
 from ddsp.synths import FilteredNoise
 
 ScaleFn = Callable[[Any], tf.Tensor]
+
+# Samples of a reverb's partitions where no hop is known.
+_PARTITION = 128
 
 
 @configurable.layer(module="ddsp.effects")
@@ -29,6 +33,7 @@ class Reverb(Processor):
     """
 
     built: bool
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE, "ir": STATIC}
 
     def __init__(
         self,
@@ -94,13 +99,57 @@ class Reverb(Processor):
         Returns:
           [batch, n_samples].
         """
-        audio, ir = core.tf_float32(audio), core.tf_float32(ir)
-        checks.rank("ir", ir, (2, 3))
-        if ir.shape.rank == 3:
-            ir = ir[:, :, 0]
-        wet_ir = tf.concat([tf.zeros_like(ir[:, :1]), ir[:, 1:]], axis=1)
-        wet = core.fft_convolve(audio, wet_ir, padding="same", delay_compensation=0)
+        audio = core.tf_float32(audio)
+        wet = core.fft_convolve(
+            audio, _wet_response(ir), padding="same", delay_compensation=0
+        )
         return wet + audio if self._add_dry else wet
+
+    def in_hops(self):
+        """Blocks of whole hops, where the hop is known, spare a buffer."""
+        return self.hop_size is not None
+
+    def _start(self, batch_size, static):
+        wanted = [k for k, rate in self.control_rates.items() if rate == STATIC]
+        missing = [name for name in wanted if name not in static]
+        if missing and not self._learnt:
+            raise ValueError(
+                f"`{self.name}` is not trainable, so what makes its response must be "
+                f"given to `initial_state`: {wanted}, got {sorted(static)}."
+            )
+        silence = tf.zeros([batch_size, 1])
+        response = _wet_response(self.get_controls(silence, **static)["ir"])
+        size = _PARTITION
+        if self.in_hops():
+            size = filter_streams.largest_part(self._hop())
+        return partitions.start_convolution(
+            batch_size, response, size, any_length=not self.in_hops()
+        )
+
+    def _advance(self, block, state, noise):
+        audio = block["audio"]
+        wet, state = partitions.step_convolution(state, audio)
+        return wet + audio if self._add_dry else wet, state
+
+    def _rank(self, name):
+        return 2
+
+    def _finish(self, state, tail):
+        if not tail:
+            return super()._finish(state, tail)
+        n_partitions, size = state["response"].shape[1], state["previous"].shape[1]
+        batch_size = state["previous"].shape[0]
+        silence = tf.zeros([batch_size, n_partitions * size])
+        return partitions.step_convolution(state, silence)[0]
+
+
+def _wet_response(ir: Any) -> tf.Tensor:
+    """A response [batch or 1, ir_size] (or with a third axis) less the direct sound."""
+    ir = core.tf_float32(ir)
+    checks.rank("ir", ir, (2, 3))
+    if ir.shape.rank == 3:
+        ir = ir[:, :, 0]
+    return tf.concat([tf.zeros_like(ir[:, :1]), ir[:, 1:]], axis=1)
 
 
 @configurable.layer(module="ddsp.effects")
@@ -115,6 +164,8 @@ class ExpDecayReverb(Reverb):
       name: Name of the processor.
       seed: Of the noise; None draws other noise at every call.
     """
+
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE, "gain": STATIC, "decay": STATIC}
 
     def __init__(
         self,
@@ -188,6 +239,8 @@ class FilteredNoiseReverb(Reverb):
       seed: Of the noise; None draws other noise at every call.
     """
 
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE, "magnitudes": STATIC}
+
     def __init__(
         self,
         trainable: bool = False,
@@ -249,17 +302,26 @@ class FIRFilter(Processor):
       window_size: Samples of the filter's window, see `core.frequency_filter`.
       scale_fn: Maps the network's magnitudes to values >= 0.
       name: Name of the processor.
+      hop_size: Samples a frame, needed to play in blocks.
+      cross_fade: Whether filters fade from frame to frame, so that they do not click
+        when they change; see `core.frequency_filter`.
     """
+
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE, "magnitudes": FRAME}
 
     def __init__(
         self,
         window_size: int = 257,
         scale_fn: ScaleFn = core.exp_sigmoid,
         name: str = "fir_filter",
+        hop_size: int | None = None,
+        cross_fade: bool = False,
     ):
         super().__init__(name=name)
         self.window_size = window_size
         self.scale_fn = scale_fn
+        self.hop_size = hop_size
+        self.cross_fade = cross_fade
 
     def get_controls(self, audio: Any, magnitudes: Any) -> dict[str, tf.Tensor]:
         """Scales magnitudes [batch, n_frames, n_frequencies]; 0 Hz comes first."""
@@ -269,7 +331,34 @@ class FIRFilter(Processor):
 
     def get_signal(self, audio: Any, magnitudes: Any) -> tf.Tensor:
         """Returns the filtered audio [batch, n_samples]."""
-        return core.frequency_filter(audio, magnitudes, window_size=self.window_size)
+        return core.frequency_filter(
+            audio,
+            magnitudes,
+            window_size=self.window_size,
+            cross_fade=self.cross_fade,
+        )
+
+    def _lag(self):
+        return filter_streams.fir_latency(
+            self._channels("magnitudes"), self.window_size
+        )
+
+    def _start(self, batch_size, static):
+        return filter_streams.start_fir(
+            batch_size, self._channels("magnitudes"), self.window_size, self._hop()
+        )
+
+    def _advance(self, block, state, noise):
+        return filter_streams.step_fir(
+            state,
+            **self.get_controls(**block),
+            window_size=self.window_size,
+            hop_size=self._hop(),
+            cross_fade=self.cross_fade,
+        )
+
+    def _finish(self, state, tail):
+        return filter_streams.finish_fir(state, self._lag())
 
 
 @configurable.layer(module="ddsp.effects")
@@ -285,6 +374,8 @@ class ModDelay(Processor):
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
     """
+
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE, "gain": SAMPLE, "phase": SAMPLE}
 
     def __init__(
         self,
@@ -336,12 +427,25 @@ class ModDelay(Processor):
         Returns:
           [batch, n_samples].
         """
-        audio = core.tf_float32(audio)
+        return self._delayed(core.tf_float32(audio), gain, phase, None)
+
+    def _max_length(self) -> int:
+        return int(self.sample_rate / 1000.0 * (self.center_ms + self.depth_ms))
+
+    def _delayed(self, audio: tf.Tensor, gain: Any, phase: Any, past: Any) -> tf.Tensor:
         max_ms = self.center_ms + self.depth_ms
-        max_length = int(self.sample_rate / 1000.0 * max_ms)
-        depth = self.depth_ms / max_ms
-        center = self.center_ms / max_ms
-        phase = core.tf_float32(phase) * depth + center
-        wet = core.variable_length_delay(phase, audio, max_length=max_length)
+        phase = core.tf_float32(phase) * (self.depth_ms / max_ms)
+        wet = core.variable_length_delay(
+            phase + self.center_ms / max_ms, audio, self._max_length(), past
+        )
         wet *= core.tf_float32(gain)[:, :, 0]
         return wet + audio if self.add_dry else wet
+
+    def _start(self, batch_size, static):
+        return {"line": tf.zeros([batch_size, self._max_length()])}
+
+    def _advance(self, block, state, noise):
+        controls = self.get_controls(**block)
+        audio = self._delayed(**controls, past=state["line"])
+        _, line = filter_streams.delay(state["line"], controls["audio"])
+        return audio, {"line": line}

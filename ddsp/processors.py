@@ -5,19 +5,22 @@ something (amplitudes, frequencies); `get_signal` renders them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from ddsp import configurable, core, dags
-from ddsp._core import checks
+from ddsp._core import checks, filter_streams, resampling
+from ddsp.group_stream import GroupStream
+from ddsp.streaming import FRAME, SAMPLE, Rates, State, Streaming, memoryless
 
 
-class Processor(keras.layers.Layer):
+class Processor(Streaming, keras.layers.Layer):
     """Base class of synthesisers and effects.
 
-    A processor computes in float32, also under a mixed-precision policy.
+    A processor computes in float32, also under a mixed-precision policy. How it is
+    played in blocks is described in `ddsp.streaming`.
 
     Args:
       name: Under which a `ProcessorGroup` stores the outputs.
@@ -46,6 +49,7 @@ class Processor(keras.layers.Layer):
         Returns:
           Audio [batch, n_samples], or `{'signal': audio, 'controls': controls}`.
         """
+        self._remember_shapes(*args, **kwargs)
         controls = self.get_controls(*args, **kwargs)
         signal = self._render(controls, n_samples)
         if return_outputs_dict:
@@ -115,10 +119,89 @@ class ProcessorGroup(dags.DAGLayer):
         """Returns the last processor's signal out of `get_controls`' outputs."""
         return outputs["out"]["signal"]
 
+    @property
+    def hop_size(self) -> int | None:
+        """Samples a frame: that of the processors, None if none of them knows it.
+
+        What is assigned goes to those that know none.
+
+        Raises:
+          ValueError: if two processors have different hops.
+        """
+        sizes = {p.name: p.hop_size for p in self._streaming() if p.hop_size}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"Processors of `{self.name}` need one hop, got {sizes}.")
+        return next(iter(sizes.values()), None)
+
+    @hop_size.setter
+    def hop_size(self, hop_size: int) -> None:
+        checks.positive("hop_size", hop_size)
+        for processor in self._streaming():
+            if processor.hop_size is None:
+                processor.hop_size = hop_size
+        if self.hop_size != hop_size:
+            raise ValueError(
+                f"`{self.name}` has a hop of {self.hop_size} samples, got {hop_size}."
+            )
+
+    def _streaming(self) -> list[Any]:
+        return [p for p in self.processors if hasattr(p, "hop_size")]
+
+    def _stream(self) -> GroupStream:
+        hop_size = self.hop_size
+        if hop_size is None:
+            raise ValueError(
+                f"To play `{self.name}` in blocks its hop must be known: set its "
+                "`hop_size`, got None."
+            )
+        # Processors that were not asked work in hops too.
+        self.hop_size = hop_size
+        dag = [(name, getattr(self, name), keys) for name, keys, *_ in self.dag]
+        return GroupStream(dag, hop_size)
+
+    @property
+    def latency_samples(self) -> int:
+        """Samples by which a stream comes later, a whole number of hops."""
+        return self._stream().latency_samples
+
+    def initial_state(self, batch_size: int, **static: Any) -> State:
+        """The state before the first block; see `streaming.Streaming`.
+
+        Args:
+          batch_size: Rows of the stream.
+          **static: Controls that stay what they are, by the keys of the inputs.
+        """
+        checks.positive("batch_size", batch_size)
+        return self._stream().start(batch_size, static)
+
+    def step(
+        self,
+        controls: Mapping[str, Any],
+        state: State,
+        noise: Mapping[str, Any] | None = None,
+    ) -> tuple[tf.Tensor, State]:
+        """Plays a block; see `streaming.Streaming`.
+
+        Args:
+          controls: The inputs, by name.
+          state: From `initial_state` or the step before.
+          noise: {processor: [batch, n_samples]} for those that would draw some.
+
+        Returns:
+          Audio [batch, n_samples], and the new state.
+        """
+        return self._stream().step(controls, state, noise or {})
+
+    def flush(self, state: State, tail: bool = False) -> tf.Tensor:
+        """Plays what is owed when a stream ends; see `streaming.Streaming`."""
+        return self._stream().flush(state, tail)
+
 
 @configurable.layer(module="ddsp.processors")
 class Add(Processor):
     """Sums two signals."""
+
+    control_rates: ClassVar[Rates] = {"signal_one": SAMPLE, "signal_two": SAMPLE}
 
     def __init__(self, name: str = "add"):
         super().__init__(name=name)
@@ -133,13 +216,31 @@ class Add(Processor):
         """Sums the signals, both [batch, n_samples]."""
         return core.tf_float32(signal_one) + core.tf_float32(signal_two)
 
+    def _start(self, batch_size, static):
+        return memoryless(batch_size)
+
+    def _advance(self, block, state, noise):
+        return self.get_signal(**block), state
+
 
 @configurable.layer(module="ddsp.processors")
 class Mix(Processor):
-    """Mixes two signals at constant power."""
+    """Mixes two signals at constant power.
 
-    def __init__(self, name: str = "mix"):
+    Args:
+      name: Name of the processor.
+      hop_size: Samples a frame of the level, needed to play in blocks.
+    """
+
+    control_rates: ClassVar[Rates] = {
+        "signal_one": SAMPLE,
+        "signal_two": SAMPLE,
+        "nn_out_mix_level": FRAME,
+    }
+
+    def __init__(self, name: str = "mix", hop_size: int | None = None):
         super().__init__(name=name)
+        self.hop_size = hop_size
 
     def get_controls(
         self, signal_one: Any, signal_two: Any, nn_out_mix_level: Any
@@ -184,6 +285,28 @@ class Mix(Processor):
         two = core.safe_sqrt(1.0 - level) * core.tf_float32(signal_two)
         return core.safe_sqrt(level) * signal_one + two
 
+    def _lag(self):
+        # The level moves towards the frame that follows.
+        return self._hop()
+
+    def _start(self, batch_size, static):
+        signal = tf.zeros([batch_size, self._hop()])
+        return {"one": signal, "two": signal, "level": tf.zeros([batch_size, 1, 1])}
+
+    def _advance(self, block, state, noise):
+        one, line_one = filter_streams.delay(state["one"], block["signal_one"])
+        two, line_two = filter_streams.delay(state["two"], block["signal_two"])
+        level = tf.nn.sigmoid(block["nn_out_mix_level"])
+        levels = tf.concat([state["level"], level], axis=1)
+        ramp = resampling.linear_ramp(self._hop())
+        signal = self.get_signal(one, two, resampling.between_frames(levels, ramp))
+        return signal, {"one": line_one, "two": line_two, "level": level[:, -1:]}
+
+    def _finish(self, state, tail):
+        return self.get_signal(
+            state["one"], state["two"], tf.repeat(state["level"], self._hop(), axis=1)
+        )
+
 
 @configurable.layer(module="ddsp.processors")
 class Crop(Processor):
@@ -198,6 +321,8 @@ class Crop(Processor):
       ValueError: if the location is unknown or the size negative.
     """
 
+    control_rates: ClassVar[Rates] = {"audio": SAMPLE}
+
     def __init__(
         self, frame_size: int, crop_location: str = "back", name: str = "crop"
     ):
@@ -207,6 +332,25 @@ class Crop(Processor):
             raise ValueError(f"`frame_size` must not be negative, got {frame_size}.")
         self.frame_size = frame_size
         self.crop_location = crop_location
+
+    # What is cut off the front counts as latency. At the back it is what comes last,
+    # so all is held back for as long, to be cut when the stream ends.
+    def _lag(self):
+        return self.frame_size
+
+    def _start(self, batch_size, static):
+        if self.crop_location == "back":
+            return {"line": tf.zeros([batch_size, self.frame_size])}
+        return {**memoryless(batch_size), "position": tf.zeros([], tf.int64)}
+
+    def _advance(self, block, state, noise):
+        audio = block["audio"]
+        if self.crop_location == "back":
+            audio, line = filter_streams.delay(state["line"], audio)
+            return audio, {"line": line}
+        at = state["position"]
+        audio = filter_streams.after_start(audio, at, self.frame_size)
+        return audio, {**state, "position": at + audio.shape[1]}
 
     def get_controls(self, audio: Any) -> dict[str, tf.Tensor]:
         """Passes the audio on."""

@@ -1,13 +1,15 @@
 """Synthesisers: processors that make audio from controls at frame rate."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from ddsp import configurable, core
-from ddsp._core import checks
+from ddsp._core import checks, filter_streams, hops, oscillator_streams
+from ddsp._core.noise import draw_seed
 from ddsp.processors import Processor
+from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates, State, memoryless
 
 ScaleFn = Callable[[Any], tf.Tensor] | None
 
@@ -48,6 +50,38 @@ class Synth(Processor):
         return (tf.shape(frames)[1] if n_frames is None else n_frames) * self.hop_size
 
 
+class _Oscillators(Synth):
+    """Oscillators in blocks: each hop is rendered once the frame after it is there."""
+
+    sample_rate: int
+    amp_resample_method: str
+    _step: Callable[..., tuple[tf.Tensor, State]]
+
+    def _lag(self):
+        return oscillator_streams.look_ahead(self.amp_resample_method) * self._hop()
+
+    def _start_oscillators(self, batch_size, n_amplitudes, n_frequencies):
+        self._hop()
+        return oscillator_streams.start_oscillators(
+            batch_size, n_amplitudes, n_frequencies, self.amp_resample_method
+        )
+
+    def _step_oscillators(self, state, frequencies, amplitudes):
+        return self._step(
+            state,
+            frequencies,
+            amplitudes,
+            self._hop(),
+            self.sample_rate,
+            self.amp_resample_method,
+        )
+
+    def _finish(self, state, tail):
+        lag = oscillator_streams.look_ahead(self.amp_resample_method)
+        last = hops.held(state["kept"], lag)
+        return self._step_oscillators(state, last["hz"], last["amplitudes"])[0]
+
+
 def _scale(x: Any, scale_fn: ScaleFn) -> tf.Tensor:
     return core.tf_float32(x) if scale_fn is None else scale_fn(x)
 
@@ -55,6 +89,8 @@ def _scale(x: Any, scale_fn: ScaleFn) -> tf.Tensor:
 @configurable.layer(module="ddsp.synths")
 class TensorToAudio(Processor):
     """Passes a tensor on as audio: a network that makes samples itself."""
+
+    control_rates: ClassVar[Rates] = {"samples": SAMPLE}
 
     def __init__(self, name: str = "tensor_to_audio"):
         super().__init__(name=name)
@@ -69,9 +105,15 @@ class TensorToAudio(Processor):
         """Returns [batch, n_samples]."""
         return tf.squeeze(core.tf_float32(samples), axis=2)
 
+    def _start(self, batch_size, static):
+        return memoryless(batch_size)
+
+    def _advance(self, block, state, noise):
+        return self.get_signal(**block), state
+
 
 @configurable.layer(module="ddsp.synths")
-class Harmonic(Synth):
+class Harmonic(_Oscillators):
     """A bank of harmonic sinusoids: the pitched part of a sound.
 
     Engel et al. (2020), section 3.2.
@@ -88,6 +130,13 @@ class Harmonic(Synth):
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
     """
+
+    control_rates: ClassVar[Rates] = {
+        "amplitudes": FRAME,
+        "harmonic_distribution": FRAME,
+        "f0_hz": FRAME,
+    }
+    _step = staticmethod(oscillator_streams.step_harmonics)
 
     def __init__(
         self,
@@ -155,6 +204,16 @@ class Harmonic(Synth):
             use_angular_cumsum=self.use_angular_cumsum,
         )
 
+    def _start(self, batch_size, static):
+        return self._start_oscillators(
+            batch_size, self._channels("harmonic_distribution"), 1
+        )
+
+    def _advance(self, block, state, noise):
+        controls = self.get_controls(**block)
+        amplitudes = controls["amplitudes"] * controls["harmonic_distribution"]
+        return self._step_oscillators(state, controls["f0_hz"], amplitudes)
+
 
 @configurable.layer(module="ddsp.synths")
 class FilteredNoise(Synth):
@@ -170,8 +229,12 @@ class FilteredNoise(Synth):
         noise.
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
-      seed: Of the noise; None draws other noise at every call.
+      seed: Of the noise; None draws other noise at every call, or for every stream.
+      cross_fade: Whether filters fade from frame to frame, so that they do not click
+        when they change; see `core.frequency_filter`.
     """
+
+    control_rates: ClassVar[Rates] = {"magnitudes": FRAME}
 
     def __init__(
         self,
@@ -182,12 +245,14 @@ class FilteredNoise(Synth):
         name: str = "filtered_noise",
         hop_size: int | None = None,
         seed: int | None = None,
+        cross_fade: bool = False,
     ):
         super().__init__(name, n_samples, hop_size)
         self.window_size = window_size
         self.scale_fn = scale_fn
         self.initial_bias = initial_bias
         self.seed = seed
+        self.cross_fade = cross_fade
 
     def get_controls(self, magnitudes: Any) -> dict[str, tf.Tensor]:
         """Scales magnitudes [batch, n_frames, n_filter_banks]; 0 Hz comes first."""
@@ -207,7 +272,57 @@ class FilteredNoise(Synth):
             tf.shape(magnitudes)[0], self._length(magnitudes, n_samples), self.seed
         )
         noise = tf.ensure_shape(noise, [magnitudes.shape[0], None])
-        return core.frequency_filter(noise, magnitudes, window_size=self.window_size)
+        return core.frequency_filter(
+            noise,
+            magnitudes,
+            window_size=self.window_size,
+            cross_fade=self.cross_fade,
+        )
+
+    def _lag(self):
+        return filter_streams.fir_latency(
+            self._channels("magnitudes"), self.window_size
+        )
+
+    def _start(self, batch_size, static):
+        seed = draw_seed() if self.seed is None else self.seed
+        return {
+            "seed": tf.cast(seed, tf.int32),
+            "filter": filter_streams.start_fir(
+                batch_size, self._channels("magnitudes"), self.window_size, self._hop()
+            ),
+        }
+
+    def _advance(self, block, state, noise):
+        magnitudes = self.get_controls(**block)["magnitudes"]
+        batch_size, n_frames = magnitudes.shape[:2]
+        n_samples = n_frames * self._hop()
+        if noise is None:
+            noise = core.uniform_noise(
+                tf.shape(magnitudes)[0] if batch_size is None else batch_size,
+                n_samples,
+                state["seed"],
+                state["filter"]["position"],
+            )
+        else:
+            noise = filter_streams.check_block("noise", noise, 2)
+            if noise.shape[1] != n_samples:
+                raise ValueError(
+                    f"`noise` of `{self.name}` must have {n_samples} samples, got shape"
+                    f" {noise.shape}."
+                )
+        audio, of_filter = filter_streams.step_fir(
+            state["filter"],
+            noise,
+            magnitudes,
+            window_size=self.window_size,
+            hop_size=self._hop(),
+            cross_fade=self.cross_fade,
+        )
+        return audio, {**state, "filter": of_filter}
+
+    def _finish(self, state, tail):
+        return filter_streams.finish_fir(state["filter"], self._lag())
 
 
 @configurable.layer(module="ddsp.synths")
@@ -221,6 +336,12 @@ class Wavetable(Synth):
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
     """
+
+    control_rates: ClassVar[Rates] = {
+        "amplitudes": FRAME,
+        "wavetables": FRAME,
+        "f0_hz": FRAME,
+    }
 
     def __init__(
         self,
@@ -275,9 +396,46 @@ class Wavetable(Synth):
             sample_rate=self.sample_rate,
         )
 
+    def rates(self):
+        if self._rank("wavetables") == 2:
+            return {**self.control_rates, "wavetables": STATIC}
+        return self.control_rates
+
+    def _lag(self):
+        return self._hop()
+
+    def _start(self, batch_size, static):
+        self._hop()
+        table = static.get("wavetables")
+        if self._rank("wavetables") == 2:
+            if table is None:
+                raise ValueError(
+                    f"`{self.name}` was called with one table for all time: give it to "
+                    "`initial_state` as `wavetables`, got none."
+                )
+            table = _scale(
+                filter_streams.check_block("wavetables", table, 2), self.scale_fn
+            )
+        return oscillator_streams.start_wavetable(
+            batch_size, self._channels("wavetables"), table
+        )
+
+    def _advance(self, block, state, noise):
+        block = {**block, "wavetables": block.get("wavetables", 0.0)}
+        controls = self.get_controls(**block)
+        return self._step_wavetable(state, controls)
+
+    def _finish(self, state, tail):
+        return self._step_wavetable(state, hops.held(state["kept"], 1))[0]
+
+    def _step_wavetable(self, state, frames):
+        return oscillator_streams.step_wavetable(
+            state, frames, self._hop(), self.sample_rate
+        )
+
 
 @configurable.layer(module="ddsp.synths")
-class Sinusoidal(Synth):
+class Sinusoidal(_Oscillators):
     """A bank of independent sinusoids.
 
     Args:
@@ -289,6 +447,9 @@ class Sinusoidal(Synth):
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
     """
+
+    control_rates: ClassVar[Rates] = {"amplitudes": FRAME, "frequencies": FRAME}
+    _step = staticmethod(oscillator_streams.step_sinusoids)
 
     def __init__(
         self,
@@ -342,4 +503,14 @@ class Sinusoidal(Synth):
             n_samples=self._length(frequencies, n_samples),
             sample_rate=self.sample_rate,
             amp_resample_method=self.amp_resample_method,
+        )
+
+    def _start(self, batch_size, static):
+        n_sinusoids = self._channels("amplitudes")
+        return self._start_oscillators(batch_size, n_sinusoids, n_sinusoids)
+
+    def _advance(self, block, state, noise):
+        controls = self.get_controls(**block)
+        return self._step_oscillators(
+            state, controls["frequencies"], controls["amplitudes"]
         )

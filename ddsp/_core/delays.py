@@ -8,16 +8,19 @@ from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
 
 
-def variable_length_delay(phase: Any, audio: Any, max_length: int = 512) -> tf.Tensor:
+def variable_length_delay(
+    phase: Any, audio: Any, max_length: int = 512, past: Any = None
+) -> tf.Tensor:
     """Delays audio by a time that varies, interpolating between samples.
 
     Args:
       phase: [batch, n_samples, 1], delay as a share of `max_length`, [0, 1].
       audio: [batch, n_samples].
       max_length: Longest delay, in samples.
+      past: [batch, max_length], the samples before; None for silence.
 
     Returns:
-      [batch, n_samples]; silence is read before the first sample.
+      [batch, n_samples].
     """
     phase, audio = tf_float32(phase), tf_float32(audio)
     checks.rank("phase", phase, 3)
@@ -25,7 +28,10 @@ def variable_length_delay(phase: Any, audio: Any, max_length: int = 512) -> tf.T
     delay = tf.clip_by_value(phase[:, :, 0], 0.0, 1.0) * float(max_length)
     whole = tf.floor(delay)
     fraction = delay - whole
-    padded = tf.pad(audio, [[0, 0], [max_length, 0]])
+    if past is None:
+        padded = tf.pad(audio, [[0, 0], [max_length, 0]])
+    else:
+        padded = tf.concat([past, audio], axis=1)
     now = tf.range(tf.shape(audio)[1]) + max_length
 
     def read(samples_ago: tf.Tensor) -> tf.Tensor:

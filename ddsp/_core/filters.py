@@ -9,6 +9,7 @@ import scipy.fft
 import tensorflow as tf
 
 from ddsp._core import checks, long_signals, short_frames
+from ddsp._core.resampling import linear_ramp
 from ddsp._core.tensors import tf_float32
 
 PADDINGS = ("same", "valid")
@@ -69,9 +70,12 @@ def crop_and_compensate_delay(
 
 
 def _first_sample(delay_compensation: int, ir_size: int) -> int:
-    if delay_compensation < 0:
-        return max((ir_size - 1) // 2 - 1, 0)
-    return delay_compensation
+    return delay_of(ir_size) if delay_compensation < 0 else delay_compensation
+
+
+def delay_of(ir_size: int) -> int:
+    """Samples by which `fft_convolve` takes a linear-phase filter to delay."""
+    return max((ir_size - 1) // 2 - 1, 0)
 
 
 def fft_convolve(
@@ -323,7 +327,11 @@ def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tens
 
 
 def frequency_filter(
-    audio: Any, magnitudes: Any, window_size: int = 0, padding: str = "same"
+    audio: Any,
+    magnitudes: Any,
+    window_size: int = 0,
+    padding: str = "same",
+    cross_fade: bool = False,
 ) -> tf.Tensor:
     """Filters audio with magnitudes that may change from frame to frame.
 
@@ -333,20 +341,65 @@ def frequency_filter(
         linearly spaced from 0 Hz to Nyquist.
       window_size: Samples of the impulse response's window, 0 for all.
       padding: `'same'` or `'valid'`.
+      cross_fade: Whether the audio of a frame fades from the filter of the frame
+        before into its own, so that a change does not click. A filter is then heard
+        in full where its frame ends. Otherwise filters switch where frames start.
 
     Returns:
       Filtered audio, as from `fft_convolve`.
     """
     magnitudes = tf_float32(magnitudes)
+    checks.rank("magnitudes", magnitudes, (2, 3))
+    if not cross_fade or magnitudes.shape.rank == 2:
+        return _frequency_filter(audio, magnitudes, window_size, padding)
+    audio = tf_float32(audio)
+    checks.rank("audio", audio, 2)
+    before = tf.concat([magnitudes[:, :1], magnitudes[:, :-1]], axis=1)
+    n_samples, n_frames = _size(audio), _size(magnitudes[:, :, 0])
+    frame_size = -(-n_samples // n_frames)
+    fade = tf.tile(linear_ramp(frame_size), [n_frames])[:n_samples]
+    return _frequency_filter(
+        audio * fade, magnitudes, window_size, padding
+    ) + _frequency_filter(audio * (1.0 - fade), before, window_size, padding)
+
+
+def _frequency_filter(
+    audio: Any, magnitudes: tf.Tensor, window_size: int, padding: str
+) -> tf.Tensor:
+    controls, units = responses_of(magnitudes, window_size)
+    if units is None:
+        return fft_convolve(audio, controls, padding=padding)
+    checks.one_of("padding", padding, PADDINGS)
+    return _filter(audio, controls, units, padding)
+
+
+def responses_of(
+    magnitudes: tf.Tensor, window_size: int
+) -> tuple[tf.Tensor, np.ndarray | None]:
+    """Impulse responses, or magnitudes and the matrix that makes responses of them.
+
+    Args:
+      magnitudes: [..., n_frequencies].
+      window_size: See `frequency_filter`.
+
+    Returns:
+      Responses [..., ir_size] and None; or the magnitudes and the response of each
+      frequency, [n_frequencies, ir_size].
+    """
     n_frequencies = magnitudes.shape[-1]
     if n_frequencies is None or not 2 <= n_frequencies <= _LONGEST_MATRIX:
-        impulse_response = frequency_impulse_response(magnitudes, window_size)
-        return fft_convolve(audio, impulse_response, padding=padding)
-    checks.one_of("padding", padding, PADDINGS)
-    checks.rank("magnitudes", magnitudes, (2, 3))
+        return frequency_impulse_response(magnitudes, window_size), None
     # The response is linear in the magnitudes: a matrix product, in place of a
     # transform and a window for each frame.
-    return _filter(audio, magnitudes, _units(n_frequencies, window_size), padding)
+    return magnitudes, _units(n_frequencies, window_size)
+
+
+def ir_size(n_frequencies: int, window_size: int) -> int:
+    """Samples of the response that `frequency_impulse_response` makes."""
+    whole = 2 * (n_frequencies - 1)
+    if 0 < window_size < whole:
+        return 2 * ((window_size + 1) // 2) - 1
+    return whole
 
 
 @functools.cache

@@ -37,6 +37,7 @@ def harmonic_sum(
     ramp: tf.Tensor,
     sample_rate: float,
     silence_aliases: bool = True,
+    steps: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Sums harmonics whose controls move from frame to frame.
 
@@ -50,12 +51,15 @@ def harmonic_sum(
       ramp: [hop_size], weight of the next frame's amplitudes in each sample.
       sample_rate: Samples a second.
       silence_aliases: Whether harmonics are silent where they reach half of it.
+      steps: How far `f0_hz` and `amplitudes` are from the frames after them, where
+        the last frame is not held.
 
     Returns:
       [batch, n_frames * hop_size].
     """
     n_frames, hop_size = f0_hz.shape[1], ramp.shape[0]
-    controls = (*start, f0_hz, to_next(f0_hz), amplitudes, to_next(amplitudes))
+    f0_step, step = steps or (to_next(f0_hz), to_next(amplitudes))
+    controls = (*start, f0_hz, f0_step, amplitudes, step)
     rows = (tf.reshape(x, [-1, x.shape[2]]) for x in controls)
     nyquist = sample_rate / 2.0 if silence_aliases else math.inf
     audio = _sum_frames(sample_rate, nyquist)(*rows, ramp)

@@ -44,11 +44,16 @@ def uniform_noise(
       [batch_size, n_samples].
     """
     if seed is None:
-        seed = tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32)
+        seed = draw_seed()
     key = _mix(tf.cast(seed, tf.uint32) + np.uint32(_ROW_STEP))
     rows = tf.cast(tf.range(batch_size), tf.uint32)
     positions = tf.cast(start, tf.uint32) + tf.cast(tf.range(n_samples), tf.uint32)
     return _noise_at(key, rows, positions)
+
+
+def draw_seed() -> tf.Tensor:
+    """A seed from TensorFlow's global generator, an int32 scalar."""
+    return tf.random.uniform([], maxval=2**31 - 1, dtype=tf.int32)
 
 
 @fused

@@ -63,7 +63,7 @@ def harmonic_oscillator_bank(
     checks.rank("amplitude_envelopes", amplitude_envelopes, 3)
     initial_cycles = _initial_cycles(initial_phase)
     cycles = wrapped_cumsum(frequency, float(sample_rate)) / float(sample_rate)
-    audio = _harmonics_at(cycles + initial_cycles, tf_float32(amplitude_envelopes))
+    audio = harmonics_at(cycles + initial_cycles, tf_float32(amplitude_envelopes))
     return audio, 2.0 * math.pi * (cycles[:, -1:] + initial_cycles)
 
 
@@ -214,12 +214,20 @@ def _synthesize_harmonics(
         f0_envelope = resample(f0_hz, n_samples)
         partials = get_harmonic_frequencies(f0_envelope, amplitudes.shape[-1])
         amplitudes = remove_above_nyquist(partials, amplitudes, sample_rate)
-    audio = _harmonics_at(cycles + initial_cycles, amplitudes)
+    audio = harmonics_at(cycles + initial_cycles, amplitudes)
     return audio, 2.0 * math.pi * (final + initial_cycles)
 
 
-def _harmonics_at(cycles: tf.Tensor, amplitudes: tf.Tensor) -> tf.Tensor:
-    """Sums `amplitudes` [b, n, k] times the sine of the k-th multiple of `cycles`."""
+def harmonics_at(cycles: tf.Tensor, amplitudes: tf.Tensor) -> tf.Tensor:
+    """Sums harmonics of a phase at the sample rate.
+
+    Args:
+      cycles: [batch, n_samples, 1], phase of the fundamental.
+      amplitudes: [batch, n_samples, n_harmonics].
+
+    Returns:
+      [batch, n_samples].
+    """
     numbers = tf.range(1, amplitudes.shape[-1] + 1, dtype=tf.float32)
     cycles -= tf.round(cycles)
     return tf.reduce_sum(amplitudes * tf.sin(radians(cycles * numbers)), axis=-1)

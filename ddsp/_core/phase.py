@@ -20,6 +20,8 @@ _CYCLE_BITS = 40
 _CHUNK_SIZE = 1000
 # Few enough that a float32 holds these steps times the number of any harmonic.
 _COARSE_STEPS = 2**12
+# Up to as many frames are summed one by one, for runtimes without a running sum.
+_UNROLLED = 8
 
 
 def _fixed(x: tf.Tensor, one: int) -> tf.Tensor:
@@ -48,20 +50,20 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
 
         # Finer for short cycles: radians need it.
         one = 2 ** max(24, _CYCLE_BITS - math.ceil(math.log2(cycle)))
-        wrap = tf.constant(round(cycle * one), tf.int64)
+        wrap = round(cycle * one)
         sums = _fixed_cumsum(_fixed(x, one), wrap, min(chunk_size, _CHUNK_SIZE))
         return _to_float(sums, wrap, cycle), grad
 
     return forward(x)
 
 
-def _fixed_cumsum(x: tf.Tensor, wrap: tf.Tensor, chunk_size: int) -> tf.Tensor:
+def _fixed_cumsum(x: tf.Tensor, wrap: int, chunk_size: int) -> tf.Tensor:
     """Running sum of integers along axis 1, modulo `wrap`, that does not overflow."""
     chunks, restore = _chunks(x, chunk_size)
     within = tf.cumsum(chunks, axis=2)
-    total = tf.math.floormod(within[:, :, -1:], wrap)
-    before = tf.math.floormod(tf.cumsum(total, axis=1, exclusive=True), wrap)
-    return tf.math.floormod(restore(within + before), wrap)
+    total = _wrapped(within[:, :, -1:], wrap)
+    before = _wrapped(tf.cumsum(total, axis=1, exclusive=True), wrap)
+    return _wrapped(restore(within + before), wrap)
 
 
 def _chunks(x: tf.Tensor, chunk_size: int):
@@ -83,8 +85,8 @@ def _chunks(x: tf.Tensor, chunk_size: int):
     return chunks, restore
 
 
-def _to_float(fixed: tf.Tensor, wrap: tf.Tensor, cycle: float) -> tf.Tensor:
-    return tf.cast(fixed, tf.float32) / tf.cast(wrap, tf.float32) * cycle
+def _to_float(fixed: tf.Tensor, wrap: int, cycle: float) -> tf.Tensor:
+    return tf.cast(fixed, tf.float32) / float(wrap) * cycle
 
 
 def interpolated_phase(
@@ -120,16 +122,41 @@ def _frame_phase(
     """Phase from frames of `hop_size` samples, exact at every frame's start."""
     coarse, fine, end = frame_starts(f0_hz, hop_size, sample_rate)
     following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
+    start = coarse + fine
+    return phase_in_hops(start, f0_hz, following, hop_size, sample_rate, inclusive), end
+
+
+def phase_in_hops(
+    start: tf.Tensor,
+    f0_hz: tf.Tensor,
+    following_hz: tf.Tensor,
+    hop_size: Any,
+    sample_rate: float,
+    inclusive: bool = True,
+) -> tf.Tensor:
+    """Phase at every sample of hops whose frequency moves along lines.
+
+    Args:
+      start: [batch, n_frames, channels], cycles before each hop.
+      f0_hz: [batch, n_frames, channels], Hz, at the start of each hop.
+      following_hz: The same, of the frame after each.
+      hop_size: Samples of a hop.
+      sample_rate: Samples a second.
+      inclusive: Whether the sum at a sample contains that sample.
+
+    Returns:
+      [batch, n_frames * hop_size, channels], cycles.
+    """
     n, n_steps = (w[:, tf.newaxis] for w in hop_weights(hop_size, inclusive))
-    slope = (following - f0_hz)[:, :, tf.newaxis] * n_steps
+    slope = (following_hz - f0_hz)[:, :, tf.newaxis] * n_steps
     within = (f0_hz[:, :, tf.newaxis] * n + slope) / sample_rate
-    cycles = (coarse + fine)[:, :, tf.newaxis] + within
+    cycles = start[:, :, tf.newaxis] + within
     shape = tf.shape(cycles)
     n_frames, hop_static = cycles.shape[1:3]
     cycles = tf.reshape(cycles, [shape[0], shape[1] * shape[2], shape[3]])
     if n_frames is not None and hop_static is not None:
         cycles = tf.ensure_shape(cycles, [None, n_frames * hop_static, None])
-    return cycles, end
+    return cycles
 
 
 def hop_weights(hop_size: Any, inclusive: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
@@ -173,10 +200,6 @@ def frame_starts(
     def forward(f0_hz):
         hop = tf.cast(hop_size, tf.int64)
 
-        def hop_sum(f, following, hop):
-            # Twice the sum over a hop, so that it stays whole.
-            return (hop + 1) * f + (hop - 1) * following
-
         def grad(_, d_start, d_end):
             # d_sum[k]: every later start, and the end, contain the sum of hop k.
             d_sum = tf.cumsum(d_start, axis=1, reverse=True, exclusive=True) + d_end
@@ -193,18 +216,86 @@ def frame_starts(
 
         fixed = _fixed(f0_hz, _ONE_HZ)
         following = tf.concat([fixed[:, 1:], fixed[:, -1:]], axis=1)
-        wrap = tf.constant(round(2 * sample_rate * _ONE_HZ), tf.int64)
-        sums = tf.math.floormod(hop_sum(fixed, following, hop), wrap)
+        wrap = _twice_a_cycle(sample_rate)
+        sums = _wrapped(_twice_hop_sum(fixed, following, hop), wrap)
         cumulative = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
         before = tf.pad(cumulative[:, :-1], [[0, 0], [1, 0], [0, 0]])
-        steps = before * _COARSE_STEPS // wrap
-        fine = _to_float(before * _COARSE_STEPS - steps * wrap, wrap, 1 / _COARSE_STEPS)
-        # Around 0 the sum is twice as fine as up to 1.
-        steps = tf.where(steps >= _COARSE_STEPS // 2, steps - _COARSE_STEPS, steps)
-        coarse = tf.cast(steps, tf.float32) / float(_COARSE_STEPS)
+        coarse, fine = _coarse_and_fine(before, wrap)
         return (coarse, fine, _to_float(cumulative[:, -1:], wrap, 1.0)), grad
 
     return forward(f0_hz)
+
+
+def next_frame_starts(
+    accumulated: tf.Tensor,
+    f0_hz: tf.Tensor,
+    following_hz: tf.Tensor,
+    counted: tf.Tensor,
+    hop_size: int,
+    sample_rate: float,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`frame_starts` of a stream: from where the frames before have ended.
+
+    Args:
+      accumulated: int64 [batch, 1, channels], what this function returned for the
+        frames before; zeros at the start.
+      f0_hz: [batch, n_frames, channels], Hz.
+      following_hz: The same, of the frame after each.
+      counted: bool [n_frames, 1], whether a frame has begun to sound: the others do
+        not move the phase.
+      hop_size: Samples of a frame.
+      sample_rate: Samples a second.
+
+    Returns:
+      Coarse and fine phase before each frame in cycles, as from `frame_starts`; and
+      the phase after the last of them, to be given to the next call.
+    """
+    wrap = _twice_a_cycle(sample_rate)
+    twice = _twice_hop_sum(
+        _fixed(f0_hz, _ONE_HZ), _fixed(following_hz, _ONE_HZ), hop_size
+    )
+    sums = tf.where(counted, _wrapped(twice, wrap), tf.zeros_like(twice))
+    ends = _carry_on(accumulated, sums, wrap)
+    starts = tf.concat([accumulated, ends[:, :-1]], axis=1)
+    return *_coarse_and_fine(starts, wrap), ends[:, -1:]
+
+
+def _carry_on(phase: tf.Tensor, sums: tf.Tensor, wrap: tf.Tensor) -> tf.Tensor:
+    """Running sum along axis 1 from a phase on, modulo `wrap`."""
+    n_frames = sums.shape[1]
+    if n_frames > _UNROLLED:
+        running = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
+        return _wrapped(phase + running, wrap)
+    ends = []
+    for frame in range(n_frames):
+        phase = _wrapped(phase + sums[:, frame : frame + 1], wrap)
+        ends.append(phase)
+    return tf.concat(ends, axis=1)
+
+
+def _twice_a_cycle(sample_rate: float) -> int:
+    """Where twice the sum of a frequency in fixed point wraps to 0."""
+    return round(2 * sample_rate * _ONE_HZ)
+
+
+def _wrapped(x: tf.Tensor, wrap: int) -> tf.Tensor:
+    return tf.math.floormod(x, tf.constant(wrap, tf.int64))
+
+
+def _twice_hop_sum(f0_hz: tf.Tensor, following: tf.Tensor, hop_size: Any) -> tf.Tensor:
+    """Twice the sum of a frequency in fixed point over a hop, so that it is whole."""
+    return (hop_size + 1) * f0_hz + (hop_size - 1) * following
+
+
+def _coarse_and_fine(phase: tf.Tensor, wrap: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Splits a phase in fixed point into two floats, see `frame_starts`."""
+    step = wrap // _COARSE_STEPS
+    rest = _wrapped(phase, step)
+    # A whole number, but for the rounding of a cast.
+    steps = tf.round(tf.cast(phase - rest, tf.float32) / float(step))
+    # Around 0 the sum is twice as fine as up to 1.
+    steps = tf.where(steps >= _COARSE_STEPS // 2, steps - _COARSE_STEPS, steps)
+    return steps / float(_COARSE_STEPS), _to_float(rest, step, 1.0 / _COARSE_STEPS)
 
 
 def radians(cycles: tf.Tensor) -> tf.Tensor:

@@ -201,10 +201,18 @@ def _resample_any(
         return tf.gather(frames, tf.clip_by_value(nearer, 0, last), axis=1)
     if method == "linear":
         return neighbour(0) + fraction * (neighbour(1) - neighbour(0))
-    # TensorFlow's image resizing rounds cubic positions to a table of 1024 steps;
-    # so did every model trained with the original.
+    weights = cubic_weights(fraction)
+    return tf.add_n([weight * neighbour(o) for o, weight in weights.items()])
+
+
+def cubic_weights(fraction: tf.Tensor) -> dict[int, tf.Tensor]:
+    """Weights of the frames at -1 to 2 around positions between 0 and 1.
+
+    TensorFlow's image resizing rounds cubic positions to a table of 1024 steps; so
+    did every model trained with the original.
+    """
     fraction = tf.round(fraction * 1024.0) / 1024.0
-    return tf.add_n([_cubic_kernel(fraction - o) * neighbour(o) for o in (-1, 0, 1, 2)])
+    return {offset: _cubic_kernel(fraction - offset) for offset in (-1, 0, 1, 2)}
 
 
 def _positions(

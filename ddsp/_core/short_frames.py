@@ -33,7 +33,7 @@ def convolve_frames(
     ir_size = controls.shape[2] if units is None else units.shape[1]
     # Frames that one frame is heard in.
     n_heard = -(-(frame_size + ir_size - 1) // frame_size)
-    transform, _ = _fourier_matrices(n_heard * frame_size)
+    transform, _ = fourier_matrices(n_heard * frame_size)
     responses = transform[:ir_size]
     if units is not None:
         responses = (units.astype(np.float64) @ responses).astype(np.float32)
@@ -74,7 +74,7 @@ def _synthesise(real: tf.Tensor, imaginary: tf.Tensor, matrix: tf.Tensor) -> tf.
 @fused
 def _convolve(frames, controls, responses, n_heard):
     frame_size = frames.shape[2]
-    transform, inverse = _fourier_matrices(n_heard * frame_size)
+    transform, inverse = fourier_matrices(n_heard * frame_size)
     late = [[0, 0], [n_heard - 1, n_heard - 1], [0, 0]]
     real, imaginary = _analyse(tf.pad(frames, late), transform[:frame_size])
     gain, shift = _analyse(tf.pad(controls, late), responses)
@@ -87,7 +87,7 @@ def _convolve(frames, controls, responses, n_heard):
 
 def _upstream_spectrum(upstream, n_heard, frame_size):
     """Of all that each frame is heard in."""
-    _, inverse = _fourier_matrices(n_heard * frame_size)
+    _, inverse = fourier_matrices(n_heard * frame_size)
     n_frames = upstream.shape[1] // frame_size
     frames = tf.reshape(upstream, [-1, n_frames, frame_size])
     spectrum = _analyse(frames, tf.transpose(inverse[:, :frame_size]))
@@ -98,7 +98,7 @@ def _upstream_spectrum(upstream, n_heard, frame_size):
 def _controls_gradient(upstream, frames, responses, n_heard):
     frame_size = frames.shape[2]
     heard_real, heard_imaginary = _upstream_spectrum(upstream, n_heard, frame_size)
-    transform, _ = _fourier_matrices(n_heard * frame_size)
+    transform, _ = fourier_matrices(n_heard * frame_size)
     real, imaginary = _analyse(frames, transform[:frame_size])
     return _synthesise(
         heard_real * real + heard_imaginary * imaginary,
@@ -112,7 +112,7 @@ def _frames_gradient(upstream, controls, responses, n_heard):
     frame_size = upstream.shape[1] // (controls.shape[1] + n_heard - 1)
     heard_real, heard_imaginary = _upstream_spectrum(upstream, n_heard, frame_size)
     gain, shift = _analyse(controls, responses)
-    transform, _ = _fourier_matrices(n_heard * frame_size)
+    transform, _ = fourier_matrices(n_heard * frame_size)
     return _synthesise(
         heard_real * gain + heard_imaginary * shift,
         heard_imaginary * gain - heard_real * shift,
@@ -137,8 +137,12 @@ def _add_turned(
 
 
 @functools.cache
-def _fourier_matrices(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Real Fourier transform, real parts before imaginary ones, and its inverse."""
+def fourier_matrices(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real Fourier transform, real parts before imaginary ones, and its inverse.
+
+    Returns:
+      [size, 2 * n_bins] and [2 * n_bins, size], float32, with `size // 2 + 1` bins.
+    """
     n_bins = size // 2 + 1
     turns = np.outer(np.arange(size), np.arange(n_bins)) % size / size
     waves = np.concatenate(

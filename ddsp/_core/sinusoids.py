@@ -119,15 +119,39 @@ def _sum_of_sinusoids(
     Returns:
       [batch, n_frames * hop_size].
     """
-    hop_size = ramp.shape[0]
-    n_frames, n_sinusoids = frequencies.shape[1:]
-    coarse, fine, _ = frame_starts(frequencies, hop_size, sample_rate)
+    coarse, fine, _ = frame_starts(frequencies, ramp.shape[0], sample_rate)
     cycles = frequencies / sample_rate
-    start = coarse + fine
-    controls = (start, cycles, to_next(cycles), amplitudes, to_next(amplitudes))
+    return sum_of_sinusoids(
+        coarse + fine, cycles, to_next(cycles), amplitudes, to_next(amplitudes), ramp
+    )
+
+
+def sum_of_sinusoids(
+    start: tf.Tensor,
+    cycles: tf.Tensor,
+    cycles_step: tf.Tensor,
+    amplitudes: tf.Tensor,
+    step: tf.Tensor,
+    ramp: tf.Tensor,
+) -> tf.Tensor:
+    """Renders frames of `ramp.shape[0]` samples from what stands at their starts.
+
+    Args:
+      start: [batch, n_frames, n_sinusoids], phase before each frame, cycles.
+      cycles: The same shape, frequency in cycles a sample.
+      cycles_step: How far it is from there to the next frame's.
+      amplitudes: The same shape.
+      step: How far it is from there to the next frame's.
+      ramp: [hop_size], weight of the next frame's amplitudes in each sample.
+
+    Returns:
+      [batch, n_frames * hop_size]; sinusoids above Nyquist are silent.
+    """
+    n_frames, n_sinusoids = cycles.shape[1:]
+    controls = (start, cycles, cycles_step, amplitudes, step)
     rows = [tf.reshape(x, [-1, n_sinusoids]) for x in controls]
     audio = _frames_of_sinusoids(*rows, ramp)
-    return tf.reshape(audio, [-1, n_frames * hop_size])
+    return tf.reshape(audio, [-1, n_frames * ramp.shape[0]])
 
 
 @tf.custom_gradient

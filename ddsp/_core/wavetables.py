@@ -30,10 +30,10 @@ def linear_lookup(phase: Any, wavetables: Any) -> tf.Tensor:
         tables, rows = tables[:, tf.newaxis], tf.zeros([1], tf.int32)
     else:
         rows = tf.range(tf.shape(phase)[1])
-    return _lookup(phase[:, :, 0], tables, rows)
+    return lookup(phase[:, :, 0], tables, rows)
 
 
-def _lookup(phase: tf.Tensor, tables: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+def lookup(phase: tf.Tensor, tables: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Reads `tables` [batch or 1, n_tables, n_wavetable] at `phase` [batch, n_samples].
 
     `rows`, [n_samples] or [1], says which table each sample reads.
@@ -64,8 +64,8 @@ def _lookup_between(phase: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
     would take the memory of a table for each sample.
     """
     now, following, ramp = neighbours(tf.shape(tables)[1], tf.shape(phase)[1])
-    before = _lookup(phase, tables, now)
-    return before + ramp * (_lookup(phase, tables, following) - before)
+    before = lookup(phase, tables, now)
+    return before + ramp * (lookup(phase, tables, following) - before)
 
 
 _fused_lookup_between = fused(_lookup_between)

@@ -1,0 +1,226 @@
+"""Processors in blocks.
+
+Played block by block, a processor gives what it gives all at once, only later:
+
+    state = processor.initial_state(batch_size)
+    for controls in blocks:
+        audio, state = processor.step(controls, state)
+    audio = processor.flush(state)
+
+The first `latency_samples` samples of a stream are silence, before its beginning;
+`flush` returns what is still owed when it ends. The state is a plain nest of tensors,
+which can be kept, copied, and given to another process.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from ddsp._core import checks, filter_streams
+
+# How an argument of `get_controls` comes: with one value a frame, one a sample, or
+# once, at the start of a stream.
+FRAME, SAMPLE, STATIC = "frame", "sample", "static"
+
+State = dict[str, Any]
+Rates = Mapping[str, str]
+
+
+class Streaming:
+    """A processor that can be played in blocks.
+
+    Subclasses say in `control_rates` how each argument of `get_controls` comes, and
+    write `_start`, `_advance` and, where they lag behind, `_lag` and `_finish`.
+
+    Attributes:
+      hop_size: Samples a frame; None if not known.
+      control_rates: {argument of `get_controls`: `'frame'`, `'sample'` or
+        `'static'`}.
+    """
+
+    name: str
+    hop_size: int | None = None
+    control_rates: ClassVar[Rates] = {}
+    _control_shapes: Mapping[str, tuple[int | None, ...]] | None = None
+
+    @property
+    def latency_samples(self) -> int:
+        """Samples by which a stream comes later than what is rendered at once.
+
+        Raises:
+          ValueError: if it depends on a hop or on shapes that are not known yet.
+        """
+        return self._lag()
+
+    def initial_state(self, batch_size: int, **static: Any) -> State:
+        """The state before the first block.
+
+        Args:
+          batch_size: Rows of the stream.
+          **static: Controls that stay what they are, such as the response of a reverb
+            that is not trained: as at the call, by the names of its arguments.
+
+        Returns:
+          A nest of tensors.
+
+        Raises:
+          ValueError: if the processor has not been called yet, does not know its hop,
+            lacks a static control, or cannot be played in blocks; the message says
+            which.
+        """
+        checks.positive("batch_size", batch_size)
+        wanted = [name for name, rate in self.rates().items() if rate == STATIC]
+        unknown = sorted(set(static) - set(wanted))
+        if unknown:
+            raise ValueError(
+                f"Static controls of `{self.name}` are {wanted}, got {unknown}."
+            )
+        return self._start(batch_size, static)
+
+    def step(
+        self, controls: Mapping[str, Any], state: State, noise: Any = None
+    ) -> tuple[tf.Tensor, State]:
+        """Plays a block.
+
+        Args:
+          controls: By the names of `get_controls`' arguments, what is given at a
+            call: [batch, n_frames, channels] for those at frame rate, `n_frames *
+            hop_size` samples for those at sample rate. Static ones are ignored.
+          state: From `initial_state` or the step before.
+          noise: [batch, n_samples], uniform in [-1, 1), in place of what a noise
+            synthesiser would draw.
+
+        Returns:
+          Audio [batch, n_samples], and the new state.
+
+        Raises:
+          ValueError: if a control is missing, or is of a wrong rank, batch size or
+            length.
+        """
+        block = self._checked_block(controls)
+        n_rows = {name: x.shape[0] for name, x in block.items()}
+        n_rows["state"] = _batch_size(state)
+        if len(set(n_rows.values()) - {None}) > 1:
+            raise ValueError(
+                f"A block of `{self.name}` must have the batch size of its state, got "
+                f"{n_rows}."
+            )
+        return self._advance(block, state, noise)
+
+    def flush(self, state: State, tail: bool = False) -> tf.Tensor:
+        """Plays what is owed when a stream ends.
+
+        Args:
+          state: After the last block.
+          tail: Whether to add what rings on beyond the end of the input.
+
+        Returns:
+          [batch, latency_samples], and a reverb's tail behind it. What a `Crop` cuts
+          off is not played.
+        """
+        return self._finish(state, tail)
+
+    def _lag(self) -> int:
+        return 0
+
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
+        raise ValueError(
+            f"`{self.name}` cannot be played in blocks: {type(self).__name__} does not "
+            "say how."
+        )
+
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
+        raise NotImplementedError
+
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
+        del tail
+        return tf.zeros([_batch_size(state), 0])
+
+    def in_hops(self) -> bool:
+        """Whether blocks must be of whole hops."""
+        return FRAME in self.rates().values()
+
+    def rates(self) -> Rates:
+        """`control_rates`, where a control's shape decides as well."""
+        return self.control_rates
+
+    def _checked_block(self, controls: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """The controls that move, as float32 tensors that go together."""
+        rates = {k: rate for k, rate in self.rates().items() if rate != STATIC}
+        missing = [name for name in rates if name not in controls]
+        if missing:
+            raise ValueError(
+                f"A block of `{self.name}` needs the controls {list(rates)}, got "
+                f"{sorted(controls)}."
+            )
+        block = {
+            name: filter_streams.check_block(name, controls[name], self._rank(name))
+            for name in rates
+        }
+        lengths = {
+            name: block[name].shape[1] * (self._hop() if rate == FRAME else 1)
+            for name, rate in rates.items()
+        }
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"Controls of `{self.name}` must be of one length, got so many samples:"
+                f" {lengths}."
+            )
+        return block
+
+    def _hop(self) -> int:
+        if self.hop_size is None:
+            raise ValueError(
+                f"To play `{self.name}` in blocks its hop must be known: give "
+                "`hop_size` to its constructor or set the attribute, got None."
+            )
+        return self.hop_size
+
+    def _remember_shapes(self, *args: Any, **kwargs: Any) -> None:
+        """Keeps the shapes of a call's inputs, which the first state is made for."""
+        parameters = inspect.signature(self.get_controls).bind(*args, **kwargs)  # type: ignore[attr-defined]
+        shapes = {
+            name: tuple(tf.TensorShape(getattr(x, "shape", ())))
+            for name, x in parameters.arguments.items()
+            if x is not None
+        }
+        # Not an attribute that Keras tracks.
+        object.__setattr__(self, "_control_shapes", shapes)
+
+    def control_shape(self, name: str) -> tuple[int | None, ...]:
+        """The shape that a control had when the processor was called.
+
+        Raises:
+          ValueError: if it was not called.
+        """
+        if not self._control_shapes or name not in self._control_shapes:
+            raise ValueError(
+                f"`{self.name}` must be called once before it can be played in blocks, "
+                f"so that it knows the shape of `{name}`, got no call."
+            )
+        return self._control_shapes[name]
+
+    def _rank(self, name: str) -> int:
+        return len(self.control_shape(name))
+
+    def _channels(self, name: str) -> int:
+        channels = self.control_shape(name)[-1]
+        if channels is None:
+            raise ValueError(
+                f"`{self.name}` must know the channels of `{name}`, got shape "
+                f"{self.control_shape(name)}."
+            )
+        return channels
+
+
+def memoryless(batch_size: int) -> State:
+    """The state of a processor that needs none: an empty row for each in the batch."""
+    return {"empty": tf.zeros([batch_size, 0])}
+
+
+def _batch_size(state: State) -> Any:
+    return next(x.shape[0] for x in tf.nest.flatten(state) if x.shape.rank > 1)
