@@ -105,6 +105,7 @@ class GroupStream:
             lags[node.name] = node.leaves
         rest = self.latency_samples - self._nodes[-1].leaves
         state["out"] = tf.zeros([batch_size, rest])
+        state["position"] = tf.zeros([], tf.int64)
         return state
 
     def step(
@@ -113,7 +114,7 @@ class GroupStream:
         """Plays a block; see `Streaming.step`."""
         outputs = dict(inputs)
         new_state: State = {}
-        signal = None
+        signal: Any = None
         for node in self._nodes:
             before = state[node.place]
             block, lines, last = {}, {}, {}
@@ -123,20 +124,28 @@ class GroupStream:
                     core.nested_lookup(key, outputs),
                     len(node.processor.control_shape(control)),
                 )
-                block[control], lines[control] = filter_streams.delay(
-                    before["lines"][control], x
-                )
+                line = before["lines"][control]
                 if rate == FRAME:
                     last[control] = x[:, -1:]
+                    # Before the first frame, what fades from frame to frame stays.
+                    first = tf.repeat(x[:, :1], line.shape[1], axis=1)
+                    line = tf.where(state["position"] > 0, line, first)
+                block[control], lines[control] = filter_streams.delay(line, x)
             signal, of_processor = node.processor.step(
                 block, before["processor"], noise.get(node.name)
             )
+            if node.enters:
+                # A filter rings before what has come late.
+                signal = filter_streams.after_start(
+                    signal, state["position"], node.leaves
+                )
             new_state[node.place] = {
                 "lines": lines,
                 "last": last,
                 "processor": of_processor,
             }
             outputs[node.name] = {"signal": signal}
+        new_state["position"] = state["position"] + signal.shape[1]
         signal, new_state["out"] = filter_streams.delay(state["out"], signal)
         return signal, new_state
 

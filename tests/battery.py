@@ -5,6 +5,7 @@ be put through them in the same way.
 """
 
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from ddsp._core import compilation
 
 BATCH, N_FRAMES, HOP = 2, 20, 16
 N_SAMPLES = N_FRAMES * HOP
@@ -278,3 +281,102 @@ def check_float32_under_mixed_precision(case: Case) -> None:
     for y in tf.nest.flatten(actual):
         assert y.dtype == tf.float32
     assert_close(actual, expected, 1e-6)
+
+
+def stream_of(layer: keras.layers.Layer, case: Case) -> tuple[Inputs, Inputs]:
+    """Calls a layer once, so that it can be played; its moving and static controls."""
+    inputs = case.arguments()
+    case.run(layer, inputs)
+    if layer.hop_size is None:
+        layer.hop_size = HOP
+    if case.grouped:
+        return inputs, {}
+    controls = dict(zip(layer.rates(), inputs.values(), strict=False))
+    static = {k: x for k, x in controls.items() if layer.rates()[k] == "static"}
+    return {k: x for k, x in controls.items() if k not in static}, static
+
+
+def play(layer, controls: Inputs, static: Inputs, cuts: list[int], step=None):
+    """Plays a layer in blocks that end after `cuts` frames."""
+    step = step or layer.step
+    state = layer.initial_state(BATCH, **static)
+    audio = []
+    for first, last in itertools.pairwise([0, *cuts, N_FRAMES]):
+        block = {
+            name: tf.constant(x[:, first * rate : last * rate])
+            for name, x in controls.items()
+            for rate in [x.shape[1] // N_FRAMES]
+        }
+        signal, state = step(block, state)
+        assert signal.shape == (BATCH, (last - first) * HOP)
+        audio.append(signal)
+    return tf.concat([*audio, layer.flush(state)], axis=1).numpy()
+
+
+def check_blocks_equal_the_whole(case: Case, n_partitions: int = 3) -> None:
+    """Cut anywhere, a stream gives what is given at once, after silence.
+
+    Both round: 1e-5 of the peak is what ten float32 operations may add up to.
+    """
+    layer = case.make()
+    controls, static = stream_of(layer, case)
+    whole = np.asarray(case.run(layer, case.arguments()))
+    rng = np.random.default_rng(5)
+    latency = layer.latency_samples
+    partitions = [[], list(range(1, N_FRAMES))]
+    for _ in range(n_partitions):
+        n_cuts = rng.integers(1, 6)
+        cuts = rng.choice(np.arange(1, N_FRAMES), n_cuts, replace=False)
+        partitions.append(sorted(int(cut) for cut in cuts))
+    for cuts in partitions:
+        audio = play(layer, controls, static, cuts)
+        assert np.all(audio[:, :latency] == 0.0)
+        assert audio.shape == (BATCH, latency + whole.shape[1])
+        peak = max(1.0, np.max(np.abs(whole)))
+        np.testing.assert_allclose(audio[:, latency:], whole, rtol=0, atol=1e-5 * peak)
+
+
+def check_compiled_blocks(case: Case) -> None:
+    """Steps compiled by XLA, and traced without compiled kernels, as exports are.
+
+    The latter must know no complex numbers, which other runtimes lack, nor float64.
+    """
+    layer = case.make()
+    controls, static = stream_of(layer, case)
+    cuts = [3, 4, 5, 9]
+    expected = play(layer, controls, static, cuts)
+    compiled = tf.function(layer.step, jit_compile=True, autograph=False)
+    tolerance = max(case.tolerance, 1e-5)
+    assert_close(play(layer, controls, static, cuts, compiled), expected, tolerance)
+
+    @tf.function(autograph=False)
+    def plain(block, state):
+        with compilation.uncompiled():
+            return layer.step(block, state)
+
+    assert_close(play(layer, controls, static, cuts, plain), expected, tolerance)
+    block = {
+        k: tf.constant(x[:, : x.shape[1] // N_FRAMES]) for k, x in controls.items()
+    }
+    traced = plain.get_concrete_function(block, layer.initial_state(BATCH, **static))
+    types = {value.type for node in nodes(traced) for value in node.attr.values()}
+    unwanted = (tf.complex64, tf.complex128, tf.float64)
+    assert not types & {dtype.as_datatype_enum for dtype in unwanted}
+
+
+def check_a_state_can_be_kept(case: Case) -> None:
+    """A state kept as arrays goes on as the one that it was made from."""
+    layer = case.make()
+    controls, static = stream_of(layer, case)
+    first, second = (
+        {
+            k: tf.constant(x[:, h * x.shape[1] // 2 :][:, : x.shape[1] // 2])
+            for k, x in controls.items()
+        }
+        for h in (0, 1)
+    )
+    _, state = layer.step(first, layer.initial_state(BATCH, **static))
+    kept = tf.nest.map_structure(lambda x: x.numpy().copy(), state)
+    expected, _ = layer.step(second, state)
+    again, _ = layer.step(second, tf.nest.map_structure(tf.constant, kept))
+    assert_close(again, expected, 0.0)

@@ -69,6 +69,29 @@ def group():
 
 HARMONIC_INPUTS = inputs(amplitudes=frames(1), shares=frames(N_HARMONICS), f0_hz=f0_hz)
 
+
+def late_group():
+    """Signals that meet late, in a graph that lags by several hops."""
+    return processors.ProcessorGroup(
+        dag=[
+            (
+                synths.Sinusoidal(n_samples=N_SAMPLES, amp_resample_method="cubic"),
+                ["amps", "frequencies"],
+            ),
+            (synths.FilteredNoise(n_samples=N_SAMPLES, seed=3), ["magnitudes"]),
+            (effects.FIRFilter(cross_fade=True), ["sinusoidal/signal", "magnitudes"]),
+            (
+                processors.Mix(),
+                ["fir_filter/signal", "filtered_noise/signal", "level"],
+            ),
+            (processors.Crop(frame_size=5, crop_location="back"), ["mix/signal"]),
+            ("room", ["crop/signal"]),
+        ],
+        room=audible_reverb(reverb_length=IR_SIZE, name="room"),
+        name="late",
+    )
+
+
 PROCESSORS = {
     "harmonic": Case(
         functools.partial(synths.Harmonic, n_samples=N_SAMPLES), HARMONIC_INPUTS
@@ -84,9 +107,34 @@ PROCESSORS = {
         ),
         HARMONIC_INPUTS,
     ),
+    "harmonic_cubic": Case(
+        functools.partial(
+            synths.Harmonic, n_samples=N_SAMPLES, amp_resample_method="cubic"
+        ),
+        HARMONIC_INPUTS,
+    ),
+    "harmonic_nearest": Case(
+        functools.partial(
+            synths.Harmonic, n_samples=N_SAMPLES, amp_resample_method="nearest"
+        ),
+        HARMONIC_INPUTS,
+    ),
     "filtered_noise": Case(
         functools.partial(
             synths.FilteredNoise, n_samples=N_SAMPLES, initial_bias=0.0, seed=1
+        ),
+        inputs(magnitudes=frames(N_BANDS)),
+        loose=("magnitudes",),
+        rowwise=False,
+    ),
+    "filtered_noise_fading": Case(
+        functools.partial(
+            synths.FilteredNoise,
+            n_samples=N_SAMPLES,
+            window_size=0,
+            initial_bias=0.0,
+            seed=1,
+            cross_fade=True,
         ),
         inputs(magnitudes=frames(N_BANDS)),
         loose=("magnitudes",),
@@ -115,6 +163,15 @@ PROCESSORS = {
         inputs(amplitudes=frames(5), frequencies=frames(5)),
         loose=("frequencies",),
         # XLA rounds frequencies of some kHz in their last place: 1e-3 Hz.
+        tolerance=3e-4,
+        step=1e-3,
+    ),
+    "sinusoidal_cubic": Case(
+        functools.partial(
+            synths.Sinusoidal, n_samples=N_SAMPLES, amp_resample_method="cubic"
+        ),
+        inputs(amplitudes=frames(5), frequencies=frames(5)),
+        loose=("frequencies",),
         tolerance=3e-4,
         step=1e-3,
     ),
@@ -178,10 +235,30 @@ PROCESSORS = {
         inputs(audio=audio, magnitudes=frames(N_BANDS)),
         loose=("magnitudes",),
     ),
+    "fir_filter_fading": Case(
+        functools.partial(effects.FIRFilter, cross_fade=True),
+        inputs(audio=audio, magnitudes=frames(N_BANDS)),
+        loose=("magnitudes",),
+    ),
     "mod_delay": Case(
         functools.partial(effects.ModDelay, center_ms=1.0, depth_ms=0.8),
         inputs(audio=audio, gain=samples(1), phase=samples(1)),
         differentiable=("audio", "gain"),
+    ),
+    "late_group": Case(
+        late_group,
+        inputs(
+            amps=frames(5),
+            frequencies=frames(5),
+            magnitudes=frames(N_BANDS),
+            level=frames(1),
+        ),
+        grouped=True,
+        loose=("frequencies", "magnitudes"),
+        rowwise=False,
+        # As of the sinusoids.
+        tolerance=3e-4,
+        step=1e-3,
     ),
     "group": Case(
         group,
@@ -269,9 +346,11 @@ every_layer = over(
 
 @over(PROCESSORS)
 def test_audio_comes_out(case):
-    y = case.run(case.make(), case.arguments())
-    cropped = isinstance(case.make(), processors.Crop)
-    assert y.shape == (BATCH, N_SAMPLES - HOP if cropped else N_SAMPLES)
+    layer = case.make()
+    y = case.run(layer, case.arguments())
+    crops = [layer, *getattr(layer, "processors", [])]
+    cropped = sum(c.frame_size for c in crops if isinstance(c, processors.Crop))
+    assert y.shape == (BATCH, N_SAMPLES - cropped)
     assert y.dtype == tf.float32
     assert np.all(np.isfinite(y))
 
@@ -345,6 +424,21 @@ def test_config_round_trip(case):
 @every_layer
 def test_float32_under_mixed_precision(case):
     battery.check_float32_under_mixed_precision(case)
+
+
+@over(PROCESSORS)
+def test_blocks_equal_the_whole(case):
+    battery.check_blocks_equal_the_whole(case)
+
+
+@over(PROCESSORS)
+def test_compiled_blocks_equal_eager_ones(case):
+    battery.check_compiled_blocks(case)
+
+
+@over(PROCESSORS)
+def test_a_state_can_be_kept(case):
+    battery.check_a_state_can_be_kept(case)
 
 
 SYNTHS = {
