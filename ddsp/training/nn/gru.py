@@ -14,6 +14,8 @@ from ddsp._core import compilation
 
 # Steps of which the gradient is made at a time.
 _STRETCH = 250
+# Up to as many steps are written out: faster, and exported formats need no loop.
+_UNROLLED = 8
 
 
 @keras.saving.register_keras_serializable(package="ddsp")
@@ -161,8 +163,15 @@ def _scan(
     Returns:
       The outputs [time, ...], each where its slice was, and the last carry.
     """
+    n_steps = inputs[0].shape[0]
+    if n_steps is not None and n_steps <= _UNROLLED:
+        return _unrolled_scan(step, inputs, carry, reverse)
     last = tf.shape(inputs[0])[0] - 1
-    arrays = [tf.TensorArray(x.dtype, last + 1).unstack(x) for x in inputs]
+    arrays = [
+        # The last slice is read twice.
+        tf.TensorArray(x.dtype, last + 1, clear_after_read=False).unstack(x)
+        for x in inputs
+    ]
     outputs = tf.TensorArray(carry.dtype, last + 1, element_shape=carry.shape)
 
     def read(i):
@@ -180,3 +189,15 @@ def _scan(
         lambda i, *_: i <= last, body, (0, read(0), carry, outputs)
     )
     return outputs.stack(), carry
+
+
+def _unrolled_scan(
+    step: Callable, inputs: Sequence[tf.Tensor], carry: tf.Tensor, reverse: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """`_scan` over few steps, whose number is known."""
+    slices = list(zip(*(tf.unstack(x) for x in inputs), strict=True))
+    outputs = []
+    for x in reversed(slices) if reverse else slices:
+        output, carry = step(x, carry)
+        outputs.append(output)
+    return tf.stack(outputs[::-1] if reverse else outputs), carry
