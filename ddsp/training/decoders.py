@@ -1,11 +1,13 @@
 """Networks from latent features to synthesiser controls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ddsp import configurable
+from ddsp._core import checks
 from ddsp.training import nn
 
 
@@ -76,15 +78,74 @@ class RnnFcDecoder(nn.DictLayer):
           {name: [batch, time, n_channels]} for each of `output_splits`, and 'state' if
           stateless.
         """
-        features = inputs[:-1] if self.stateless else inputs
+        if not self.stateless:
+            return self._decode(inputs, self.rnn)
+        *features, state = inputs
+        new_state = []
+
+        def run(stacked):
+            outputs, last = self.rnn(stacked, state)
+            new_state.append(last)
+            return outputs
+
+        outputs = self._decode(features, run)
+        return {**outputs, "state": new_state[0]}
+
+    def _decode(self, features, run: Callable[[tf.Tensor], tf.Tensor]):
+        """The outputs, where `run` is the recurrent layer."""
         stacked = tf.concat(
             [stack(x) for stack, x in zip(self.input_stacks, features, strict=True)],
             axis=-1,
         )
-        if self.stateless:
-            recurrent, state = self.rnn(stacked, inputs[-1])
-        else:
-            recurrent = self.rnn(stacked)
-        output = self.out_stack(tf.concat([stacked, recurrent], axis=-1))
-        outputs = nn.split_to_dict(self.dense_out(output), self.output_splits)
-        return {**outputs, "state": state} if self.stateless else outputs
+        output = self.out_stack(tf.concat([stacked, run(stacked)], axis=-1))
+        return nn.split_to_dict(self.dense_out(output), self.output_splits)
+
+    def initial_state(self, batch_size: int) -> dict[str, tf.Tensor]:
+        """The state before the first block of `step`.
+
+        Args:
+          batch_size: Rows of the stream.
+
+        Returns:
+          A nest of tensors.
+        """
+        checks.positive("batch_size", batch_size)
+        n_values = sum(nn.state_sizes(self.rnn.rnn))
+        return {"rnn": tf.zeros([batch_size, n_values])}
+
+    def step(self, inputs: Mapping[str, Any], state: Mapping[str, tf.Tensor]):
+        """Decodes a block, on from a state; with the weights of `call`.
+
+        Args:
+          inputs: {key: [batch, n_frames, channels]} with the inputs' keys.
+          state: From `initial_state` or the step before.
+
+        Returns:
+          What `call` returns for the block, and the new state.
+
+        Raises:
+          ValueError: If an input is missing or of a wrong rank, or if the decoder has
+            not been called yet.
+        """
+        keys = self.input_keys[:-1] if self.stateless else self.input_keys
+        missing = [key for key in keys if key not in inputs]
+        if missing:
+            raise ValueError(
+                f"A block of '{self.name}' needs the inputs {keys}, of which {missing} "
+                f"are missing; got {sorted(inputs)}."
+            )
+        features = [tf.convert_to_tensor(inputs[key]) for key in keys]
+        for key, x in zip(keys, features, strict=True):
+            checks.rank(key, x, 3)
+        if not self.built:
+            raise ValueError(
+                f"'{self.name}' must be called once before it can be played in blocks, "
+                "got no call."
+            )
+        new_state = {}
+
+        def run(stacked):
+            outputs, new_state["rnn"] = nn.run_from(self.rnn.rnn, stacked, state["rnn"])
+            return outputs
+
+        return self._decode(features, run), new_state

@@ -18,7 +18,7 @@ _VALUES_PER_FRAME = 2**15
 
 
 def at_least_3d(x: Any) -> tf.Tensor:
-    """Adds the axes that [], [time] or [batch, time] lack of [batch, time, channels]."""
+    """Adds what [], [time] or [batch, time] lack of [batch, time, channels]."""
     x = tf.convert_to_tensor(x)
     missing = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}.get(x.shape.rank, ())
     for axis in missing:

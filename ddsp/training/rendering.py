@@ -2,9 +2,8 @@
 
 Frame-rate features of the whole performance are small; audio and the decoder's
 activations are not. The recording is therefore played in blocks that join without a
-seam: the decoder's recurrent state is carried from block to block, the oscillators
-start each block at the phase that they would have reached, and the reverb's tail is
-added to what follows.
+seam: decoder and synthesisers carry their state from block to block, and the reverb's
+tail is added to what follows.
 """
 
 import dataclasses
@@ -14,17 +13,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import effects
+from ddsp import effects, processors
 from ddsp._core import checks
-from ddsp.training import decoders, models
+from ddsp.training import models
 from ddsp.training.data_preparation.rolling import RollingReader
 
 BLOCK_SECS = 8.0
-# Frames played before and after a block and thrown away: what interpolation and the
-# noise filters reach across, and room to bring the phase to where it must be.
-_LEAD_FRAMES = 25
-_LAG_FRAMES = 8
-# Frames around a block for decoders that cannot carry a state.
+# Frames around a block for decoders that cannot be played in blocks.
 _CONTEXT_FRAMES = 250
 # The tail of the reverb ends where it stays this far below the loudest sample.
 _TAIL_DB = -60.0
@@ -58,16 +53,15 @@ def render(
     Args:
       model: Of f0 and loudness, built.
       performance: At the frame rate of the model's preprocessor.
-      block_secs: Length of a block, seconds. Changes nothing but memory, time and
-        the random samples of the noise.
+      block_secs: Length of a block, seconds. Changes nothing but memory and time.
 
     Yields:
       Blocks of audio, [n_samples], float32, at the model's sample rate: a hop for
       each frame, then the audible tail of a reverb at the end of the model.
 
     Raises:
-      ValueError: If the model cannot be played from f0 and loudness, or if the
-        performance is empty.
+      ValueError: If the model cannot be played from f0 and loudness or in blocks, or
+        if the performance is empty.
     """
     preprocessor: Any = model.preprocessor
     hop_size = checks.hop_size(preprocessor.sample_rate, preprocessor.frame_rate)
@@ -76,99 +70,63 @@ def render(
         raise ValueError("A performance needs at least one frame, got none.")
     if model.encoder is not None and performance.audio is None:
         raise ValueError("A model with an encoder needs the audio of the performance.")
-    block = max(_LEAD_FRAMES, round(block_secs * preprocessor.frame_rate))
-    synthesizer = _Synthesizer(model, performance, hop_size, block)
-    reverb = _Reverberation(synthesizer.reverb)
+    model.processor_group.hop_size = hop_size
+    dry, reverb = _without_last_reverb(model.processor_group)
+    reverberation = _Reverberation(reverb)
     gate_at = np.arange(n_frames) * hop_size
-    overlap = np.zeros(0, np.float32)
-    for first in range(0, n_frames, block):
-        last = min(first + block, n_frames)
-        dry = synthesizer.play(first, last)
-        # Noise is drawn anew in every block.
-        fade = np.linspace(0.0, 1.0, len(overlap), dtype=np.float32)
-        dry[: len(overlap)] *= fade
-        dry[: len(overlap)] += (1.0 - fade) * overlap
-        n_samples = (last - first) * hop_size
-        dry, overlap = dry[:n_samples], dry[n_samples:]
-        at = np.arange(first * hop_size, last * hop_size)
+    first = 0
+    for signal in _play(model, dry, performance, hop_size, block_secs):
+        at = np.arange(first, first + len(signal))
         gate = np.interp(at, gate_at, performance.gate)
-        yield reverb.add(dry * gate.astype(np.float32), synthesizer.impulse_response)
-    tail = reverb.tail()
+        yield reverberation.add(signal * gate.astype(np.float32))
+        first += len(signal)
+    tail = reverberation.tail()
     if len(tail):
         yield tail
 
 
-class _Synthesizer:
-    """The model's synthesisers, played a block at a time."""
+def _without_last_reverb(
+    group: processors.ProcessorGroup,
+) -> tuple[processors.ProcessorGroup, effects.Reverb | None]:
+    """The group up to a trained reverb at its end, and that reverb.
 
-    def __init__(self, model, performance: Performance, hop_size: int, block: int):
-        self.model = model
-        self.performance = performance
-        self.hop_size = hop_size
-        self.impulse_response: tf.Tensor | None = None
-        last = model.processor_group.processors[-1]
-        self.reverb = last if isinstance(last, effects.Reverb) else None
-        self._controls = _Controls(model, performance, hop_size, block)
-        self._phase = _phase_before_frames(
-            performance.f0_hz, hop_size, model.preprocessor.sample_rate
-        )
-
-    def play(self, first: int, last: int) -> np.ndarray:
-        """Audio of frames [first, last), and one hop more where there is more."""
-        n_frames = len(self.performance.f0_hz)
-        start = max(first - _LEAD_FRAMES, 0)
-        stop = min(last + _LAG_FRAMES, n_frames)
-        controls = self._controls.read(start, stop)
-        features = _preprocess(
-            self.model,
-            self._in_phase(start, first, stop),
-            self.performance.loudness_db[start:stop],
-        )
-        outputs = self.model.processor_group(
-            {**features, **controls},
-            n_samples=(stop - start) * self.hop_size,
-            return_outputs_dict=True,
-        )
-        audio = outputs["signal"]
-        if self.reverb is not None:
-            inputs = outputs["controls"][self.reverb.name]["controls"]
-            audio, self.impulse_response = inputs["audio"], inputs["ir"]
-        end = min(last + 1, stop)
-        samples = slice((first - start) * self.hop_size, (end - start) * self.hop_size)
-        return np.array(audio[0, samples])
-
-    def _in_phase(self, start: int, first: int, stop: int) -> np.ndarray:
-        """f0 of frames [start, stop), detuned before `first`.
-
-        Synthesisers start at phase zero. The frames before `first`, which nobody
-        hears, are detuned so that at `first` the phase is that of the whole.
-        """
-        f0_hz = self.performance.f0_hz[start:stop].astype(np.float64)
-        lead = first - start
-        if not lead:
-            return f0_hz.astype(np.float32)
-        rate = self.model.preprocessor.sample_rate
-        reached = _phase_before_frames(f0_hz, self.hop_size, rate)[lead]
-        detuned = (np.arange(len(f0_hz)) < lead).astype(np.float64)
-        cycles_per_hz = np.sum(_hop_cycles(detuned, self.hop_size, rate)[:lead])
-        missing = self._phase[first] - reached
-        missing -= np.round(missing)
-        return (f0_hz + detuned * missing / cycles_per_hz).astype(np.float32)
-
-
-def _hop_cycles(f0_hz: np.ndarray, hop_size: int, sample_rate: int) -> np.ndarray:
-    """Cycles of each hop, of a frequency interpolated linearly between frames."""
-    following = np.append(f0_hz[1:], f0_hz[-1:])
-    return ((hop_size + 1) * f0_hz + (hop_size - 1) * following) / (2.0 * sample_rate)
-
-
-def _phase_before_frames(f0_hz, hop_size: int, sample_rate: int) -> np.ndarray:
-    """Cycles before each frame, [n_frames].
-
-    float64 holds an hour at 1 kHz to 1e-9 cycles.
+    What is dry can be gated, and the tail may ring on, as far as it is heard.
     """
-    cycles = _hop_cycles(np.asarray(f0_hz, np.float64), hop_size, sample_rate)
-    return np.cumsum(cycles) - cycles
+    last = group.processors[-1]
+    if not isinstance(last, effects.Reverb) or len(group.dag) == 1:
+        return group, None
+    *nodes, (_, keys, *_) = group.dag
+    previous = nodes[-1][0]
+    if tuple(keys) != (f"{previous}/signal",):
+        return group, None
+    dag = [(getattr(group, name), node_keys) for name, node_keys, *_ in nodes]
+    dry = processors.ProcessorGroup(dag, name=f"{group.name}_dry")
+    return dry, last
+
+
+def _play(
+    model: models.Autoencoder,
+    group: processors.ProcessorGroup,
+    performance: Performance,
+    hop_size: int,
+    block_secs: float,
+) -> Iterator[np.ndarray]:
+    """Audio of a group, a hop for each frame, in blocks; see `render`."""
+    n_frames = len(performance.f0_hz)
+    # The last frame is held until all that came before it is out.
+    n_late = group.latency_samples // hop_size
+    wanted = round(block_secs * model.preprocessor.frame_rate)
+    block = max(min(wanted, n_frames + n_late), 1)
+    controls = _Controls(model, performance, hop_size, block)
+    state = group.initial_state(1)
+    early, left = n_late * hop_size, n_frames * hop_size
+    for first in range(0, n_frames + n_late, block):
+        signal, state = group.step(controls.read(first, first + block), state)
+        audio = signal.numpy()[0]
+        skipped = min(early, len(audio))
+        audio = audio[skipped : skipped + left]
+        early, left = early - skipped, left - len(audio)
+        yield audio
 
 
 def _preprocess(model, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, Any]:
@@ -186,7 +144,7 @@ def _preprocess(model, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, 
 
 
 class _Controls:
-    """What the decoder says, read forwards."""
+    """What the model's synthesisers are given, read forwards in blocks."""
 
     def __init__(self, model, performance: Performance, hop_size: int, block: int):
         self._model = model
@@ -197,27 +155,41 @@ class _Controls:
         self._reader = RollingReader(self._blocks(), (sum(self._sizes.values()),))
 
     def read(self, start: int, stop: int) -> dict[str, tf.Tensor]:
-        """{name: [1, stop - start, channels]}."""
-        rows = self._reader.read(start, stop)[np.newaxis]
+        """{name: [1, stop - start, channels]}; the last frame is held."""
+        n_frames = len(self._performance.f0_hz)
+        rows = self._reader.read(min(start, n_frames - 1), min(stop, n_frames))
+        frames = np.clip(np.arange(start, stop), 0, n_frames - 1)
+        rows = rows[frames - min(start, n_frames - 1)]
         ends = np.cumsum(list(self._sizes.values()))[:-1]
-        return dict(
-            zip(self._sizes, map(tf.constant, np.split(rows, ends, -1)), strict=True)
+        controls = dict(
+            zip(self._sizes, np.split(rows[np.newaxis], ends, -1), strict=True)
         )
+        features = _preprocess(
+            self._model,
+            self._performance.f0_hz[frames],
+            self._performance.loudness_db[frames],
+        )
+        return {**features, **controls}
 
     def _blocks(self) -> Iterator[np.ndarray]:
+        """The decoder's outputs."""
         n_frames = len(self._performance.f0_hz)
-        stateful = _with_state(self._model.decoder, self._features(0, 1))
-        state = None if stateful is None else _initial_state(stateful)
+        decoder = self._model.decoder
+        try:
+            state = decoder.initial_state(1)
+        except ValueError:
+            # It looks at what is around a frame.
+            state = None
         context = _CONTEXT_FRAMES if state is None else 0
-        decode = tf.function(stateful or self._model.decoder, reduce_retracing=True)
+        decode = tf.function(decoder if state is None else decoder.step)
         for first in range(0, n_frames, self._block):
             last = min(first + self._block, n_frames)
             start, stop = max(first - context, 0), min(last + context, n_frames)
             features = self._features(start, stop)
-            if state is not None:
-                features["state"] = state
-            outputs = decode(features)
-            state = outputs.get("state")
+            if state is None:
+                outputs = decode(features)
+            else:
+                outputs, state = decode(features, state)
             rows = np.concatenate([outputs[name] for name in self._sizes], axis=-1)
             yield rows[0, first - start : last - start]
 
@@ -232,24 +204,7 @@ class _Controls:
             audio = performance.audio(start * self._hop_size, stop * self._hop_size)
             features["audio"] = tf.constant(audio[np.newaxis])
             features.update(self._model.encoder(features))
-        return features
-
-
-def _with_state(decoder, features: dict[str, Any]) -> Any:
-    """The decoder with its recurrent state as an input; None if it cannot have one."""
-    if not isinstance(decoder, decoders.RnnFcDecoder):
-        return None
-    if decoder.stateless:
-        return decoder
-    twin = type(decoder).from_config({**decoder.get_config(), "stateless": True})
-    moment = {key: features[key][:, :1] for key in decoder.input_keys}
-    twin({**moment, "state": _initial_state(twin)})
-    twin.set_weights(decoder.get_weights())
-    return twin
-
-
-def _initial_state(decoder: decoders.RnnFcDecoder) -> tf.Tensor:
-    return tf.zeros([1, decoder.rnn.n_states * decoder.rnn.rnn.units])
+        return {key: features[key] for key in self._model.decoder.input_keys}
 
 
 class _Reverberation:
@@ -257,16 +212,20 @@ class _Reverberation:
 
     def __init__(self, reverb: effects.Reverb | None):
         self._reverb = reverb
+        # A response that is drawn is the same for all blocks.
+        self._ir: Any = None
+        if reverb is not None:
+            self._ir = reverb.get_controls(tf.zeros([1, 1]))["ir"]
         self._ringing = np.zeros(0, np.float32)
         self._peak = 0.0
 
-    def add(self, dry: np.ndarray, impulse_response: Any) -> np.ndarray:
+    def add(self, dry: np.ndarray) -> np.ndarray:
         """The block with its reverb and that of the blocks before."""
         if self._reverb is None:
             return dry
-        length = int(tf.reshape(impulse_response, [-1]).shape[0])
+        length = int(tf.reshape(self._ir, [-1]).shape[0])
         padded = np.pad(dry, (0, length))[np.newaxis]
-        wet = np.array(self._reverb.get_signal(tf.constant(padded), impulse_response))
+        wet = np.array(self._reverb.get_signal(tf.constant(padded), self._ir))
         wet = wet[0]
         wet[: len(self._ringing)] += self._ringing[: len(wet)]
         audio, self._ringing = wet[: len(dry)], wet[len(dry) :]

@@ -146,23 +146,30 @@ def test_one_block_is_what_the_model_plays(model):
 
 
 def test_blocks_join_without_a_seam():
-    model = make_model(reverb=True)
+    model = make_model(noise=True, reverb=True)
     played = performance(700)
+    tf.keras.utils.set_random_seed(3)
     whole = play(model, played)
+    tf.keras.utils.set_random_seed(3)
     blocks = play(model, played, block_secs=0.4)
-    # Phase is brought about by a detuned f0 in float32: 1e-5 cycles, times harmonics.
-    limit = 2e-4 * np.max(np.abs(whole))
+    # The reverb is a sum of parts in another order.
+    limit = 1e-5 * max(1.0, np.max(np.abs(whole)))
     n_samples = min(len(whole), len(blocks))
     np.testing.assert_allclose(blocks[:n_samples], whole[:n_samples], atol=limit)
 
 
-def test_noise_crosses_the_seams_at_its_level():
-    model = make_model(noise=True)
-    played = performance(500)
-    whole, blocks = play(model, played), play(model, played, block_secs=0.2)
-    assert len(whole) == len(blocks) == 500 * HOP
-    # The same noise in other random samples: its energy varies by a few percent.
-    assert np.std(blocks) == pytest.approx(np.std(whole), rel=0.1)
+def test_a_longer_performance_begins_as_a_shorter_one():
+    model = make_model(noise=True, reverb=True)
+    long = performance(700)
+    short = rendering.Performance(
+        long.f0_hz[:300], long.loudness_db[:300], long.gate[:300]
+    )
+    tf.keras.utils.set_random_seed(3)
+    expected = play(model, short, block_secs=0.3)[: 299 * HOP]
+    tf.keras.utils.set_random_seed(3)
+    np.testing.assert_allclose(
+        play(model, long, block_secs=1.0)[: 299 * HOP], expected, atol=1e-5
+    )
 
 
 def test_a_closed_gate_is_silence_but_for_the_reverb():

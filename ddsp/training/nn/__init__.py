@@ -8,7 +8,13 @@ from ddsp.training.nn.normalization import (
     inv_ensure_4d,
     normalize_op,
 )
-from ddsp.training.nn.recurrent import Rnn, RnnSandwich, StatelessRnn
+from ddsp.training.nn.recurrent import (
+    Rnn,
+    RnnSandwich,
+    StatelessRnn,
+    run_from,
+    state_sizes,
+)
 
 __all__ = [
     "DictLayer",
@@ -25,5 +31,7 @@ __all__ = [
     "get_nonlinearity",
     "inv_ensure_4d",
     "normalize_op",
+    "run_from",
     "split_to_dict",
+    "state_sizes",
 ]

@@ -18,6 +18,41 @@ def _make_rnn(dims: int, rnn_type: str, **kwargs) -> keras.layers.RNN:
     return _RNN_TYPES[rnn_type](dims, **kwargs)
 
 
+def run_from(
+    rnn: keras.layers.RNN, x: tf.Tensor, state: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs a built recurrent layer on from a state, whatever it usually returns.
+
+    Args:
+      rnn: A GRU or an LSTM.
+      x: [batch, time, channels].
+      state: [batch, n_states * units]: for an LSTM the hidden state, then the cell's.
+
+    Returns:
+      Outputs [batch, time, units], and the new state in the form of `state`.
+
+    Raises:
+      ValueError: If the layer also runs backwards, from an end that is not there yet.
+    """
+    if not isinstance(rnn, keras.layers.GRU | keras.layers.LSTM):
+        raise ValueError(
+            "A recurrent layer that runs in both directions cannot be played in "
+            f"blocks, got a {type(rnn).__name__}."
+        )
+    dtype = rnn.compute_dtype
+    before = tf.split(tf.cast(state, dtype), len(state_sizes(rnn)), axis=-1)
+    _, outputs, after = rnn.inner_loop(
+        tf.cast(x, dtype), initial_state=before, mask=None, training=False
+    )
+    return outputs, tf.cast(tf.concat(list(after), axis=-1), state.dtype)
+
+
+def state_sizes(rnn: keras.layers.RNN) -> list[int]:
+    """Sizes of the states of a recurrent layer."""
+    sizes = rnn.cell.state_size
+    return list(sizes) if isinstance(sizes, list | tuple) else [sizes]
+
+
 @configurable.layer(module="ddsp.training.nn")
 class Rnn(keras.layers.Layer):
     """A GRU or an LSTM, in one direction or in both."""
