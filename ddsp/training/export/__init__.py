@@ -1,0 +1,55 @@
+"""Trained models outside Python, each file proved equal to Python.
+
+form = forms.streaming_form(model)
+runtime = find_runtime("onnx")
+path = runtime.write(form, folder)
+print(compare(form, path, runtime, calls))
+"""
+
+from ddsp.training.export.comparison import (
+    LARGEST_DIFFERENCE,
+    Comparison,
+    compare,
+    play_in_python,
+)
+from ddsp.training.export.form import Form
+from ddsp.training.export.onnx_file import Onnx
+from ddsp.training.export.playing import Played, play
+from ddsp.training.export.runtime import Runtime
+from ddsp.training.export.saved_model import SavedModel
+from ddsp.training.export.tflite import TFLite
+
+RUNTIMES: dict[str, Runtime] = {
+    runtime.name: runtime for runtime in (SavedModel(), TFLite(), Onnx())
+}
+
+
+def find_runtime(name: str) -> Runtime:
+    """Returns the runtime of a format.
+
+    Args:
+      name: One of `RUNTIMES`.
+
+    Raises:
+      ValueError: If there is none of this name.
+    """
+    if name not in RUNTIMES:
+        raise ValueError(f"Known formats are {list(RUNTIMES)}, got {name!r}.")
+    return RUNTIMES[name]
+
+
+__all__ = [
+    "LARGEST_DIFFERENCE",
+    "RUNTIMES",
+    "Comparison",
+    "Form",
+    "Onnx",
+    "Played",
+    "Runtime",
+    "SavedModel",
+    "TFLite",
+    "compare",
+    "find_runtime",
+    "play",
+    "play_in_python",
+]

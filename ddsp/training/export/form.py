@@ -1,0 +1,158 @@
+"""What is exported: a function of named tensors of fixed shapes."""
+
+import dataclasses
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import convert_to_constants
+
+from ddsp._core import compilation
+
+Arrays = Mapping[str, np.ndarray]
+
+# What every runtime takes for the name of a tensor.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Graph(NamedTuple):
+    """A form as ordinary TensorFlow operations.
+
+    Attributes:
+      function: A concrete function whose variables are constants.
+      inputs: Names of its inputs, in its order.
+      outputs: Names of its outputs, in its order.
+    """
+
+    function: Any
+    inputs: list[str]
+    outputs: list[str]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Form:
+    """A function to be exported.
+
+    What has the same name among the inputs and the outputs is state: it is given to
+    the first call, and carried from each call to the next.
+
+    Attributes:
+      name: Of the files that are written.
+      function: Takes `inputs` by name, returns its outputs in a dictionary.
+      inputs: Shape and dtype of each input.
+      doc: What it does, for whoever finds the files.
+      state: What those inputs that are state start with.
+      noise: Inputs that want fresh noise at each call, uniform in [-1, 1).
+      sample_rate: Samples a second of the audio.
+      samples_per_call: Samples of audio that a call stands for.
+
+    Raises:
+      ValueError: If a name is no identifier, a shape is not fixed, or the state is not
+        that of an input.
+    """
+
+    name: str
+    function: Callable[..., Mapping[str, tf.Tensor]]
+    inputs: Mapping[str, tf.TensorSpec]
+    doc: str = ""
+    state: Arrays = dataclasses.field(default_factory=dict)
+    noise: Sequence[str] = ()
+    sample_rate: int | None = None
+    samples_per_call: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.inputs):
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    "Names in exported files consist of letters, digits and "
+                    f"underscores, got {name!r}."
+                )
+        for name, spec in self.inputs.items():
+            if not spec.shape.is_fully_defined():
+                raise ValueError(
+                    f"Exported inputs are of fixed shapes; `{name}` got {spec.shape}."
+                )
+        for name in self.noise:
+            if name not in self.inputs:
+                raise ValueError(
+                    f"Noise is an input, one of {list(self.inputs)}, got {name!r}."
+                )
+        for name, value in self.state.items():
+            spec = self.inputs.get(name)
+            if spec is None or (value.shape, value.dtype) != (
+                tuple(spec.shape),
+                spec.dtype.as_numpy_dtype,
+            ):
+                raise ValueError(
+                    f"The state `{name}` must be as the input is, {spec}, got "
+                    f"{value.dtype} of shape {value.shape}."
+                )
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The function traced, without compiled kernels and without variables.
+
+        Raises:
+          ValueError: If an output's name is no identifier, or a state is not returned.
+        """
+        names: list[str] = []
+
+        def traced(**inputs: tf.Tensor) -> list[tf.Tensor]:
+            outputs = self.function(**inputs)
+            names[:] = outputs
+            return list(outputs.values())
+
+        with compilation.uncompiled():
+            concrete = tf.function(traced, autograph=False).get_concrete_function(
+                **{
+                    name: tf.TensorSpec(spec.shape, spec.dtype, name=name)
+                    for name, spec in self.inputs.items()
+                }
+            )
+        self._check_outputs(names)
+        frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
+        return Graph(frozen, [t.op.name for t in frozen.inputs], list(names))
+
+    def _check_outputs(self, names: Sequence[str]) -> None:
+        if wrong := [name for name in names if not _NAME.fullmatch(name)]:
+            raise ValueError(
+                "Names in exported files consist of letters, digits and underscores, "
+                f"got {wrong}."
+            )
+        if both := (set(names) & set(self.inputs)) ^ set(self.state):
+            raise ValueError(
+                "State goes in and comes out under one name and needs a value to start "
+                f"with, got {sorted(both)} which does not."
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """The same in plain values for JSON; state starts with zeros where not said."""
+        function, _, outputs = self.graph
+        return {
+            "name": self.name,
+            "doc": inspect.cleandoc(self.doc),
+            "sample_rate": self.sample_rate,
+            "samples_per_call": self.samples_per_call,
+            "inputs": [
+                {"name": name, **_described(spec), **self._role(name)}
+                for name, spec in self.inputs.items()
+            ],
+            "outputs": [
+                {"name": name, **_described(x)}
+                for name, x in zip(outputs, function.outputs, strict=True)
+            ],
+        }
+
+    def _role(self, name: str) -> dict[str, Any]:
+        if name not in self.state:
+            return {"role": "noise" if name in self.noise else "control"}
+        start = self.state[name]
+        return {"role": "state", **({"start": start.tolist()} if start.any() else {})}
+
+
+def _described(tensor: Any) -> dict[str, Any]:
+    return {"dtype": tensor.dtype.name, "shape": tensor.shape.as_list()}

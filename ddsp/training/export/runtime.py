@@ -1,0 +1,96 @@
+"""What every runtime can do: write a form to a file, and run the file."""
+
+import abc
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ddsp.training import files
+from ddsp.training.export.form import Arrays, Form
+from ddsp.training.export.playing import Played, play
+
+
+class Runtime(abc.ABC):
+    """Something that runs exported files.
+
+    Attributes:
+      name: By which it is asked for.
+      extra: Extra of this package to install for it; None if it needs none.
+    """
+
+    name: ClassVar[str]
+    extra: ClassVar[str | None] = "export"
+
+    def write(self, form: Form, folder: str | Path) -> str:
+        """Writes a form, and beside it a description in JSON.
+
+        Args:
+          form: What to write.
+          folder: Where; made when missing.
+
+        Returns:
+          The path of what was written.
+
+        Raises:
+          ImportError: If a package is missing; it names the extra to install.
+          ValueError: If the form cannot be converted.
+          OSError: If it cannot be written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = self._write(form, folder)
+        files.write_text(
+            str(folder / f"{form.name}.json"),
+            json.dumps(form.describe(), indent=1) + "\n",
+        )
+        return str(path)
+
+    def run(self, path: str, inputs: Arrays) -> dict[str, Any]:
+        """Runs a written form once.
+
+        Args:
+          path: From `write`.
+          inputs: Every input by name.
+
+        Returns:
+          Every output by name, state included.
+
+        Raises:
+          ImportError: If a package is missing; it names the extra to install.
+        """
+        played = self.play(path, [inputs])
+        return {**played.outputs[0], **played.state}
+
+    def play(self, path: str, calls: Sequence[Arrays]) -> Played:
+        """Runs a written form call after call; see `playing.play`."""
+        return play(self.load(path), calls)
+
+    @abc.abstractmethod
+    def load(self, path: str) -> Callable[[Arrays], dict[str, Any]]:
+        """Loads a written form.
+
+        Args:
+          path: From `write`.
+
+        Returns:
+          A function from named arrays to named arrays.
+
+        Raises:
+          ImportError: If a package is missing; it names the extra to install.
+        """
+
+    @abc.abstractmethod
+    def _write(self, form: Form, folder: Path) -> Path:
+        """Writes a form alone."""
+
+    def _require(self, module: str) -> Any:
+        """Imports a module that only this runtime needs."""
+        try:
+            return importlib.import_module(module)
+        except ImportError as error:
+            raise ImportError(
+                f"The format '{self.name}' needs the package of {module!r}: pip install"
+                f" 'ddsp[{self.extra}]', got {error}."
+            ) from error
