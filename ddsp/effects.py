@@ -345,7 +345,11 @@ class FIRFilter(Processor):
 
     def _start(self, batch_size, static):
         return filter_streams.start_fir(
-            batch_size, self._channels("magnitudes"), self.window_size, self._hop()
+            batch_size,
+            self._channels("magnitudes"),
+            self.window_size,
+            self._hop(),
+            self.cross_fade,
         )
 
     def _advance(self, block, state, noise):
@@ -354,7 +358,6 @@ class FIRFilter(Processor):
             **self.get_controls(**block),
             window_size=self.window_size,
             hop_size=self._hop(),
-            cross_fade=self.cross_fade,
         )
 
     def _finish(self, state, tail):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ddsp import core
 from ddsp._core import filter_streams
-from ddsp.streaming import FRAME, STATIC, State, Streaming
+from ddsp.streaming import FRAME, SAMPLE, STATIC, State, Streaming
 
 
 class _Node(NamedTuple):
@@ -18,6 +18,7 @@ class _Node(NamedTuple):
       name: Under which others find its signal.
       processor: What is used.
       inputs: Triples of the processor's argument, its rate and the key of its value.
+      hears: Whether signals are among its inputs.
       enters: Samples by which its inputs lag.
       leaves: Samples by which its signal lags.
     """
@@ -26,6 +27,7 @@ class _Node(NamedTuple):
     name: str
     processor: Streaming
     inputs: list[tuple[str, str, str]]
+    hears: bool
     enters: int
     leaves: int
 
@@ -70,7 +72,10 @@ class GroupStream:
                 enters = self._whole_hops(enters)
             leaves = enters + processor.latency_samples
             place = name if name not in lags else f"{name}_{len(self._nodes)}"
-            self._nodes.append(_Node(place, name, processor, inputs, enters, leaves))
+            hears = any(rate == SAMPLE for _, rate, _ in inputs)
+            self._nodes.append(
+                _Node(place, name, processor, inputs, hears, enters, leaves)
+            )
             lags[name] = leaves
         self.latency_samples = self._whole_hops(self._nodes[-1].leaves)
 
@@ -95,8 +100,10 @@ class GroupStream:
                 channels = list(node.processor.control_shape(control)[2:])
                 if rate == FRAME:
                     delay //= self._hop_size
-                    last[control] = tf.zeros([batch_size, 1, *channels])
-                lines[control] = tf.zeros([batch_size, delay, *channels])
+                    if node.hears:
+                        last[control] = tf.zeros([batch_size, 1, *channels])
+                if delay:
+                    lines[control] = tf.zeros([batch_size, delay, *channels])
             state[node.place] = {
                 "lines": lines,
                 "last": last,
@@ -124,13 +131,16 @@ class GroupStream:
                     core.nested_lookup(key, outputs),
                     len(node.processor.control_shape(control)),
                 )
-                line = before["lines"][control]
-                if rate == FRAME:
+                if control in before["last"]:
                     last[control] = x[:, -1:]
-                    # Before the first frame, what fades from frame to frame stays.
-                    first = tf.repeat(x[:, :1], line.shape[1], axis=1)
-                    line = tf.where(state["position"] > 0, line, first)
-                block[control], lines[control] = filter_streams.delay(line, x)
+                if control in before["lines"]:
+                    line = before["lines"][control]
+                    if rate == FRAME:
+                        # Before the first frame, what fades between frames stays.
+                        first = tf.repeat(x[:, :1], line.shape[1], axis=1)
+                        line = tf.where(state["position"] > 0, line, first)
+                    x, lines[control] = filter_streams.delay(line, x)
+                block[control] = x
             signal, of_processor = node.processor.step(
                 block, before["processor"], noise.get(node.name)
             )
@@ -155,10 +165,11 @@ class GroupStream:
         for node in self._nodes:
             before, of_processor = state[node.place], state[node.place]["processor"]
             rest = {}
-            for control, rate, key in self._moving(node):
-                rest[control] = before["lines"][control]
-                if rate != FRAME and _root(key) in owed:
-                    rest[control] = tf.concat([rest[control], owed[_root(key)]], axis=1)
+            for control, rate, key in self._moving(node) if node.hears else ():
+                parts = [before["lines"].get(control)]
+                if rate != FRAME:
+                    parts.append(owed.get(_root(key)))
+                rest[control] = [part for part in parts if part is not None]
             signals = []
             n_samples = self._longest(node, rest)
             padded = (
@@ -179,25 +190,27 @@ class GroupStream:
     def _moving(self, node: _Node) -> Iterator[tuple[str, str, str]]:
         return (entry for entry in node.inputs if entry[1] != STATIC)
 
-    def _longest(self, node: _Node, rest: Mapping[str, tf.Tensor]) -> int:
+    def _longest(self, node: _Node, rest: Mapping[str, list[tf.Tensor]]) -> int:
         """Samples that a node still gets: those of its signals, if it has any."""
         of_signals = [
-            rest[control].shape[1]
+            sum(part.shape[1] for part in rest[control])
             for control, rate, _ in self._moving(node)
-            if rate != FRAME
+            if control in rest and rate != FRAME
         ]
         return max(of_signals, default=0)
 
     def _filled(
-        self, x: tf.Tensor, n_samples: int, before: State, control: str
+        self, parts: list[tf.Tensor], n_samples: int, before: State, control: str
     ) -> tf.Tensor:
         """A control for the last samples: frames are held, signals end in silence."""
+        length = sum(part.shape[1] for part in parts)
         if control in before["last"]:
-            missing = max(n_samples // self._hop_size - x.shape[1], 0)
+            missing = max(n_samples // self._hop_size - length, 0)
             held = tf.repeat(before["last"][control], missing, axis=1)
-            return tf.concat([x, held], axis=1)
-        missing = n_samples - x.shape[1]
-        return tf.pad(x, [[0, 0], [0, missing], *[[0, 0]] * (x.shape.rank - 2)])
+            return tf.concat([*parts, held], axis=1)
+        x = tf.concat(parts, axis=1)
+        padding = [[0, 0], [0, n_samples - length], *[[0, 0]] * (x.shape.rank - 2)]
+        return tf.pad(x, padding)
 
     def _whole_hops(self, n_samples: int) -> int:
         return -(-n_samples // self._hop_size) * self._hop_size

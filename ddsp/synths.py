@@ -289,7 +289,11 @@ class FilteredNoise(Synth):
         return {
             "seed": tf.cast(seed, tf.int32),
             "filter": filter_streams.start_fir(
-                batch_size, self._channels("magnitudes"), self.window_size, self._hop()
+                batch_size,
+                self._channels("magnitudes"),
+                self.window_size,
+                self._hop(),
+                self.cross_fade,
             ),
         }
 
@@ -317,7 +321,6 @@ class FilteredNoise(Synth):
             magnitudes,
             window_size=self.window_size,
             hop_size=self._hop(),
-            cross_fade=self.cross_fade,
         )
         return audio, {**state, "filter": of_filter}
 

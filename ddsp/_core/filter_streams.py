@@ -25,7 +25,11 @@ def fir_latency(n_frequencies: int, window_size: int) -> int:
 
 
 def start_fir(
-    batch_size: int, n_frequencies: int, window_size: int, hop_size: int
+    batch_size: int,
+    n_frequencies: int,
+    window_size: int,
+    hop_size: int,
+    cross_fade: bool = False,
 ) -> State:
     """The state of `step_fir` before the first block.
 
@@ -34,17 +38,20 @@ def start_fir(
       n_frequencies: Of the magnitudes.
       window_size: Of the filter's window, see `frequency_filter`.
       hop_size: Samples a frame.
+      cross_fade: Whether filters fade from frame to frame.
 
     Returns:
       A nest of tensors.
     """
     part = largest_part(hop_size)
     n_late = -(-(filters.ir_size(n_frequencies, window_size) - 1) // part)
-    return {
+    state = {
         "position": tf.zeros([], tf.int64),
         "ringing": tf.zeros([batch_size, n_late * part]),
-        "magnitudes": tf.zeros([batch_size, 1, n_frequencies]),
     }
+    if cross_fade:
+        state["magnitudes"] = tf.zeros([batch_size, 1, n_frequencies])
+    return state
 
 
 def step_fir(
@@ -53,7 +60,6 @@ def step_fir(
     magnitudes: tf.Tensor,
     window_size: int,
     hop_size: int,
-    cross_fade: bool = False,
 ) -> tuple[tf.Tensor, State]:
     """Filters on from a state; see `frequency_filter`.
 
@@ -63,24 +69,18 @@ def step_fir(
       magnitudes: [batch, n_frames, n_frequencies].
       window_size: Of the filter's window.
       hop_size: Samples a frame.
-      cross_fade: Whether filters fade from frame to frame.
 
     Returns:
       Audio of the same shape, `fir_latency` samples late, and the new state.
     """
     n_frames = magnitudes.shape[1]
-    before = tf.concat([state["magnitudes"], magnitudes], axis=1)[:, :-1]
-    if cross_fade:
-        started = state["position"] > 0
-        first = tf.concat([magnitudes[:, :1], before[:, 1:]], axis=1)
+    if "magnitudes" in state:
+        # The first frame has none before it to fade from.
+        last = tf.where(state["position"] > 0, state["magnitudes"], magnitudes[:, :1])
+        before = tf.concat([last, magnitudes[:, :-1]], axis=1)
         fade = tf.tile(linear_ramp(hop_size), [n_frames])
         convolved = _convolve(audio * fade, magnitudes, window_size, hop_size)
-        convolved += _convolve(
-            audio * (1.0 - fade),
-            tf.where(started, before, first),
-            window_size,
-            hop_size,
-        )
+        convolved += _convolve(audio * (1.0 - fade), before, window_size, hop_size)
     else:
         convolved = _convolve(audio, magnitudes, window_size, hop_size)
     n_samples = n_frames * hop_size
@@ -89,12 +89,13 @@ def step_fir(
     convolved += rung
     latency = fir_latency(magnitudes.shape[-1], window_size)
     output = after_start(convolved[:, :n_samples], state["position"], latency)
-    state = {
+    new_state = {
         "position": state["position"] + n_samples,
         "ringing": convolved[:, n_samples:],
-        "magnitudes": magnitudes[:, -1:],
     }
-    return output, state
+    if "magnitudes" in state:
+        new_state["magnitudes"] = magnitudes[:, -1:]
+    return output, new_state
 
 
 def finish_fir(state: State, latency: int) -> tf.Tensor:
