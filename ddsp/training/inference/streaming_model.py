@@ -129,8 +129,9 @@ class StreamingModel:
             "decoder": model.decoder.initial_state(1),
             "synthesis": model.processor_group.initial_state(1),
         }
+        # Cheaper than passing the state in and out. What is empty stays a constant.
         self._variables = tf.nest.map_structure(
-            lambda x: tf.Variable(x, trainable=False), self._start
+            lambda x: tf.Variable(x, trainable=False) if np.size(x) else x, self._start
         )
         self._heard = self._played = self._f0_line = np.zeros(0, np.float32)
         self._pitch_state: Any = None
@@ -221,7 +222,7 @@ class StreamingModel:
         n_hops = len(self._heard) // self.hop_size
         held = np.full(n_hops, self._last_f0, np.float32)
         played = self._play_heard(None if self._pitch is not None else held)
-        state = tf.nest.map_structure(tf.identity, self._variables["synthesis"])
+        state = _read(self._variables["synthesis"])
         last = self._model.processor_group.flush(state)[0].numpy()
         last *= np.float32(10.0 ** (self.gain / 20.0))
         return np.concatenate([self._played, *played, last])[: self.latency_samples]
@@ -239,7 +240,7 @@ class StreamingModel:
     def state(self) -> dict[str, Any]:
         """All that the next blocks depend on, a nest of arrays and numbers."""
         return {
-            "model": tf.nest.map_structure(lambda v: v.numpy(), self._variables),
+            "model": tf.nest.map_structure(lambda x: x.numpy(), self._variables),
             "pitch": tf.nest.map_structure(_copied, self._pitch_state),
             "f0_line": self._f0_line.copy(),
             "n_unheard": self._n_unheard,
@@ -284,7 +285,8 @@ class StreamingModel:
         for variable, value in zip(
             tf.nest.flatten(self._variables), tf.nest.flatten(values), strict=True
         ):
-            variable.assign(value)
+            if np.size(value):
+                variable.assign(value)
 
     def _checked(self, audio: Any) -> np.ndarray:
         audio = np.asarray(audio)
@@ -367,7 +369,7 @@ class StreamingModel:
 
     def _play(self, audio: tf.Tensor, f0_hz: tf.Tensor, settings: tf.Tensor):
         """The whole chain but for the pitch, over the state in the variables."""
-        state = tf.nest.map_structure(lambda v: v.read_value(), self._variables)
+        state = _read(self._variables)
         pitch_shift, loudness_shift, gain = tf.unstack(settings)
         level, level_state = self._level.step(audio[tf.newaxis], state["level"])
         f0_hz = f0_hz * 2.0 ** (pitch_shift / 12.0)
@@ -387,8 +389,12 @@ class StreamingModel:
 
     def _listen_only(self, audio: tf.Tensor) -> None:
         variables = self._variables["level"]
-        state = tf.nest.map_structure(lambda v: v.read_value(), variables)
+        state = _read(variables)
         _write(variables, state, self._level.step(audio[tf.newaxis], state)[1])
+
+
+def _read(variables: Any) -> Any:
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)
 
 
 def _write(variables: Any, state: Any, new_state: Any) -> None:
@@ -396,7 +402,7 @@ def _write(variables: Any, state: Any, new_state: Any) -> None:
     for variable, old, new in zip(
         *(tf.nest.flatten(x) for x in (variables, state, new_state)), strict=True
     ):
-        if new is not old:
+        if new is not old and isinstance(variable, tf.Variable):
             variable.assign(new)
 
 
