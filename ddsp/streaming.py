@@ -71,6 +71,8 @@ class Streaming:
             which.
         """
         checks.positive("batch_size", batch_size)
+        if FRAME in self.control_rates.values():
+            self._hop()
         wanted = [name for name, rate in self.rates().items() if rate == STATIC]
         unknown = sorted(set(static) - set(wanted))
         if unknown:

@@ -61,7 +61,6 @@ class _Oscillators(Synth):
         return oscillator_streams.look_ahead(self.amp_resample_method) * self._hop()
 
     def _start_oscillators(self, batch_size, n_amplitudes, n_frequencies):
-        self._hop()
         return oscillator_streams.start_oscillators(
             batch_size, n_amplitudes, n_frequencies, self.amp_resample_method
         )
@@ -408,7 +407,6 @@ class Wavetable(Synth):
         return self._hop()
 
     def _start(self, batch_size, static):
-        self._hop()
         table = static.get("wavetables")
         if self._rank("wavetables") == 2:
             if table is None:
