@@ -3,7 +3,8 @@
 Keras 3 reads the signature of a layer's constructor, which
 `gin.configurable` hides. Here the constructor is wrapped instead: arguments that
 were not given come from gin, and what the constructor finally received is what
-`get_config` returns. Without a parsed gin config the wrapper only records.
+`get_config` returns. Without a parsed gin config the wrapper only records, and sees to
+it that checkpoints hold every layer.
 """
 
 import copy
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 import gin
 import keras
+import tensorflow as tf
 
 T = TypeVar("T", bound=type)
 
@@ -59,9 +61,20 @@ def _wrap_constructor(cls: type, selector: str) -> None:
                 self, _ARGUMENTS, _all_arguments(signature, self, args, kwargs)
             )
         original(self, *args, **kwargs)
+        _track_lists(self)
 
     init.__signature__ = signature  # type: ignore[attr-defined]
     cls.__init__ = init  # type: ignore[misc]
+
+
+def _track_lists(instance: Any) -> None:
+    """Shows TensorFlow's checkpoints the layers in lists, which Keras does not."""
+    for name, value in vars(instance).items():
+        if name.startswith("_") or not isinstance(value, list) or not value:
+            continue
+        if all(isinstance(item, keras.layers.Layer) for item in value):
+            tracked = tf.__internal__.tracking.wrap(list(value))
+            instance._track_trackable(tracked, name, overwrite=True)
 
 
 def _gin_arguments(selector: str, given: dict[str, Any]) -> dict[str, Any]:

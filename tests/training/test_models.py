@@ -169,6 +169,36 @@ def test_restore(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_restore_layers_in_lists(tmp_path):
+    """The stacks of the decoder's inputs, a list, which Keras hides from checkpoints."""
+    gin.parse_config_file("models/solo_instrument.gin")
+    gin.parse_config(
+        """
+        RnnFcDecoder.rnn_channels = 8
+        RnnFcDecoder.ch = 4
+        Reverb.reverb_length = 400
+        """
+    )
+    model, other = models.get_model(), models.get_model()
+    path = saved(model, tmp_path)
+    other.restore(path)
+    assert len(model.get_weights()) > 40
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    keys = [key for key, _ in tf.train.list_variables(path)]
+    assert any(key.startswith("model/decoder/input_stacks/1/") for key in keys)
+
+
+def test_weights_that_no_attribute_leads_to_are_named(tmp_path):
+    path = saved(small(), tmp_path)
+    model = small()
+    # Past the constructor, which is when lists are looked at.
+    model.late = [keras.layers.Dense(1)]
+    model.late[0].build([1, 2])
+    with pytest.raises(ValueError, match=r"got \['.*kernel', '.*bias'\]"):
+        model.restore(path)
+
+
 def test_restore_some_keys(tmp_path):
     model, other = small(), small()
     path = saved(model, tmp_path)

@@ -122,6 +122,9 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
 
     Returns:
       {path: variable}, such as 'decoder/out_stack/.../kernel'.
+
+    Raises:
+      ValueError: If a checkpoint would lack some of the model's weights.
     """
     view = tf.train.TrackableView(model)
     variables: dict[str, keras.Variable] = {}
@@ -136,6 +139,12 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
             if id(child) not in seen:
                 seen.add(id(child))
                 queue.append((f"{path}/{name}" if path else name, child))
+    found = {id(variable) for variable in variables.values()}
+    if lost := [x.path for x in model.weights if id(x) not in found]:
+        raise ValueError(
+            "Checkpoints name a weight by the attributes that lead to it; none lead to "
+            f"some of '{model.name}', got {lost}."
+        )
     return variables
 
 
