@@ -140,8 +140,10 @@ def compute_dataset_statistics(
     Returns:
       A dictionary of floats: `mean_`, `min_` and `max_` each of `pitch` (MIDI),
       `loudness` (dB) and `power` (dB); `mean_max_loudness` and `mean_max_power`,
-      the mean over examples of the highest value; `note_on_fraction`, 0 to 1;
-      `n_examples`; and `quantile_transform`, a `QuantileTransformer` fitted to the
+      the mean over examples of the highest value; `mean_min_pitch_note`,
+      `mean_max_pitch_note`, `mean_min_power_note` and `mean_max_power_note`, the mean
+      over examples of the lowest and highest in their notes; `note_on_fraction`, 0 to
+      1; `n_examples`; and `quantile_transform`, a `QuantileTransformer` fitted to the
       loudness.
 
     Raises:
@@ -186,12 +188,15 @@ def _statistics(f0_hz, f0_confidence, loudness_db, power_db) -> dict[str, Any]:
     n_power = power_db.shape[1]
     power_mask = mask[:, np.arange(n_power) * mask.shape[1] // n_power]
     loudness_on = loudness_db[mask]
+    pitch = np.asarray(core.hz_to_midi(f0_hz))
     return {
-        **_moments("pitch", np.asarray(core.hz_to_midi(f0_hz[mask]))),
+        **_moments("pitch", pitch[mask]),
         **_moments("loudness", loudness_on),
         **_moments("power", power_db[power_mask] if power_mask.any() else power_db),
         "mean_max_loudness": float(np.mean(np.max(loudness_db, axis=1))),
         "mean_max_power": float(np.mean(np.max(power_db, axis=1))),
+        **_note_range("pitch", pitch, mask),
+        **_note_range("power", power_db, power_mask),
         "note_on_fraction": float(np.mean(mask_on)),
         "n_examples": len(loudness_db),
         "quantile_transform": QuantileTransformer().fit(loudness_on),
@@ -203,6 +208,16 @@ def _moments(name: str, values: np.ndarray) -> dict[str, float]:
         f"mean_{name}": float(np.mean(values, dtype=np.float64)),
         f"min_{name}": float(np.min(values)),
         f"max_{name}": float(np.max(values)),
+    }
+
+
+def _note_range(name: str, values: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Means over the examples that have notes."""
+    notes = [row[on] for row, on in zip(values, mask, strict=True) if on.any()]
+    notes = notes or list(values)
+    return {
+        f"mean_min_{name}_note": float(np.mean([np.min(row) for row in notes])),
+        f"mean_max_{name}_note": float(np.mean([np.max(row) for row in notes])),
     }
 
 
@@ -268,3 +283,22 @@ def load_dataset_statistics(directory: str) -> dict[str, Any]:
         raise ValueError(
             f"Not a file of dataset statistics: {path} ({error!r})."
         ) from error
+
+
+def find_dataset_statistics(*directories: str) -> dict[str, Any] | None:
+    """The statistics in the first of several directories that has them.
+
+    Args:
+      *directories: Folders that may hold `dataset_statistics.json`.
+
+    Returns:
+      What `load_dataset_statistics` returns, or None.
+
+    Raises:
+      ValueError: If the file is not such statistics.
+    """
+    for directory in directories:
+        path = os.path.join(files.expand_path(directory), STATISTICS_FILE)
+        if tf.io.gfile.exists(path):
+            return load_dataset_statistics(directory)
+    return None

@@ -168,6 +168,13 @@ def test_statistics_are_of_the_notes():
     assert statistics["max_loudness"] == pytest.approx(-20.0)
     # A sine of amplitude 0.5 has a power of 1/8: -9 dB.
     assert statistics["mean_max_power"] == pytest.approx(-9.03, abs=0.2)
+    # Each example holds one note of one level.
+    for name, value, tolerance in (("pitch", 75.0, 1e-3), ("power", -9.03, 0.2)):
+        assert statistics[f"mean_max_{name}_note"] == pytest.approx(
+            value, abs=tolerance
+        )
+    assert statistics["mean_min_pitch_note"] == pytest.approx(75.0, abs=0.2)
+    assert statistics["mean_min_power_note"] < statistics["mean_max_power_note"]
     assert 0.4 < statistics["note_on_fraction"] < 0.55
     assert statistics["n_examples"] == 2
 
