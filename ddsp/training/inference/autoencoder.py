@@ -54,8 +54,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         self.remove_reverb = remove_reverb
         with settings.isolated():
             self.configure_gin(ckpt)
-            model = settings.build_autoencoder()
-            model.restore(str(ckpt), verbose=verbose)
+            model = settings.restored_autoencoder(ckpt, verbose)
             change = (
                 reverbs.without_reverbs if remove_reverb else reverbs.with_fixed_reverbs
             )

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -23,8 +23,12 @@ class Forms:
 
     A subclass writes `call` and `call_specs`, and sets `_settings` to the gin config
     with which its functions are to be traced.
+
+    Attributes:
+      output_names: What `call` returns, in its order.
     """
 
+    output_names: ClassVar[tuple[str, ...]] = ()
     _settings: str = ""
 
     @property
@@ -60,6 +64,20 @@ class Forms:
             f"{' or '.join(str(list(specs)) for specs in self.call_specs.values())}; "
             f"received {list(inputs)}."
         )
+
+    def named_outputs(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What a form computes, by name: a function to be exported.
+
+        Args:
+          **inputs: Those of one of `call_specs`.
+        """
+        with settings.isolated(self._settings):
+            outputs = self._exported(**inputs)
+        if isinstance(outputs, dict):
+            return outputs
+        if tf.is_tensor(outputs):
+            outputs = (outputs,)
+        return dict(zip(self.output_names, outputs, strict=True))
 
     def run_forms(self) -> None:
         """Runs every form once, on zeros, so that no later call is slow."""

@@ -71,3 +71,19 @@ def build_autoencoder() -> models.Autoencoder:
             f"{type(model).__name__}."
         )
     return model
+
+
+def restored_autoencoder(ckpt: str | Path, verbose: bool = False) -> models.Autoencoder:
+    """The trained autoencoder that gin's settings describe.
+
+    Args:
+      ckpt: Directory of a training run, or a checkpoint in it; its settings have been
+        parsed.
+      verbose: Log what was restored.
+
+    Raises:
+      ValueError: If they describe no such model, or the checkpoint is of another.
+    """
+    model = build_autoencoder()
+    model.restore(str(ckpt), verbose=verbose)
+    return model

@@ -78,8 +78,9 @@ class VSTBaseModule(Forms, models.Autoencoder):
         """Makes the graphs of all forms."""
         self.run_forms()
 
-    # Before Keras's own.
-    call = Forms.call
+    def call(self) -> Any:  # type: ignore[override]
+        """Computes the outputs of one frame."""
+        return Forms.call(self)
 
     def _check_decoder(self) -> None:
         inputs = set(self.decoder.input_keys) - {"state"}
@@ -122,6 +123,8 @@ class VSTExtractFeatures(VSTBaseModule):
     rate. It returns `f0_hz` (Hz), `f0_scaled` (0 to 1), `pw_db` (dB) and `pw_scaled` (0
     to 1), each [1].
     """
+
+    output_names = ("f0_hz", "f0_scaled", "pw_db", "pw_scaled")
 
     def __init__(self, ckpt, crepe_saved_model_path=None, **kwargs):
         """Initializer.
@@ -175,7 +178,7 @@ class VSTExtractFeatures(VSTBaseModule):
 
     @property
     def call_specs(self) -> dict[str, Specs]:
-        return {"call": {"audio": floats(self.frame_size)}}
+        return {"call": {"audio": floats(pitch.FRAME_SIZE)}}
 
     def call(self, audio) -> tuple[tf.Tensor, ...]:
         """Measures a frame, see the class."""
@@ -194,6 +197,8 @@ class VSTPredictControls(VSTBaseModule):
     synthesised.
     """
 
+    output_names = ("amps", "hd", "noise")
+
     @property
     def call_specs(self) -> dict[str, Specs]:
         return {"call": {"f0_scaled": floats(1), "pw_scaled": floats(1)}}
@@ -211,6 +216,8 @@ class VSTStatelessPredictControls(VSTBaseModule):
     As `VSTPredictControls`, with a last input and a last output `state` [state_size]:
     zeros before the first frame, then what the frame before returned.
     """
+
+    output_names = ("amps", "hd", "noise", "state")
 
     def configure_gin(self) -> None:
         """Makes the recurrent state an input of the decoder."""

@@ -1,13 +1,14 @@
 """Audio of one frame at a time, for plug-ins: see `vst`."""
 
 import math
+from typing import ClassVar
 
 import gin
 import keras
 import tensorflow as tf
 
 from ddsp import configurable, core
-from ddsp._core import checks
+from ddsp._core import checks, filter_streams
 from ddsp._core.harmonic_sum import harmonic_sum
 from ddsp._core.phase import frame_starts
 from ddsp._core.resampling import RAMPS
@@ -33,6 +34,8 @@ class VSTSynthesize(Forms, keras.Model):
 
     Gin's settings are as before once the module is made; it reads no variables.
     """
+
+    output_names: ClassVar[tuple[str, ...]] = ("audio", "final_phase")
 
     def __init__(self, ckpt, new_hop_size=None, **kwargs):
         """Initializer.
@@ -137,11 +140,18 @@ class VSTSynthesize(Forms, keras.Model):
         """Noise [hop_size] through the filter of one frame."""
         if white_noise is None:
             white_noise = core.uniform_noise(1, self.hop_size)[0]
-        return core.frequency_filter(
+        # As `core.frequency_filter` filters, but without FFTs: runtimes lack them.
+        sizes = self.n_noise, self.window_size
+        filtered, state = filter_streams.step_fir(
+            filter_streams.start_fir(1, *sizes, self.hop_size),
             white_noise[tf.newaxis],
             magnitudes[tf.newaxis, tf.newaxis],
-            window_size=self.window_size,
-        )[0]
+            self.window_size,
+            self.hop_size,
+        )
+        latency = filter_streams.fir_latency(*sizes)
+        late = filter_streams.finish_fir(state, latency)
+        return tf.concat([filtered, late], axis=1)[0, latency:]
 
 
 @configurable.layer(module="ddsp.training.inference")
@@ -166,6 +176,8 @@ class VSTSynthesizeNoise(VSTSynthesize):
     The form 'call' takes the magnitudes `noise` [n_noise] and returns audio [hop_size];
     'call_with_noise' also takes the `white_noise`, see `VSTSynthesize`.
     """
+
+    output_names = ("audio",)
 
     @property
     def call_specs(self) -> dict[str, Specs]:
