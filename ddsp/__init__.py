@@ -1,15 +1,46 @@
 """Differentiable digital signal processing for TensorFlow and Keras 3."""
 
+import os
+from typing import TYPE_CHECKING
+
 from ddsp import core, dags, effects, losses, processors, spectral_ops, synths
 from ddsp.version import __version__
+
+if TYPE_CHECKING:
+    from ddsp.training.bundle import Bundle
 
 __all__ = [
     "__version__",
     "core",
     "dags",
     "effects",
+    "load",
     "losses",
     "processors",
     "spectral_ops",
     "synths",
 ]
+
+
+def load(path: str | os.PathLike) -> "Bundle":
+    """Opens a trained model that `ddsp_export` wrote.
+
+    Replaces the global gin config by the model's.
+
+    Args:
+      path: Directory of the bundle.
+
+    Returns:
+      A `ddsp.training.bundle.Bundle`: the `model`, the `statistics` of its training
+      data, `info` such as rates and licence, `stream()` to play it block by block and
+      `check()` to see that it plays here as it did where it was exported.
+
+    Raises:
+      FileNotFoundError: If there is no such directory.
+      ValueError: If it is no bundle, if its format version is not the one known, if
+        a file is missing or damaged, or if the weights do not fit the model.
+    """
+    # Training is heavy: whoever only uses the signal processing does without.
+    from ddsp.training import bundle
+
+    return bundle.load(path)

@@ -20,7 +20,7 @@ import soundfile
 import tqdm
 
 from ddsp._core import checks
-from ddsp.training import files, models, postprocessing
+from ddsp.training import bundle, files, models, postprocessing
 from ddsp.training.adjustment import Adjusted, Adjustment, adjust_features
 from ddsp.training.data_preparation import audio_io
 from ddsp.training.data_preparation.features import feature_blocks
@@ -101,7 +101,8 @@ def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | Non
     """A trained model, and the statistics of its training data if it has them.
 
     Args:
-      directory: Of a training run, or its `best` folder, or a checkpoint in either.
+      directory: A bundle of `ddsp_export`; or a training run, its `best` folder, or a
+        checkpoint in either.
 
     Returns:
       The model, and what `postprocessing.load_dataset_statistics` returns or None.
@@ -110,6 +111,9 @@ def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | Non
       FileNotFoundError: If there is no trained model.
       ValueError: If it is not an autoencoder of f0 and loudness, or is damaged.
     """
+    if bundle.is_bundle(directory):
+        opened = bundle.load(directory)
+        return opened.model, opened.statistics
     model = models.load(directory)
     if not isinstance(model, models.Autoencoder) or model.preprocessor is None:
         raise ValueError(
@@ -117,10 +121,8 @@ def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | Non
             f"{type(model).__name__} in {directory!r}."
         )
     folder = Path(directory)
-    for place in (folder, folder.parent):
-        if (place / postprocessing.STATISTICS_FILE).is_file():
-            return model, postprocessing.load_dataset_statistics(str(place))
-    return model, None
+    places = str(folder), str(folder.parent)
+    return model, postprocessing.find_dataset_statistics(*places)
 
 
 def measure(

@@ -216,6 +216,8 @@ def write_statistics(data_provider: Any, save_dir: str) -> None:
             return
     # Timbre transfer measures pitch the way the model has learnt to hear it.
     statistics["centered"] = bool(manifest is not None and manifest.center)
+    if manifest is not None:
+        statistics["pitch_tracker"] = manifest.pitch_tracker
     postprocessing.save_dataset_statistics(statistics, save_dir)
 
 

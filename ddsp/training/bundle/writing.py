@@ -1,0 +1,275 @@
+"""Making a bundle, whole or not at all.
+
+It is put together in a hidden directory beside its destination, read back, and
+renamed into place.
+"""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+import soundfile
+
+from ddsp import version
+from ddsp.training import checkpoints, files, models, postprocessing, report
+from ddsp.training.bundle import card, manifest, vector
+from ddsp.training.bundle.loading import CONFIG_FILE, read_model, write_weights
+from ddsp.training.bundle.loading import load as load_bundle
+from ddsp.training.bundle.manifest import Manifest
+from ddsp.training.bundle.vector import Vector
+from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE
+from ddsp.training.models import loading, restoring
+
+UNKNOWN = "unknown: ask whoever gave you this model"
+
+
+@dataclasses.dataclass
+class Draft:
+    """A bundle that is being made.
+
+    Attributes:
+      folder: What is put there becomes part of the bundle.
+      model: As read back from the bundle.
+      statistics: Of its training data, or None.
+      vector: What the model must play.
+      info: What will stand in the manifest; files are added at the end.
+    """
+
+    folder: Path
+    model: models.Autoencoder
+    statistics: dict[str, Any] | None
+    vector: Vector
+    info: Manifest
+
+    def add_export(self, record: dict[str, Any]) -> None:
+        """Notes an export that was written into `folder`.
+
+        Args:
+          record: Its name under 'form', and how it compared; plain values for JSON.
+        """
+        exports = [*self.info.exports, record]
+        self.info = dataclasses.replace(self.info, exports=exports)
+
+
+def write(path: str | os.PathLike, source: str | os.PathLike, **settings: Any) -> str:
+    """Makes a bundle.
+
+    Args:
+      path: Directory to write.
+      source: Directory of a training run, its `best` folder, a checkpoint in either,
+        or another bundle.
+      **settings: See `create`.
+
+    Returns:
+      The path of the bundle.
+
+    Raises:
+      As `create` does.
+    """
+    with create(path, source, **settings):
+        pass
+    return os.fspath(path)
+
+
+@contextlib.contextmanager
+def create(
+    path: str | os.PathLike,
+    source: str | os.PathLike,
+    license: str | None = None,
+    attribution: str | None = None,
+    crepe_model: str | None = None,
+    need_statistics: bool = True,
+) -> Iterator[Draft]:
+    """Makes a bundle that exports can be added to.
+
+    Replaces the global gin config by the model's. When the block ends the bundle
+    takes its place; when it raises, nothing is left.
+
+    Args:
+      path: Directory to write. A bundle that is there is replaced.
+      source: Directory of a training run, its `best` folder, a checkpoint in either,
+        or another bundle.
+      license: Terms under which the model may be used. By default those of a bundle
+        that is the source, else they are said to be unknown.
+      attribution: Whom to name, such as the musician and the recordings; by default
+        as for the licence.
+      crepe_model: Size of the pitch tracker that the training data was analysed
+        with; by default as the statistics say, else 'tiny'.
+      need_statistics: Whether a model without statistics of its data is refused.
+
+    Yields:
+      The draft.
+
+    Raises:
+      FileNotFoundError: If there is no model.
+      ValueError: If the model has no statistics and needs them, if it is no
+        autoencoder that can be played in blocks, or if `path` holds something other
+        than a bundle.
+      OSError: If the bundle cannot be written.
+    """
+    destination = Path(os.path.abspath(path))
+    _check_destination(destination)
+    model, statistics, origin = _open_source(os.fspath(source), need_statistics)
+    temporary = destination.with_name(f".{destination.name}.tmp")
+    # A killed export leaves it behind.
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        example = vector.make(model, statistics)
+        # Now gin knows of everything that the model and its playing asked for.
+        files.write_text(
+            str(temporary / CONFIG_FILE), gin.operative_config_str() + "\n"
+        )
+        write_weights(model, temporary)
+        if statistics is not None:
+            postprocessing.save_dataset_statistics(statistics, str(temporary))
+        example.save(temporary / vector.VECTOR_FILE)
+        draft = Draft(
+            temporary,
+            _read_back(temporary, example),
+            statistics,
+            example,
+            Manifest(
+                library_version=version.__version__,
+                model=type(model).__name__,
+                sample_rate=model.sample_rate,
+                frame_rate=model.preprocessor.frame_rate,
+                features=sorted(example.features),
+                latency_samples=model.processor_group.latency_samples,
+                n_parameters=sum(int(np.prod(v.shape)) for v in model.weights),
+                pitch_tracker=_pitch_tracker(statistics, origin, crepe_model),
+                license=license or (origin.license if origin else UNKNOWN),
+                attribution=attribution or (origin.attribution if origin else UNKNOWN),
+                exports=[],
+            ),
+        )
+        yield draft
+        _illustrate(draft)
+        card.write(draft.info, draft.statistics, temporary)
+        manifest.write(draft.info, temporary)
+        _move_into_place(temporary, destination)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _open_source(
+    source: str, need_statistics: bool
+) -> tuple[models.Autoencoder, dict[str, Any] | None, Manifest | None]:
+    """A model without its losses, its statistics, and its manifest if it has one."""
+    if manifest.is_bundle(source):
+        bundle = load_bundle(source)
+        _check_statistics(bundle.statistics, source, need_statistics)
+        return bundle.model, bundle.statistics, bundle.info
+    checkpoint = checkpoints.find_latest(source)
+    folder = Path(checkpoint).parent
+    statistics = postprocessing.find_dataset_statistics(str(folder), str(folder.parent))
+    _check_statistics(statistics, source, need_statistics)
+    trained = models.load(checkpoint)
+    if not isinstance(trained, models.Autoencoder) or trained.preprocessor is None:
+        raise ValueError(
+            "A bundle needs an autoencoder with a preprocessor, got "
+            f"{type(trained).__name__} in {source!r}."
+        )
+    # Losses may bring networks of their own, and nobody plays a loss.
+    model = loading.from_config(
+        loading.find_config(checkpoint), ["Autoencoder.losses = None"]
+    )
+    model.build_variables()
+    values = restoring.model_variables(trained)
+    kept = {
+        name: values[name].numpy()
+        for name in restoring.model_variables(model)
+        if name in values
+    }
+    restoring.assign(model, kept, f"The model in {source!r}")
+    return model, statistics, None
+
+
+def _check_statistics(
+    statistics: dict[str, Any] | None, source: str, needed: bool
+) -> None:
+    if statistics is None and needed:
+        raise ValueError(
+            "The model has no statistics of its training data, without which pitch and "
+            "loudness of a recording cannot be adjusted to it. `ddsp_run` writes "
+            f"{postprocessing.STATISTICS_FILE} beside the checkpoints; for an older "
+            "run make it from its data: `postprocessing.save_dataset_statistics("
+            "postprocessing.compute_dataset_statistics(data_provider), run)`. To go on "
+            "without: --noneed_statistics (in Python need_statistics=False). Got "
+            f"{source!r}."
+        )
+
+
+def _pitch_tracker(
+    statistics: dict[str, Any] | None,
+    origin: Manifest | None,
+    crepe_model: str | None,
+) -> dict[str, Any]:
+    known = statistics or {}
+    tracker = {
+        "name": "crepe",
+        "model": "tiny",
+        "sample_rate": CREPE_SAMPLE_RATE,
+        "centered": bool(known.get("centered")),
+        **known.get("pitch_tracker", {}),
+        **(origin.pitch_tracker if origin else {}),
+    }
+    return {**tracker, "model": crepe_model} if crepe_model else tracker
+
+
+def _read_back(folder: Path, example: Vector) -> models.Autoencoder:
+    """The model in a folder, after it has played the test vector."""
+    model, _ = read_model(folder)
+    audio = vector.synthesize(model, example.features, example.noise)
+    difference = example.difference(audio)
+    # The same arithmetic on the same machine: rounding at most.
+    if difference > 1e-5 * max(1.0, float(np.max(np.abs(example.audio)))):
+        raise ValueError(
+            "The model does not play the same when it is read back, so its config does "
+            "not describe it; the largest difference of a sample, got "
+            f"{difference:.1e}."
+        )
+    return model
+
+
+def _illustrate(draft: Draft) -> None:
+    """The expected audio as a WAV file and as a picture."""
+    audio, sample_rate = draft.vector.audio[0], draft.info.sample_rate
+    peak = max(1.0, float(np.max(np.abs(audio))))
+    name = draft.folder / vector.VECTOR_FILE
+    soundfile.write(name.with_suffix(".wav"), audio / peak, sample_rate)
+    shown = {"Expected output of the test vector": (audio, sample_rate)}
+    report.spectrograms_figure(shown).savefig(name.with_suffix(".png"), dpi=120)
+
+
+def _check_destination(destination: Path) -> None:
+    if not destination.exists() or manifest.is_bundle(destination):
+        return
+    if destination.is_dir() and not any(destination.iterdir()):
+        return
+    raise ValueError(
+        "A bundle replaces nothing but a bundle: name a directory that does not exist "
+        f"yet, got {str(destination)!r}."
+    )
+
+
+def _move_into_place(temporary: Path, destination: Path) -> None:
+    _check_destination(destination)
+    if not destination.exists():
+        temporary.rename(destination)
+        return
+    old = destination.with_name(f".{destination.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    destination.rename(old)
+    try:
+        temporary.rename(destination)
+    except OSError:
+        old.rename(destination)
+        raise
+    shutil.rmtree(old)
