@@ -223,7 +223,7 @@ class OnlineF0PowerPreprocessor(_Preprocessor):
     `spectral_ops.get_framed_lengths` does.
     """
 
-    _crepe: pitch.Crepe | None
+    _crepe: Any
 
     def __init__(
         self,

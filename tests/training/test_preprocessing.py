@@ -128,3 +128,90 @@ def test_features_stay_in_float32_under_mixed_precision(features):
         keras.mixed_precision.set_global_policy("float32")
     assert {str(x.dtype.name) for x in outputs.values()} == {"float32"}
     np.testing.assert_array_equal(outputs["f0_hz"][..., 0], features["f0_hz"])
+
+
+def note(n_samples, hz=440.0):
+    t = np.arange(n_samples) / 16000.0
+    return (0.3 * np.sin(2.0 * np.pi * hz * t)).astype(np.float32)[np.newaxis]
+
+
+def test_online_features_are_measured_in_the_audio():
+    layer = preprocessing.OnlineF0PowerPreprocessor(
+        frame_rate=50, crepe_saved_model_path="tiny"
+    )
+    audio = note(8000)
+    outputs = layer({"audio": audio})
+    # Centred frames: one more than there are hops.
+    assert outputs["f0_hz"].shape == [1, 26, 1]
+    assert outputs["f0_confidence"].shape == [1, 26]
+    expected = spectral_ops.compute_power(
+        audio, frame_rate=50, frame_size=1024, padding="center"
+    )
+    np.testing.assert_allclose(outputs["pw_db"][0, :, 0], expected[0], atol=1e-4)
+    np.testing.assert_allclose(
+        outputs["pw_scaled"], outputs["pw_db"] / 80.0 + 1.0, atol=1e-5
+    )
+    # Bins of the tracker are 20 cents wide; at the ends half a frame is silence.
+    cents = 1200.0 * np.log2(outputs["f0_hz"][0, 2:-2, 0] / 440.0)
+    assert np.max(np.abs(cents)) < 20.0
+    notes = 69.0 + 12.0 * np.log2(outputs["f0_hz"] / 440.0)
+    np.testing.assert_allclose(outputs["f0_scaled"], notes / 127.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("viterbi", [False, True])
+def test_online_pitch_is_the_pitch_of_spectral_ops(viterbi):
+    layer = preprocessing.OnlineF0PowerPreprocessor(
+        50, crepe_saved_model_path="tiny", viterbi=viterbi
+    )
+    audio = note(4800, 330.0) + note(4800, 1234.0) / 3.0
+    outputs = layer({"audio": audio})
+    f0_hz, confidence = spectral_ops.compute_f0(
+        audio, frame_rate=50, viterbi=viterbi, padding="center"
+    )
+    np.testing.assert_allclose(outputs["f0_hz"][:, :, 0], f0_hz, rtol=1e-4)
+    np.testing.assert_allclose(outputs["f0_confidence"], confidence, atol=1e-4)
+
+
+def test_online_features_may_be_given():
+    layer = preprocessing.OnlineF0PowerPreprocessor(
+        50, compute_f0=False, compute_power=False, crepe_saved_model_path=None
+    )
+    rng = np.random.default_rng(0)
+    given = {
+        "f0_hz": rng.uniform(100.0, 400.0, [2, 11]),
+        "f0_confidence": rng.uniform(0.0, 1.0, [2, 11]),
+        "pw_db": rng.uniform(-60.0, 0.0, [2, 11]),
+    }
+    given = {key: x.astype(np.float32) for key, x in given.items()}
+    audio = np.zeros([2, 3200], np.float32)
+    outputs = layer({"audio": audio, **given})
+    np.testing.assert_array_equal(outputs["f0_hz"][:, :, 0], given["f0_hz"])
+    np.testing.assert_array_equal(outputs["pw_db"][:, :, 0], given["pw_db"])
+    outputs = layer({"audio": audio, **given}, time_steps=7)
+    np.testing.assert_array_equal(outputs["f0_hz"][:, :, 0], given["f0_hz"][:, :7])
+    with pytest.raises(ValueError, match=r"'pw_db'"):
+        layer({"audio": audio, "f0_hz": given["f0_hz"], "f0_confidence": audio[:, :11]})
+    with pytest.raises(ValueError, match=r"11 frames.*received 9"):
+        layer({"audio": audio, **{key: x[:, :9] for key, x in given.items()}})
+
+
+def test_online_preprocessor_prefers_audio_at_its_rate():
+    layer = preprocessing.OnlineF0PowerPreprocessor(50, crepe_saved_model_path="tiny")
+    audio = note(3200)
+    expected = layer({"audio": audio})
+    outputs = layer({"audio": np.zeros([1, 9600], np.float32), "audio_16k": audio})
+    for key, x in expected.items():
+        np.testing.assert_array_equal(outputs[key], x)
+
+
+def test_online_preprocessor_refuses_bad_settings():
+    with pytest.raises(ValueError, match="crepe_saved_model_path=None"):
+        preprocessing.OnlineF0PowerPreprocessor(crepe_saved_model_path=None)
+    with pytest.raises(ValueError, match="middle"):
+        preprocessing.OnlineF0PowerPreprocessor(
+            compute_f0=False, crepe_saved_model_path=None, padding="middle"
+        )
+    with pytest.raises(ValueError, match="300"):
+        preprocessing.OnlineF0PowerPreprocessor(
+            300, compute_f0=False, crepe_saved_model_path=None
+        )
