@@ -170,7 +170,7 @@ def test_restore(tmp_path):
 
 
 def test_restore_layers_in_lists(tmp_path):
-    """The stacks of the decoder's inputs, a list, which Keras hides from checkpoints."""
+    """The stacks of the decoder's inputs, which Keras alone leaves out."""
     gin.parse_config_file("models/solo_instrument.gin")
     gin.parse_config(
         """
