@@ -1,19 +1,29 @@
 """What of a trained model is exported."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ddsp import synths
-from ddsp._core import checks, compilation
+from ddsp._core import checks
 from ddsp.training import models
 from ddsp.training.export.form import Arrays, Form
-from ddsp.training.inference.streaming_model import level_stream, scaled_features
+from ddsp.training.export.state import NamedState, Outputs, identifier
 from ddsp.training.inference.level_streams import PowerStream
+from ddsp.training.inference.streaming_model import level_stream, scaled_features
+
+Inputs = Mapping[str, tf.Tensor]
+
+# Frames that a form of a fixed length plays at a time: the decoder needs no loop then.
+_LARGEST_BLOCK = 8
+
+_UNITS = "`f0_hz` is in Hz, `{level}` in dB."
+_NOISE = "Noise is uniform in [-1, 1) and new at each call."
+_STATE = (
+    "Give to each call the state that the call before returned, to the first its start."
+)
 
 
 def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
@@ -32,151 +42,255 @@ def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
     Raises:
       ValueError: If the model cannot be played so, with the reason.
     """
-    checks.positive("n_frames", n_frames)
-    if model.encoder is not None:
-        raise ValueError(
-            "A model with an encoder needs all of the audio at once, so it has no "
-            f"streaming form, got encoder={model.encoder!r}."
-        )
-    level = level_stream(model)
-    level_name = "power_db" if isinstance(level, PowerStream) else "loudness_db"
-    group, hop_size = model.processor_group, model.hop_size
-    group.hop_size = hop_size
-    noisy = {
-        f"noise_{_identifier(x.name)}": x.name
-        for x in group.processors
-        if isinstance(x, synths.FilteredNoise)
-    }
-
-    def step(inputs: Mapping[str, tf.Tensor], state: Any) -> tuple[tf.Tensor, Any]:
-        features = scaled_features(level, inputs["f0_hz"], inputs[level_name])
-        controls, of_decoder = model.decoder.step(features, state["decoder"])
-        audio, of_synthesis = group.step(
-            {**features, **controls},
-            state["synthesis"],
-            {name: inputs[key] for key, name in noisy.items()},
-        )
-        return audio, {"decoder": of_decoder, "synthesis": of_synthesis}
-
-    n_samples = n_frames * hop_size
-    specs = {
-        **dict.fromkeys(("f0_hz", level_name), tf.TensorSpec([1, n_frames, 1])),
-        **dict.fromkeys(noisy, tf.TensorSpec([1, n_samples])),
-    }
-    start = {
-        "decoder": model.decoder.initial_state(1),
-        "synthesis": group.initial_state(1),
-    }
-    state = _State(step, specs, start)
-
-    def function(**inputs):
-        audio, new = step(inputs, state.pack(inputs))
-        return {"audio": audio, **state.unpack(new)}
-
+    chain = _Chain(model)
+    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
+    state = NamedState(chain.step, specs, chain.start())
     return Form(
         name="stream",
-        function=function,
-        inputs={
-            **specs,
-            **{k: tf.TensorSpec(x.shape, x.dtype) for k, x in state.start.items()},
-        },
-        doc=f"""
-        Plays {n_frames} frames of {hop_size} samples at a call. Audio comes
-        {group.latency_samples} samples late. f0_hz is in Hz, {level_name} in dB below
-        full scale, noise uniform in [-1, 1) and new at each call; give to each call the
-        state that the call before returned, to the first its start.
-        """,
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at a call. Audio "
+        f"comes {model.processor_group.latency_samples} samples late. {chain.units} "
+        f"{_NOISE} {_STATE}",
         state=state.start,
-        noise=list(noisy),
+        noise=list(chain.noisy),
         sample_rate=model.sample_rate,
-        samples_per_call=n_samples,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
+    """A model that plays a fixed length at once, from features to audio.
+
+    Args:
+      model: Built, of pitch and loudness or power, without encoder.
+      n_frames: Frames of the whole.
+
+    Returns:
+      A form named 'whole', with the inputs of `streaming_form` but without state. Its
+      output is `audio` [1, n_frames * hop_size], which is in time with the features.
+
+    Raises:
+      ValueError: If the model cannot be played so, with the reason.
+    """
+    chain = _Chain(model)
+    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
+    n_blocks = n_frames // _block(n_frames)
+    of_block = {
+        name: tf.TensorSpec([1, spec.shape[1] // n_blocks, *spec.shape[2:]])
+        for name, spec in specs.items()
+    }
+    state = NamedState(chain.step, of_block, chain.start(), chain.flush)
+
+    def function(**inputs: tf.Tensor) -> Outputs:
+        audio, last = _loop(state, inputs, n_blocks, n_frames * chain.hop_size)
+        played = tf.concat([audio, state.finish(**last)], axis=1)
+        return {"audio": played[:, model.processor_group.latency_samples :]}
+
+    return Form(
+        name="whole",
+        function=function,
+        inputs=specs,
+        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at once. "
+        f"{chain.units} {_NOISE}",
+        noise=list(chain.noisy),
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
+    """The decoder of a model, for synthesisers that the runtime has of its own.
+
+    Args:
+      model: Built, of pitch and loudness or power, without encoder.
+      n_frames: Frames of a block.
+
+    Returns:
+      A form named 'decoder'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
+      n_frames, 1], and the state; its outputs those of the decoder, as they are before
+      synthesisers scale them, [1, n_frames, channels], and the new state.
+
+    Raises:
+      ValueError: If the model cannot be played so, with the reason.
+    """
+    chain = _Chain(model)
+    specs = chain.features(n_frames)
+
+    def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        controls, state = chain.decode(inputs, state)
+        return {name: controls[name] for name, _ in model.decoder.output_splits}, state
+
+    state = NamedState(step, specs, model.decoder.initial_state(1))
+    return Form(
+        name="decoder",
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Decodes {n_frames} frames at a call. {chain.units} {_STATE}",
+        state=state.start,
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
+    """The loudness or power that a model is played from, of audio in blocks.
+
+    Args:
+      model: With a preprocessor.
+      n_frames: Frames of a block.
+
+    Returns:
+      A form named 'level'. Its inputs are `audio` [1, n_frames * hop_size] and the
+      state, its outputs `loudness_db` or `power_db` [1, n_frames, 1] and the new state.
+
+    Raises:
+      ValueError: If the model's features have no blocks.
+    """
+    checks.positive("n_frames", n_frames)
+    level = level_stream(model)
+    name = _level_name(level)
+    specs = {"audio": tf.TensorSpec([1, n_frames * level.hop_size])}
+
+    def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        measured, state = level.step(inputs["audio"], state)
+        return {name: measured[:, :, tf.newaxis]}, state
+
+    state = NamedState(step, specs, level.initial_state(1))
+    return Form(
+        name="level",
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Measures {n_frames} frames of {level.hop_size} samples at a call, in dB, "
+        f"{level.lag_frames} frames late. {_STATE}",
+        state=state.start,
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * level.hop_size,
     )
 
 
 def cut(
     form: Form, features: Arrays, noise: Arrays | None = None
 ) -> list[dict[str, np.ndarray]]:
-    """Cuts what is played into the calls of a streaming form.
+    """Cuts what is played into the calls of a form.
 
     Args:
-      form: From `streaming_form`.
-      features: {name: [1, n_frames, 1]}, the form's controls.
+      form: From this module.
+      features: {name: [1, n_frames, 1]}, or of samples; those that the form does not
+        take are left out.
       noise: {name of the processor: [1, n_samples]}.
 
     Returns:
       Inputs of each call, without state.
 
     Raises:
-      ValueError: If the features are not of whole blocks.
+      ValueError: If one is missing, or they are not of whole blocks.
     """
-    wanted = {
-        **features,
-        **{f"noise_{_identifier(k)}": x for k, x in (noise or {}).items()},
-    }
-    counts = {
-        name: x.shape[1] / form.inputs[name].shape[1]
-        for name, x in wanted.items()
-        if name in form.inputs
-    }
-    n_calls = set(counts.values())
-    if len(n_calls) != 1 or not (n := n_calls.pop()).is_integer():
+    noise = {f"noise_{identifier(name)}": x for name, x in (noise or {}).items()}
+    given = {**features, **noise}
+    wanted = [name for name in form.inputs if name not in form.state]
+    if missing := [name for name in wanted if name not in given]:
         raise ValueError(
-            f"Inputs must be of whole blocks and one length, got {counts}."
+            f"The form '{form.name}' is played from {wanted}, of which {missing} are "
+            f"missing, got {sorted(given)}."
         )
-    pieces = {name: np.split(wanted[name], int(n), axis=1) for name in counts}
-    return [{name: x[i] for name, x in pieces.items()} for i in range(int(n))]
+    counts = {
+        name: given[name].shape[1] / form.inputs[name].shape[1] for name in wanted
+    }
+    n_calls = counts[wanted[0]]
+    if set(counts.values()) != {n_calls} or not n_calls.is_integer():
+        raise ValueError(
+            f"Inputs must be of whole blocks and one length, got so many: {counts}."
+        )
+    pieces = {name: np.split(given[name], int(n_calls), axis=1) for name in wanted}
+    return [{name: x[i] for name, x in pieces.items()} for i in range(int(n_calls))]
 
 
-class _State:
-    """The leaves of a nest of state that a step reads and changes, each with a name.
+class _Chain:
+    """From pitch and level to audio, in parts that take and return state."""
 
-    What it never changes, such as the spectra of a response, becomes part of the
-    function; so does what is empty, and what only the end of a stream would read.
-
-    Attributes:
-      start: {name: first value} of the others.
-    """
-
-    def __init__(
-        self, step: Any, specs: Mapping[str, tf.TensorSpec], start: Any
-    ) -> None:
-        self._nest = start
-        paths, self._leaves = zip(*keras.tree.flatten_with_path(start), strict=True)
-        self._names = ["_".join(["state", *map(_identifier, path)]) for path in paths]
-        if len(set(self._names)) < len(self._names):
-            raise ValueError(f"Names of the state are not unique, got {self._names}.")
-        moving: list[bool] = []
-
-        def probe(inputs, leaves):
-            _, nest = step(inputs, keras.tree.pack_sequence_as(start, leaves))
-            moving[:] = [
-                new is not old and bool(old.consumers())
-                for old, new in zip(leaves, keras.tree.flatten(nest), strict=True)
-            ]
-
-        with compilation.uncompiled():
-            tf.function(probe, autograph=False).get_concrete_function(
-                dict(specs), [tf.TensorSpec(x.shape, x.dtype) for x in self._leaves]
+    def __init__(self, model: models.Autoencoder):
+        if model.encoder is not None:
+            raise ValueError(
+                "A model with an encoder needs all of the audio at once, so it has no "
+                f"form to be exported, got encoder={model.encoder!r}."
             )
-        self.start = {
-            name: leaf.numpy()
-            for name, leaf, moves in zip(self._names, self._leaves, moving, strict=True)
-            if moves and leaf.shape.num_elements()
+        self._model = model
+        self._level = level_stream(model)
+        self._group = model.processor_group
+        self._group.hop_size = self.hop_size = model.hop_size
+        self._level_name = _level_name(self._level)
+        self.units = _UNITS.format(level=self._level_name)
+        self.noisy = {
+            f"noise_{identifier(x.name)}": x.name
+            for x in self._group.processors
+            if isinstance(x, synths.FilteredNoise)
         }
 
-    def pack(self, inputs: Mapping[str, tf.Tensor]) -> Any:
-        """The nest, of named tensors and of what does not move."""
-        leaves = [
-            inputs[name] if name in self.start else leaf
-            for name, leaf in zip(self._names, self._leaves, strict=True)
-        ]
-        return keras.tree.pack_sequence_as(self._nest, leaves)
+    def start(self) -> dict[str, Any]:
+        return {
+            "decoder": self._model.decoder.initial_state(1),
+            "synthesis": self._group.initial_state(1),
+        }
 
-    def unpack(self, nest: Any) -> dict[str, tf.Tensor]:
-        """Named tensors, of a nest."""
-        named = dict(zip(self._names, keras.tree.flatten(nest), strict=True))
-        return {name: named[name] for name in self.start}
+    def features(self, n_frames: int) -> dict[str, tf.TensorSpec]:
+        checks.positive("n_frames", n_frames)
+        spec = tf.TensorSpec([1, n_frames, 1])
+        return {"f0_hz": spec, self._level_name: spec}
+
+    def noise(self, n_frames: int) -> dict[str, tf.TensorSpec]:
+        return dict.fromkeys(self.noisy, tf.TensorSpec([1, n_frames * self.hop_size]))
+
+    def decode(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        features = scaled_features(
+            self._level, inputs["f0_hz"], inputs[self._level_name]
+        )
+        controls, state = self._model.decoder.step(features, state)
+        return {**features, **controls}, state
+
+    def step(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        controls, of_decoder = self.decode(inputs, state["decoder"])
+        noise = {name: inputs[key] for key, name in self.noisy.items()}
+        audio, of_synthesis = self._group.step(controls, state["synthesis"], noise)
+        return {"audio": audio}, {"decoder": of_decoder, "synthesis": of_synthesis}
+
+    def flush(self, state: Any) -> tf.Tensor:
+        return self._group.flush(state["synthesis"])
 
 
-def _identifier(part: Any) -> str:
-    return re.sub(r"\W", "_", str(part))
+def _loop(
+    state: NamedState, inputs: Inputs, n_blocks: int, n_samples: int
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Plays blocks one after the other; all of the audio and the last state.
+
+    The converters know loops over tensors, but not every array that is filled in one:
+    so inputs are shifted out and audio is shifted in.
+    """
+    sizes = {name: x.shape[1] // n_blocks for name, x in inputs.items()}
+
+    def body(block, inputs, audio, before):
+        now = {name: x[:, : sizes[name]] for name, x in inputs.items()}
+        after = state.step(**now, **before)
+        audio = tf.concat([audio, after.pop("audio")], axis=1)
+        shifted = {
+            name: tf.concat([x[:, sizes[name] :], now[name]], axis=1)
+            for name, x in inputs.items()
+        }
+        return block + 1, shifted, audio[:, -n_samples:], after
+
+    first = {name: tf.constant(x) for name, x in state.start.items()}
+    *_, audio, last = tf.while_loop(
+        lambda block, *_: block < n_blocks,
+        body,
+        (0, dict(inputs), tf.zeros([1, n_samples]), first),
+    )
+    return audio, last
+
+
+def _level_name(level: Any) -> str:
+    return "power_db" if isinstance(level, PowerStream) else "loudness_db"
+
+
+def _block(n_frames: int) -> int:
+    """The largest block that divides a length."""
+    return next(n for n in range(_LARGEST_BLOCK, 0, -1) if n_frames % n == 0)

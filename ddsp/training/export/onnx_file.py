@@ -1,10 +1,9 @@
 """ONNX, for onnxruntime on every platform and in the browser."""
 
-import contextlib
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from ddsp.training.export.form import Form
 from ddsp.training.export.runtime import Runtime
@@ -46,16 +45,17 @@ class Onnx(Runtime):
         names = dict(zip((x.name for x in function.inputs), inputs, strict=True))
         for tensor, name in zip(function.outputs, outputs, strict=True):
             names[tensor.name] = NEW + name if name in form.state else name
-        with _without_notices():
-            model, _ = convert.from_graph_def(
-                function.graph.as_graph_def(add_shapes=True),
-                name=form.name,
-                input_names=[x.name for x in function.inputs],
-                output_names=[x.name for x in function.outputs],
-                opset=_OPSET,
-                custom_op_handlers={"FloorMod": (_modulo, [])},
-                tensors_to_rename=names,
-            )
+        model, _ = convert.from_graph_def(
+            function.graph.as_graph_def(add_shapes=True),
+            name=form.name,
+            input_names=[x.name for x in function.inputs],
+            output_names=[x.name for x in function.outputs],
+            opset=_OPSET,
+            custom_op_handlers={
+                name: (handler, []) for name, handler in _HANDLERS.items()
+            },
+            tensors_to_rename=names,
+        )
         unknown = {node.op_type for node in model.graph.node} - _operations(onnx)
         if unknown:
             raise ValueError(
@@ -91,15 +91,39 @@ def _modulo(context, node, name, arguments) -> None:
 _FLOATS = {1, 10, 11}
 
 
-@contextlib.contextmanager
-def _without_notices() -> Iterator[None]:
-    """Keeps away what TensorFlow says of interfaces that the converter uses."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _spectrum(context, node, name, arguments) -> None:
+    """Converts RFFT to a product with a matrix: real parts, then imaginary ones."""
+    size = int(context.get_shape(node.input[0])[-1])
+    length = int(node.inputs[1].get_tensor_value(as_list=False).item())
+    if size != length:
+        raise ValueError(f"Transforms have the length of their input, got {length}.")
+    real = np.fft.rfft(np.eye(size))
+    matrix = np.concatenate([real.real, real.imag], axis=1).astype(np.float32)
+    constant = context.make_const(f"{name}_matrix", matrix)
+    context.replace_inputs(node, [node.input[0], constant.output[0]])
+    node.type = "MatMul"
+    shape = [*context.get_shape(node.input[0])[:-1], matrix.shape[1]]
+    context.set_shape(node.output[0], shape)
+    context.set_dtype(node.output[0], 1)
+
+
+def _part(context, node, name, arguments) -> None:
+    """Converts Real and Imag of what `_spectrum` makes."""
+    n_bins = context.get_shape(node.input[0])[-1] // 2
+    first = 0 if node.type == "Real" else n_bins
+    limits = [
+        context.make_const(f"{name}_{key}", np.array([value], np.int64)).output[0]
+        for key, value in (("from", first), ("to", first + n_bins), ("axis", -1))
+    ]
+    context.replace_inputs(node, [node.input[0], *limits])
+    for attribute in ("T", "Tout"):
+        node.attr.pop(attribute, None)
+    node.type = "Slice"
+
+
+_HANDLERS = {
+    "FloorMod": _modulo,
+    "RFFT": _spectrum,
+    "Real": _part,
+    "Imag": _part,
+}

@@ -1,9 +1,11 @@
 """What every runtime can do: write a form to a file, and run the file."""
 
 import abc
+import contextlib
 import importlib
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,7 +42,8 @@ class Runtime(abc.ABC):
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        path = self._write(form, folder)
+        with quiet():
+            path = self._write(form, folder)
         files.write_text(
             str(folder / f"{form.name}.json"),
             json.dumps(form.describe(), indent=1) + "\n",
@@ -94,3 +97,17 @@ class Runtime(abc.ABC):
                 f"The format '{self.name}' needs the package of {module!r}: pip install"
                 f" 'ddsp[{self.extra}]', got {error}."
             ) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps away notices on gradients and interfaces, which nobody exports."""
+    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow", "tf2onnx")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ddsp.training.export.form import Form
-from ddsp.training.export.runtime import Runtime
+from ddsp.training.export.runtime import Runtime, quiet
 
 _SIGNATURE = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
@@ -17,7 +17,8 @@ class SavedModel(Runtime):
     extra = None
 
     def load(self, path):
-        model = tf.saved_model.load(path)
+        with quiet():
+            model = tf.saved_model.load(path)
         signature = model.signatures[_SIGNATURE]
 
         def call(inputs, model=model):
