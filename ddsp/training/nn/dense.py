@@ -160,3 +160,15 @@ class FcStackOut(keras.layers.Layer):
     def call(self, x):
         """[..., channels] to [..., n_out]."""
         return self.dense_out(self.stack(x))
+
+
+def is_framewise(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is known to treat every position but the last axis by itself."""
+    if isinstance(layer, keras.Sequential):
+        return all(is_framewise(inner) for inner in layer.layers)
+    if isinstance(layer, keras.layers.LayerNormalization):
+        return layer.axis in (-1, [-1])
+    return isinstance(
+        layer,
+        FcStackOut | Identity | keras.layers.Dense | keras.layers.Activation,
+    )

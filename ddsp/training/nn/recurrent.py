@@ -34,11 +34,6 @@ def run_from(
     Raises:
       ValueError: If the layer also runs backwards, from an end that is not there yet.
     """
-    if not isinstance(rnn, keras.layers.GRU | keras.layers.LSTM):
-        raise ValueError(
-            "A recurrent layer that runs in both directions cannot be played in "
-            f"blocks, got a {type(rnn).__name__}."
-        )
     dtype = rnn.compute_dtype
     before = tf.split(tf.cast(state, dtype), len(state_sizes(rnn)), axis=-1)
     _, outputs, after = rnn.inner_loop(
@@ -48,7 +43,16 @@ def run_from(
 
 
 def state_sizes(rnn: keras.layers.RNN) -> list[int]:
-    """Sizes of the states of a recurrent layer."""
+    """Sizes of the states of a recurrent layer that can run on from them.
+
+    Raises:
+      ValueError: If the layer also runs backwards, from an end that is not there yet.
+    """
+    if not isinstance(rnn, keras.layers.GRU | keras.layers.LSTM) or rnn.go_backwards:
+        raise ValueError(
+            "A recurrent layer that runs backwards cannot be played in blocks: it "
+            f"needs the end of the sequence first, got {rnn}."
+        )
     sizes = rnn.cell.state_size
     return list(sizes) if isinstance(sizes, list | tuple) else [sizes]
 
