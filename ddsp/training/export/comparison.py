@@ -81,11 +81,12 @@ def compare(
     played = runtime.play(path, _from_start(form, calls))
     if expected is None:
         reference = play_in_python(form, calls)
-        pairs = [*zip(played.outputs, reference.outputs, strict=True)]
-        pairs.append((played.state, reference.state))
+        actual = [*played.outputs, played.state]
+        expected = [*reference.outputs, reference.state]
     else:
-        pairs = [*zip(played.outputs, expected, strict=True)]
-    difference = max(_difference(actual, wanted) for actual, wanted in pairs)
+        actual = played.outputs
+    differences = [_difference(*x) for x in zip(actual, expected, strict=True)]
+    difference = float(np.max(differences))  # NaN, which `max` may lose, if there is
     if not difference <= LARGEST_DIFFERENCE:
         raise RuntimeError(
             f"In {runtime.name} the form '{form.name}' differs from Python by more than"
@@ -132,7 +133,6 @@ def _difference(actual: Arrays, wanted: Arrays) -> float:
         if np.issubdtype(value.dtype, np.floating) and value.size:
             distance = np.abs(actual[name].astype(np.float64) - value)
             differences.append(float(np.max(distance)))
-    # NaN, which `max` may lose.
     return float(np.max(differences))
 
 
