@@ -62,6 +62,7 @@ setup(
     entry_points={
         "console_scripts": [
             "ddsp_run = ddsp.training.ddsp_run:console_entry_point",
+            "ddsp_export = ddsp.training.ddsp_export:console_entry_point",
             "ddsp_prepare_tfrecord = "
             "ddsp.training.data_preparation.ddsp_prepare_tfrecord:console_entry_point",
             "ddsp_timbre_transfer = "

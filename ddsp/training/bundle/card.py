@@ -84,6 +84,8 @@ def _exports(exports: list[dict[str, Any]]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:.2g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -20,6 +20,7 @@ class Onnx(Runtime):
     """
 
     name = "onnx"
+    modules = ("onnxruntime", "onnx", "tf2onnx.convert")
 
     def load(self, path):
         session = self._require("onnxruntime").InferenceSession(

@@ -20,10 +20,21 @@ class Runtime(abc.ABC):
     Attributes:
       name: By which it is asked for.
       extra: Extra of this package to install for it; None if it needs none.
+      modules: What it imports of other packages.
     """
 
     name: ClassVar[str]
     extra: ClassVar[str | None] = "export"
+    modules: ClassVar[tuple[str, ...]] = ()
+
+    def require(self) -> None:
+        """Makes sure that it is installed.
+
+        Raises:
+          ImportError: If a package is missing; it names the extra to install.
+        """
+        for module in self.modules:
+            self._require(module)
 
     def write(self, form: Form, folder: str | Path) -> str:
         """Writes a form, and beside it a description in JSON.

@@ -14,6 +14,7 @@ class TFLite(Runtime):
     """Writes files of builtin operations, with one signature of the form's names."""
 
     name = "tflite"
+    modules = ("ai_edge_litert.interpreter",)
 
     def load(self, path):
         interpreter = self._require("ai_edge_litert.interpreter").Interpreter(path)
@@ -22,7 +23,7 @@ class TFLite(Runtime):
 
     def _write(self, form: Form, folder: Path) -> Path:
         # A file that cannot be run here would not be known to be right.
-        self._require("ai_edge_litert.interpreter")
+        self.require()
         with tempfile.TemporaryDirectory() as temporary:
             source = SavedModel().write(form, temporary)
             converter = tf.lite.TFLiteConverter.from_saved_model(source)
