@@ -95,7 +95,7 @@ class LevelStream:
           TypeError: If the audio is not float32.
           ValueError: If it has another rank or batch size, or is not of whole hops.
         """
-        audio = checked_block(audio, self.hop_size)
+        audio = checked_block(audio, self.hop_size, state["audio"].shape[0])
         heard = tf.concat([state["audio"], audio], axis=1)
         # What is heard after the last frame that can be measured now.
         ahead = self._history + self.hop_size - self.frame_size
@@ -200,19 +200,22 @@ class PowerStream(LevelStream):
         )
 
 
-def checked_block(audio: Any, hop_size: int) -> tf.Tensor:
+def checked_block(
+    audio: Any, hop_size: int, batch_size: int | None = None
+) -> tf.Tensor:
     """The audio as a tensor, refused where it is no block of whole hops.
 
     Args:
       audio: [batch, n_frames * hop_size], float32.
       hop_size: Samples a frame.
+      batch_size: Rows of the stream; None for any.
 
     Returns:
       The same.
 
     Raises:
       TypeError: If the audio is not float32.
-      ValueError: If it has another rank, or is not of whole hops.
+      ValueError: If it has another rank or batch size, or is not of whole hops.
     """
     audio = tf.convert_to_tensor(audio)
     if audio.dtype != tf.float32:
@@ -222,6 +225,11 @@ def checked_block(audio: Any, hop_size: int) -> tf.Tensor:
     if n_samples is not None and (not n_samples or n_samples % hop_size):
         raise ValueError(
             f"A block must be of whole hops of {hop_size} samples, got shape "
+            f"{audio.shape}."
+        )
+    if not audio.shape[:1].is_compatible_with([batch_size]):
+        raise ValueError(
+            f"A block must have the {batch_size} rows of its stream, got shape "
             f"{audio.shape}."
         )
     return audio

@@ -158,9 +158,10 @@ class PitchStream:
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: If it has another rank, or is not of whole hops.
+          ValueError: If it has another rank or batch size, or is not of whole hops.
         """
-        audio = checked_block(audio, self.hop_size).numpy()
+        batch_size = len(state["f0_hz"])
+        audio = checked_block(audio, self.hop_size, batch_size).numpy()
         resampled, converter = self._converter.step(audio, state["converter"])
         heard = np.concatenate([state["audio"], resampled], axis=1)
         offset = converter["n_out"] - heard.shape[1]  # the first of them, counted
@@ -209,13 +210,14 @@ class PitchStream:
           (f0_hz, f0_confidence), [batch, n_frames] each.
         """
         audio = checked_block(audio, self.hop_size).numpy()
-        crepe = pitch.load(self.crepe_model)
-        activations = crepe.activations(
+        held = self.pitch_frames(audio.shape[1] // self.hop_size) + 1
+        silence = self.initial_state(len(audio))
+        # A change of rate rings on after the end, which the last frames reach past.
+        audio = np.pad(audio, [(0, 0), (0, self.lag_frames * self.hop_size)])
+        activations = pitch.load(self.crepe_model).activations(
             self._converter.whole(audio), self._pitch_hop, self.padding
         )
         tracked = pitch.decode(activations, viterbi=False)
-        silence = self.initial_state(len(audio))
-        held = self.pitch_frames(audio.shape[1] // self.hop_size) + 1
         f0_hz, confidence = (
             np.concatenate([before[:, np.newaxis], values], axis=1)[:, held]
             for before, values in zip(
