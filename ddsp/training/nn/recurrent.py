@@ -8,6 +8,8 @@ from ddsp.training.nn.dense import FcStack
 from ddsp.training.nn.gru import GRU
 
 _RNN_TYPES = {"gru": GRU, "lstm": keras.layers.LSTM}
+# Up to as many steps of an LSTM are written out, as the GRU does itself.
+_UNROLLED = 8
 
 
 def _make_rnn(dims: int, rnn_type: str, **kwargs) -> keras.layers.RNN:
@@ -36,9 +38,17 @@ def run_from(
     """
     dtype = rnn.compute_dtype
     before = tf.split(tf.cast(state, dtype), len(state_sizes(rnn)), axis=-1)
-    _, outputs, after = rnn.inner_loop(
-        tf.cast(x, dtype), initial_state=before, mask=None, training=False
-    )
+    x = tf.cast(x, dtype)
+    if isinstance(rnn, keras.layers.LSTM) and x.shape[1] in range(1, _UNROLLED + 1):
+        steps, after = [], before
+        for frame in tf.unstack(x, axis=1):
+            output, after = rnn.cell(frame, after, training=False)
+            steps.append(output)
+        outputs = tf.stack(steps, axis=1)
+    else:
+        _, outputs, after = rnn.inner_loop(
+            x, initial_state=before, mask=None, training=False
+        )
     return outputs, tf.cast(tf.concat(list(after), axis=-1), state.dtype)
 
 
