@@ -71,6 +71,9 @@ def main(argv: list[str]) -> None:
     """Runs the program; it takes no positional arguments."""
     if len(argv) > 1:
         raise UserError(f"This program takes flags alone, got {argv[1:]}.")
+    if not FLAGS["verbosity"].present:
+        # What TensorFlow says while it writes is no news.
+        logging.set_verbosity(logging.WARNING)
     # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
     from ddsp.training.export import exporting
 
@@ -106,8 +109,6 @@ def console_entry_point() -> None:
     """The command `ddsp_export`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     define_flags()
-    # What TensorFlow says while it writes is no news; `-v 1` shows it.
-    FLAGS.set_default("verbosity", logging.WARNING)
     run_main(main)
 
 

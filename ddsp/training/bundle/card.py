@@ -66,7 +66,7 @@ def _training_data(statistics: dict[str, Any] | None) -> str:
         f"{name.capitalize()} of its notes": f"{statistics[f'mean_{name}']:.1f} "
         f"({statistics[f'min_{name}']:.1f} to {statistics[f'max_{name}']:.1f}) {unit}"
         for name, unit in (("pitch", "MIDI"), ("loudness", "dB"), ("power", "dB"))
-        if f"mean_{name}" in statistics
+        if {f"mean_{name}", f"min_{name}", f"max_{name}"} <= statistics.keys()
     }
     if "note_on_fraction" in statistics:
         spans["Share of the time in notes"] = f"{statistics['note_on_fraction']:.0%}"

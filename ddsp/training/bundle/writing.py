@@ -178,7 +178,8 @@ def _open_source(
         )
     # Losses may bring networks of their own, and nobody plays a loss.
     model = loading.from_config(
-        loading.find_config(checkpoint), ["Autoencoder.losses = None"]
+        loading.find_config(checkpoint),
+        ["Autoencoder.losses = None", *_one_room()],
     )
     model.build_variables()
     values = restoring.model_variables(trained)
@@ -189,6 +190,19 @@ def _open_source(
     }
     restoring.assign(model, kept, f"The model in {source!r}")
     return model, statistics, None
+
+
+def _one_room() -> list[str]:
+    """Bindings that let reverbs of noise sound the same wherever they are opened."""
+    bindings = []
+    for reverb in ("ExpDecayReverb", "FilteredNoiseReverb"):
+        try:
+            seed = gin.query_parameter(f"{reverb}.seed")
+        except ValueError:
+            seed = None
+        if seed is None:
+            bindings.append(f"{reverb}.seed = 0")
+    return bindings
 
 
 def _check_statistics(

@@ -15,6 +15,7 @@ from ddsp.training.bundle.loading import CONFIG_FILE
 from ddsp.training.export import vst
 from ddsp.training.export.comparison import Comparison, compare, play_in_python
 from ddsp.training.export.form import Arrays, Form
+from ddsp.training.export.runtime import quiet
 from ddsp.training.export.tflite import TFLite
 
 _DECODER = "vst_stateless_predict_controls"
@@ -24,7 +25,7 @@ _N_FRAMES = 20
 def write(
     draft: bundle.Draft, folder: Path, progress: Callable[[str], None]
 ) -> list[tuple[str, Comparison]]:
-    """Writes the plug-in's model, and each of the original's modules as TFLite.
+    """Writes the plug-in's model, and the original's other modules as TFLite.
 
     Args:
       draft: A bundle that is being made.
@@ -43,14 +44,17 @@ def write(
             "Plug-ins need to know the range of the training data, got a model "
             "without statistics."
         )
-    with tempfile.TemporaryDirectory() as run:
+    with tempfile.TemporaryDirectory() as run, quiet():
         _write_run(draft, Path(run))
-        progress("Writing the plug-in's model")
-        vst.write_plugin(run, folder, draft.statistics)
-        played = _Played(vst.module_form(_DECODER, run), draft)
-        written = []
+        progress("Writing and comparing the plug-in's model")
+        path, *_ = vst.write_plugin(run, folder, draft.statistics)
+        decoder = vst.module_form(_DECODER, run)
+        played = _Played(decoder, draft)
+        comparison = compare(decoder, path, vst.PluginFile(), played.calls(decoder))
+        written = [(path, comparison)]
         for name in vst.MODULES:
-            if not name.startswith("vst_"):
+            # The plug-in's model is the decoder.
+            if name == _DECODER or not name.startswith("vst_"):
                 continue
             progress(f"Writing and comparing {name} for tflite")
             form = vst.module_form(name, run)
@@ -75,8 +79,8 @@ class _Played:
         self._scaled = [
             {"f0_scaled": f0, "pw_scaled": power}
             for f0, power in zip(
-                preprocessing.scale_f0_hz(f0_hz).numpy(),
-                preprocessing.scale_db(power_db).numpy(),
+                np.asarray(preprocessing.scale_f0_hz(f0_hz)),
+                np.asarray(preprocessing.scale_db(power_db)),
                 strict=True,
             )
         ]

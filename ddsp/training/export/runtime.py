@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import absl.logging
+
 from ddsp.training import files
 from ddsp.training.export.form import Arrays, Form
 from ddsp.training.export.playing import Played, play
@@ -113,12 +115,16 @@ class Runtime(abc.ABC):
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keeps away notices on gradients and interfaces, which nobody exports."""
-    loggers = [logging.getLogger(name) for name in ("absl", "tensorflow", "tf2onnx")]
+    # TensorFlow itself puts back the verbosity that it finds, not the logger's level.
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        absl.logging.set_verbosity(verbosity)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

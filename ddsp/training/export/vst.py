@@ -240,7 +240,7 @@ def _statistics_beside(ckpt: str | Path) -> dict[str, Any]:
     return statistics
 
 
-class _PluginFile(TFLite):
+class PluginFile(TFLite):
     """Runs files whose tensors have the names that plug-ins look for."""
 
     def load(self, path):
@@ -266,6 +266,6 @@ def _write_tflite(
         form = _as_form("vst_stateless_predict_controls", module)
         rising = np.linspace(0.2, 0.8, _N_COMPARED, dtype=np.float32)
         calls = [{"f0_scaled": x, "pw_scaled": x} for x in rising[:, np.newaxis]]
-        compare(form, str(file), _PluginFile(), calls)
+        compare(form, str(file), PluginFile(), calls)
         shutil.copyfile(file, path)
     return str(path)
