@@ -18,6 +18,8 @@ Inputs = Mapping[str, tf.Tensor]
 
 # Frames that a form of a fixed length plays at a time: the decoder needs no loop then.
 _LARGEST_BLOCK = 8
+# Nor does a reverb of partitions of 64 samples or more.
+_LARGEST_BLOCK_SAMPLES = 1024
 
 _UNITS = "`f0_hz` is in Hz, `{level}` in dB."
 _NOISE = "Noise is uniform in [-1, 1) and new at each call."
@@ -75,7 +77,7 @@ def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
     """
     chain = _Chain(model)
     specs = {**chain.features(n_frames), **chain.noise(n_frames)}
-    n_blocks = n_frames // _block(n_frames)
+    n_blocks = n_frames // _block(n_frames, chain.hop_size)
     of_block = {
         name: tf.TensorSpec([1, spec.shape[1] // n_blocks, *spec.shape[2:]])
         for name, spec in specs.items()
@@ -291,6 +293,7 @@ def _level_name(level: Any) -> str:
     return "power_db" if isinstance(level, PowerStream) else "loudness_db"
 
 
-def _block(n_frames: int) -> int:
-    """The largest block that divides a length."""
-    return next(n for n in range(_LARGEST_BLOCK, 0, -1) if n_frames % n == 0)
+def _block(n_frames: int, hop_size: int) -> int:
+    """The largest block that divides a length, in frames."""
+    largest = min(_LARGEST_BLOCK, max(_LARGEST_BLOCK_SAMPLES // hop_size, 1))
+    return next(n for n in range(largest, 0, -1) if n_frames % n == 0)

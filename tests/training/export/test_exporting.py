@@ -190,3 +190,11 @@ def test_a_form_that_differs_is_an_error_and_leaves_nothing(run, tmp_path, monke
     with pytest.raises(RuntimeError, match=r"saved_model.*'stream'.*got 2\.\de-04"):
         exporting.export_model(tmp_path / "b", run, ["saved_model"], block_frames=64)
     assert not list(tmp_path.iterdir())
+
+
+def test_long_hops_play_as_a_whole(plugin_run, tmp_path):
+    """A reverb of many partitions in a block would be a loop within a loop."""
+    (comparison,) = exporting.export_model(
+        tmp_path / "bundle", plugin_run, ["onnx"], ["whole"]
+    )
+    assert comparison.difference <= 1e-4
