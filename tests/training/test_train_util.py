@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from types import SimpleNamespace
 
 import gin
 import numpy as np
@@ -237,3 +238,17 @@ def test_strategies(monkeypatch):
         train_util.get_strategy(cluster_config=json.dumps(beyond))
     with pytest.raises(ValueError, match="not both"):
         train_util.get_strategy(tpu="local", cluster_config="{}")
+
+
+def test_statistics_say_how_pitch_was_tracked(tmp_path):
+    """Whoever plays the model must hear pitch as it was heard for training."""
+    tracker = {"name": "crepe", "model": "full", "viterbi": True}
+    transform = postprocessing.QuantileTransformer().fit(np.linspace(-50.0, -10.0, 9))
+    statistics = postprocessing.statistics_to_dict({"quantile_transform": transform})
+    manifest = SimpleNamespace(
+        statistics=statistics, center=True, pitch_tracker=tracker
+    )
+    train_util.write_statistics(SimpleNamespace(manifest=manifest), str(tmp_path))
+    written = postprocessing.load_dataset_statistics(str(tmp_path))
+    assert written["pitch_tracker"] == tracker
+    assert written["centered"] is True
