@@ -403,7 +403,7 @@ def test_a_refused_block_leaves_the_stream_as_it_was(model_of, stream_of):
     audio, f0_hz = recording(), pitches()
     stream = stream_of("causal")
     first = stream.process(audio[:100], f0_hz[:1])
-    for bad in (None, np.nan, [1.0, 2.0, 3.0]):
+    for bad in (None, np.nan, [1.0, 2.0]):
         with pytest.raises(ValueError, match="got"):
             stream.process(audio[100:300], bad)
     rest = stream.process(audio[100:], f0_hz[1:])
