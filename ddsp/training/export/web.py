@@ -1,0 +1,108 @@
+"""The browser: the ONNX file in onnxruntime-web, with a page that plays it."""
+
+import os
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from ddsp.training.export import browser
+from ddsp.training.export.form import Form
+from ddsp.training.export.onnx_file import Onnx
+from ddsp.training.export.playing import Played
+
+# Where the npm package is looked for, beside the working folder's `node_modules`.
+PACKAGE_VARIABLE = "DDSP_ONNXRUNTIME_WEB"
+_PACKAGE = Path("node_modules", "onnxruntime-web")
+_RUNTIME = (
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+)
+_PAGE = ("form.mjs", "index.html", "page.mjs")
+
+
+class Web(Onnx):
+    """Writes a folder to be served: the ONNX file, its runtime, and a page.
+
+    Files are compared in headless Chromium.
+    """
+
+    name = "web"
+
+    def require(self) -> None:
+        """Makes sure that the npm package and Chromium are there as well.
+
+        Raises:
+          ImportError: If not; it says how to install them.
+        """
+        super().require()
+        _find_package()
+        browser.find_chromium()
+
+    def load(self, path):
+        def call(inputs):
+            played = self.play(path, [inputs])
+            return {**played.outputs[0], **played.state}
+
+        return call
+
+    def play(self, path, calls):
+        """Plays calls in Chromium; see `playing.play`."""
+        first, *rest = calls
+        description = browser.read_description(path)
+        started = {x["name"]: x for x in description["inputs"]}
+        if unknown := sorted(set(first) - set(started)):
+            raise ValueError(f"'{path}' takes {sorted(started)}, got also {unknown}.")
+        state = {k for k, x in started.items() if x["role"] == "state"}
+        # The page starts where the description says.
+        without = [{k: x for k, x in call.items() if k not in state} for call in calls]
+        answer = browser.play(path, without)
+        shapes = {x["name"]: (x["shape"], x["dtype"]) for x in description["outputs"]}
+
+        def decoded(arrays):
+            return {
+                name: np.frombuffer(data, shapes[name][1]).reshape(shapes[name][0])
+                for name, data in arrays.items()
+            }
+
+        del rest
+        return Played(
+            [decoded(outputs) for outputs in answer["outputs"]],
+            decoded(answer["state"]),
+            answer["seconds"],
+        )
+
+    def _write(self, form: Form, folder: Path) -> Path:
+        package = _find_package()
+        path = super()._write(form, folder)
+        page = resources.files("ddsp.training.export") / "page"
+        for name in _PAGE:
+            (folder / name).write_bytes((page / name).read_bytes())
+        runtime = folder / "runtime"
+        runtime.mkdir(exist_ok=True)
+        for name in _RUNTIME:
+            shutil.copyfile(package / "dist" / name, runtime / name)
+        licence = next(iter(package.glob("LICENSE*")), None)
+        if licence is not None:
+            shutil.copyfile(licence, runtime / licence.name)
+        return path
+
+
+def _find_package() -> Path:
+    """The folder of the npm package onnxruntime-web.
+
+    Raises:
+      ImportError: If there is none.
+    """
+    given = os.environ.get(PACKAGE_VARIABLE)
+    package = Path(given) if given else _PACKAGE
+    missing = [name for name in _RUNTIME if not (package / "dist" / name).is_file()]
+    if missing:
+        raise ImportError(
+            "The format 'web' needs the npm package onnxruntime-web: run `npm install "
+            f"onnxruntime-web` here, or name its folder in {PACKAGE_VARIABLE}; got "
+            f"{str(package)!r} without {missing}."
+        )
+    return package
