@@ -137,9 +137,8 @@ class Reverb(Processor):
     def _finish(self, state, tail):
         if not tail:
             return super()._finish(state, tail)
-        n_partitions, size = state["response"].shape[1], state["previous"].shape[1]
         batch_size = state["previous"].shape[0]
-        silence = tf.zeros([batch_size, n_partitions * size])
+        silence = tf.zeros([batch_size, partitions.tail_size(state)])
         return partitions.step_convolution(state, silence)[0]
 
 

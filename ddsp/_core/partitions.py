@@ -6,7 +6,9 @@ Convolution Algorithms for Real-Time Auralization", 2015, section 5.3). What a s
 adds to the output is a product of its spectrum with each partition's, so that the
 work per sample does not grow with the square of the response.
 
-Transforms of this size are matrices, which every runtime has.
+Transforms of this size are matrices, which every runtime has. So is the sum of complex
+products: each bin has a matrix, whose two rows are the real and the imaginary part of
+its partitions, and the parts of that bin's past are vectors.
 """
 
 from typing import Any
@@ -17,6 +19,7 @@ import tensorflow as tf
 from ddsp._core.short_frames import fourier_matrices
 
 State = dict[str, Any]
+Parts = tuple[tf.Tensor, tf.Tensor]
 
 # So many stretches at a time are laid out one after the other in the graph.
 _UNROLLED = 16
@@ -35,25 +38,32 @@ def start_convolution(
         partitions.
 
     Returns:
-      A nest of tensors: the response's spectra, those of the past, the newest first,
-      and the last stretch.
+      A nest of tensors: matrices of the first partition and of the others, [batch or
+      1, n_bins, 2, n], the parts of the spectra of the past, the newest first,
+      [batch, n_bins, n], and the last stretch.
     """
     missing = -response.shape[1] % size
     parts = tf.reshape(
         tf.pad(response, [[0, 0], [0, missing]]),
         [-1, (response.shape[1] + missing) // size, size],
     )
-    response = _analyse(tf.pad(parts, [[0, 0], [0, 0], [0, size]]))
-    n_partitions, n_values = response.shape[1:]
+    spectra = _analyse(tf.pad(parts, [[0, 0], [0, 0], [0, size]]))
+    matrices = tf.stack(spectra, axis=2)
+    past = tf.zeros([batch_size, matrices.shape[1], matrices.shape[3] - 1])
     state = {
-        "response": response,
-        "spectra": tf.zeros([batch_size, n_partitions - 1, n_values]),
+        "response": {"first": matrices[..., :1], "others": matrices[..., 1:]},
+        "spectra": (past, past),
         "previous": tf.zeros([batch_size, size]),
     }
     if any_length:
         state["pending"] = tf.zeros([batch_size, size])
         state["n_pending"] = tf.zeros([], tf.int32)
     return state
+
+
+def tail_size(state: State) -> int:
+    """Samples, in whole partitions, after which a stream has rung out."""
+    return state["previous"].shape[1] * _response(state).shape[3]
 
 
 def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
@@ -81,26 +91,35 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     stretches = tf.reshape(audio, [-1, n_stretches, size])
     joined = tf.concat([state["previous"][:, tf.newaxis], stretches], axis=1)
     windows = tf.concat([joined[:, :-1], joined[:, 1:]], axis=2)
-    spectra = _analyse(windows)
-    past = tf.concat([tf.reverse(spectra, [1]), state["spectra"]], axis=1)
-    n_partitions = state["response"].shape[1]
-
-    def heard(stretch):
-        first = n_stretches - 1 - stretch
-        return _multiply(past[:, first : first + n_partitions], state["response"])
-
-    if n_stretches <= _UNROLLED:
-        sums = tf.stack([heard(i) for i in range(n_stretches)], axis=1)
+    if n_stretches == 1:
+        # Most of a stream's time goes here: nothing large is moved more than once.
+        new = _analyse(windows)
+        sums = _multiply(new, state["response"]["first"])
+        sums += _multiply(state["spectra"], state["response"]["others"])
+        sums = sums[:, tf.newaxis]
+        spectra = _push(new, state["spectra"])
     else:
-        sums = tf.map_fn(heard, tf.range(n_stretches), tf.float32)
-        sums = tf.transpose(sums, [1, 0, 2])
+        new = _analyse(tf.reverse(windows, [1]))
+        past = _push(new, state["spectra"], drop=False)
+        response = _response(state)
+        n_partitions = response.shape[3]
+
+        def heard(stretch):
+            first = n_stretches - 1 - stretch
+            return _multiply(
+                tuple(x[:, :, first : first + n_partitions] for x in past), response
+            )
+
+        if n_stretches <= _UNROLLED:
+            sums = tf.stack([heard(i) for i in range(n_stretches)], axis=1)
+        else:
+            sums = tf.map_fn(
+                heard, tf.range(n_stretches), fn_output_signature=tf.float32
+            )
+            sums = tf.transpose(sums, [1, 0, 2])
+        spectra = tuple(x[:, :, : n_partitions - 1] for x in past)
     wet = tf.reshape(_synthesise(sums, size), [-1, n_samples])
-    new_state = {
-        **state,
-        "spectra": past[:, : n_partitions - 1],
-        "previous": joined[:, -1],
-    }
-    return wet, new_state
+    return wet, {**state, "spectra": spectra, "previous": joined[:, -1]}
 
 
 def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
@@ -109,7 +128,8 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     A stretch that is not full yet is heard through the first partition again and
     again, until it is.
     """
-    response, size = state["response"], state["previous"].shape[1]
+    first, others = state["response"]["first"], state["response"]["others"]
+    size = state["previous"].shape[1]
     n_samples = audio.shape[1]
     at, within = tf.range(n_samples), tf.range(size)
 
@@ -119,18 +139,19 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
         new = (source >= done) & (source < done + n_new)
         taken = tf.gather(audio, tf.clip_by_value(source, 0, n_samples - 1), axis=1)
         pending = tf.where(new, taken, pending)
-        window = tf.concat([previous, pending], axis=1)[:, tf.newaxis]
-        past = tf.concat([_analyse(window), spectra], axis=1)
-        heard = _synthesise(_multiply(past, response)[:, tf.newaxis], size)[:, 0]
+        spectrum = _analyse(tf.concat([previous, pending], axis=1)[:, tf.newaxis])
+        sums = _multiply(spectrum, first) + _multiply(spectra, others)
+        heard = _synthesise(sums[:, tf.newaxis], size)[:, 0]
         source = at - done + n_pending
         given = tf.gather(heard, tf.clip_by_value(source, 0, size - 1), axis=1)
         wet = tf.where((at >= done) & (at < done + n_new), given, wet)
         n_pending += n_new
         full = n_pending == size
+        pushed = _push(spectrum, spectra)
         return (
             done + n_new,
             wet,
-            tf.where(full, past[:, :-1], spectra),
+            tuple(tf.where(full, x, y) for x, y in zip(pushed, spectra, strict=True)),
             tf.where(full, pending, previous),
             tf.where(full, tf.zeros_like(pending), pending),
             tf.where(full, 0, n_pending),
@@ -146,31 +167,41 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     return wet, {**state, **dict(zip(names, values, strict=True))}
 
 
-def _analyse(windows: tf.Tensor) -> tf.Tensor:
-    """Spectra of [batch, n, 2 * size]: real parts, then imaginary ones."""
-    transform, _ = fourier_matrices(windows.shape[2])
-    flat = tf.reshape(windows, [-1, windows.shape[2]]) @ transform
-    return tf.reshape(flat, [-1, windows.shape[1], transform.shape[1]])
+def _response(state: State) -> tf.Tensor:
+    """Matrices of all partitions, [batch or 1, n_bins, 2, n_partitions]."""
+    return tf.concat([state["response"]["first"], state["response"]["others"]], axis=3)
+
+
+def _analyse(windows: tf.Tensor) -> Parts:
+    """Real and imaginary parts of [batch, n, 2 * size], [batch, n_bins, n] each."""
+    n, size = windows.shape[1:]
+    transform, _ = fourier_matrices(size)
+    flat = tf.reshape(windows, [-1, size]) @ transform
+    flat = tf.reshape(flat, [-1, n, transform.shape[1]])
+    real, imaginary = tf.split(tf.transpose(flat, [0, 2, 1]), 2, axis=1)
+    return real, imaginary
+
+
+def _push(new: Parts, past: Parts, drop: bool = True) -> Parts:
+    """Puts new spectra before those of the past; as many of the oldest may go."""
+    real, imaginary = (
+        tf.concat([x, y[:, :, : y.shape[2] - x.shape[2]] if drop else y], axis=2)
+        for x, y in zip(new, past, strict=True)
+    )
+    return real, imaginary
+
+
+def _multiply(past: Parts, response: tf.Tensor) -> tf.Tensor:
+    """Sums the products of spectra over partitions, [batch, 2 * n_bins]."""
+    real, imaginary = (tf.matmul(response, x[..., tf.newaxis])[..., 0] for x in past)
+    sums = [real[..., 0] - imaginary[..., 1], real[..., 1] + imaginary[..., 0]]
+    return tf.concat(sums, axis=1)
 
 
 def _synthesise(spectra: tf.Tensor, size: int) -> tf.Tensor:
-    """The last `size` samples of what has the spectra, [batch, n, size]."""
+    """The last `size` samples of what has the spectra [batch, n, 2 * n_bins]."""
     _, inverse = fourier_matrices(2 * size)
     flat = tf.reshape(spectra, [-1, spectra.shape[2]]) @ np.ascontiguousarray(
         inverse[:, size:]
     )
     return tf.reshape(flat, [-1, spectra.shape[1], size])
-
-
-def _multiply(past: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
-    """Sums the products of spectra [batch, n_partitions, n_values] over partitions."""
-    n_bins = past.shape[2] // 2
-    real, imaginary = past[..., :n_bins], past[..., n_bins:]
-    gain, shift = response[..., :n_bins], response[..., n_bins:]
-    return tf.concat(
-        [
-            tf.reduce_sum(real * gain - imaginary * shift, axis=1),
-            tf.reduce_sum(real * shift + imaginary * gain, axis=1),
-        ],
-        axis=1,
-    )

@@ -75,10 +75,15 @@ def _synthesise(real: tf.Tensor, imaginary: tf.Tensor, matrix: tf.Tensor) -> tf.
 def _convolve(frames, controls, responses, n_heard):
     frame_size = frames.shape[2]
     transform, inverse = fourier_matrices(n_heard * frame_size)
-    late = [[0, 0], [n_heard - 1, n_heard - 1], [0, 0]]
-    real, imaginary = _analyse(tf.pad(frames, late), transform[:frame_size])
-    gain, shift = _analyse(tf.pad(controls, late), responses)
+    if frames.shape[1] != 1:
+        late = [[0, 0], [n_heard - 1, n_heard - 1], [0, 0]]
+        frames, controls = tf.pad(frames, late), tf.pad(controls, late)
+    real, imaginary = _analyse(frames, transform[:frame_size])
+    gain, shift = _analyse(controls, responses)
     spectrum = real * gain - imaginary * shift, real * shift + imaginary * gain
+    if frames.shape[1] == 1:
+        # A stream's block of one frame, which overlaps with no other.
+        return _synthesise(*spectrum, inverse)[:, 0]
     # The frames heard in one are itself and those before it.
     heard = _add_turned(*spectrum, list(reversed(range(n_heard))), 1)
     audio = _synthesise(*heard, inverse[:, :frame_size])

@@ -82,6 +82,7 @@ def main(argv: list[str]) -> None:
 
     if not FLAGS.live:
         timbre_transfer.plan_outputs(argv[1], FLAGS.output)
+    realtime.prefer_short_calls()
     model, _ = timbre_transfer.load_model(FLAGS.model)
     stream = StreamingModel(
         model,

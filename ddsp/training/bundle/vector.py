@@ -13,7 +13,7 @@ import tensorflow as tf
 from ddsp import core, synths
 from ddsp.training import models
 from ddsp.training.inference.level_streams import PowerStream
-from ddsp.training.inference.streaming_model import level_stream, scaled_features
+from ddsp.training.inference.model_features import level_stream, scaled_features
 
 VECTOR_FILE = "test_vector.npz"
 # A power of two, so that blocks of the usual sizes fit.

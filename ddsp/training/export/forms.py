@@ -12,7 +12,7 @@ from ddsp.training import models
 from ddsp.training.export.form import Arrays, Form
 from ddsp.training.export.state import NamedState, Outputs, identifier
 from ddsp.training.inference.level_streams import PowerStream
-from ddsp.training.inference.streaming_model import level_stream, scaled_features
+from ddsp.training.inference.model_features import level_stream, scaled_features
 
 Inputs = Mapping[str, tf.Tensor]
 

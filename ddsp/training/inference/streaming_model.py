@@ -8,43 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp._core import checks
-from ddsp.training import models, preprocessing
-from ddsp.training.inference.level_streams import (
-    LevelStream,
-    LoudnessStream,
-    PowerStream,
-)
+from ddsp.training import models
+from ddsp.training.inference.kept_state import KeptState
+from ddsp.training.inference.latency import Latency
+from ddsp.training.inference.model_features import level_stream, scaled_features
 from ddsp.training.inference.pitch_stream import PitchStream
+
+# Pitch shift, loudness shift and gain.
+_N_SETTINGS = 3
 
 # So many hops at a time, then one by one, where blocks may be of any size.
 _MANY_HOPS = 16
-
-
-@dataclasses.dataclass(frozen=True)
-class Latency:
-    """Samples by which what is played comes after what is heard.
-
-    Attributes:
-      synthesis: From controls to audio: interpolation between frames, and filters.
-      features: Look-ahead of the features, in whole hops.
-      buffering: Samples that wait for their hop to be full, where blocks are not of
-        whole hops.
-      sample_rate: Samples a second.
-    """
-
-    synthesis: int
-    features: int
-    buffering: int
-    sample_rate: int
-
-    @property
-    def samples(self) -> int:
-        """All of them."""
-        return self.synthesis + self.features + self.buffering
-
-    def ms(self, n_samples: int) -> float:
-        """A number of samples in milliseconds."""
-        return 1000.0 * n_samples / self.sample_rate
 
 
 class StreamingModel:
@@ -122,17 +96,12 @@ class StreamingModel:
             sample_rate=self.sample_rate,
         )
         self.pitch_shift = self.loudness_shift = self.gain = 0.0
-        self._settings_given: tuple[float, ...] | None = None
-        self._settings = tf.zeros([3])
-        self._start = {
+        start = {
             "level": self._level.initial_state(1),
             "decoder": model.decoder.initial_state(1),
             "synthesis": model.processor_group.initial_state(1),
         }
-        # Cheaper than passing the state in and out. What is empty stays a constant.
-        self._variables = tf.nest.map_structure(
-            lambda x: tf.Variable(x, trainable=False) if np.size(x) else x, self._start
-        )
+        self._kept = KeptState(start)
         self._heard = self._played = self._f0_line = np.zeros(0, np.float32)
         self._pitch_state: Any = None
         self._last_f0, self._n_unheard = 0.0, 0
@@ -189,8 +158,11 @@ class StreamingModel:
         """
         self._check_rate(sample_rate)
         audio = self._checked(audio)
-        self._heard = np.concatenate([self._heard, audio])
-        f0 = self._pitch_of(len(self._heard) // self.hop_size, f0_hz)
+        heard = np.concatenate([self._heard, audio])
+        # Nothing is kept before all is checked: what is refused was not heard.
+        self._settings()
+        f0 = self._pitch_of(len(heard) // self.hop_size, f0_hz)
+        self._heard = heard
         self._played = np.concatenate([self._played, *self._play_heard(f0)])
         played = self._played[: len(audio)]
         self._played = self._played[len(audio) :].copy()
@@ -222,14 +194,14 @@ class StreamingModel:
         n_hops = len(self._heard) // self.hop_size
         held = np.full(n_hops, self._last_f0, np.float32)
         played = self._play_heard(None if self._pitch is not None else held)
-        state = _read(self._variables["synthesis"])
+        state = self._kept.read()["synthesis"]
         last = self._model.processor_group.flush(state)[0].numpy()
         last *= np.float32(10.0 ** (self.gain / 20.0))
         return np.concatenate([self._played, *played, last])[: self.latency_samples]
 
     def reset(self) -> None:
         """Forgets what was heard; the next block is the first."""
-        self._assign(self._start)
+        self._kept.write(self._kept.start)
         self._pitch_state = None if self._pitch is None else self._pitch.initial_state()
         self._f0_line = np.zeros(self._level.lag_frames, np.float32)
         self._n_unheard = self._level.lag_frames
@@ -240,7 +212,8 @@ class StreamingModel:
     def state(self) -> dict[str, Any]:
         """All that the next blocks depend on, a nest of arrays and numbers."""
         return {
-            "model": tf.nest.map_structure(lambda x: x.numpy(), self._variables),
+            "latency": dataclasses.astuple(self.latency),
+            "model": tf.nest.map_structure(np.array, self._kept.read()),
             "pitch": tf.nest.map_structure(_copied, self._pitch_state),
             "f0_line": self._f0_line.copy(),
             "n_unheard": self._n_unheard,
@@ -256,12 +229,14 @@ class StreamingModel:
           ValueError: If it is of another model or other settings.
         """
         try:
-            tf.nest.assert_same_structure(state["model"], self._start)
+            tf.nest.assert_same_structure(state["model"], self._kept.start)
+            latency = tuple(state["latency"])
+            tracked = state["pitch"] is not None
             shapes = [
                 (np.shape(new), tuple(old.shape))
                 for new, old in zip(
                     tf.nest.flatten(state["model"]),
-                    tf.nest.flatten(self._start),
+                    tf.nest.flatten(self._kept.start),
                     strict=True,
                 )
             ]
@@ -269,24 +244,27 @@ class StreamingModel:
             raise ValueError(
                 f"This is no state of this stream, got {error}."
             ) from error
+        if (latency, tracked) != self._form():
+            raise ValueError(
+                "This is a state of a stream with other settings: its latency and "
+                f"whether it tracks pitch, {self._form()} here, got "
+                f"{(latency, tracked)}."
+            )
         if different := [pair for pair in shapes if pair[0] != pair[1]]:
             raise ValueError(
                 "This is a state of another model: its shapes, and those here, got "
                 f"{different}."
             )
-        self._assign(state["model"])
+        self._kept.write(state["model"])
         self._pitch_state = tf.nest.map_structure(_copied, state["pitch"])
         self._f0_line = state["f0_line"].copy()
         self._n_unheard = state["n_unheard"]
         self._last_f0 = state["last_f0"]
         self._heard, self._played = state["heard"].copy(), state["played"].copy()
 
-    def _assign(self, values: Any) -> None:
-        for variable, value in zip(
-            tf.nest.flatten(self._variables), tf.nest.flatten(values), strict=True
-        ):
-            if np.size(value):
-                variable.assign(value)
+    def _form(self) -> tuple[tuple[int, ...], bool]:
+        """What a state must have in common with this stream."""
+        return dataclasses.astuple(self.latency), self._pitch is not None
 
     def _checked(self, audio: Any) -> np.ndarray:
         audio = np.asarray(audio)
@@ -347,29 +325,36 @@ class StreamingModel:
             self._n_unheard -= n_hops
             self._listen(tf.constant(audio))
             return np.zeros_like(audio)
-        settings = (self.pitch_shift, self.loudness_shift, self.gain)
-        if settings != self._settings_given:
-            if not np.isfinite(settings).all():
-                raise ValueError(
-                    "`pitch_shift`, `loudness_shift` and `gain` must be finite, got "
-                    f"{settings}."
-                )
-            self._settings_given = settings
-            self._settings = tf.constant(settings, tf.float32)
         if n_hops not in self._steps:
+            size = len(audio) + n_hops + _N_SETTINGS
             self._steps[n_hops] = self._step.get_concrete_function(
-                tf.TensorSpec([n_hops * self.hop_size], tf.float32),
-                tf.TensorSpec([n_hops], tf.float32),
-                tf.TensorSpec([3], tf.float32),
+                tf.TensorSpec([size], tf.float32)
             )
-        played = self._steps[n_hops](
-            tf.constant(audio), tf.constant(f0_hz), self._settings
-        )
-        return played.numpy()
+        row = np.concatenate([audio, f0_hz, self._settings()], dtype=np.float32)
+        return self._steps[n_hops](tf.constant(row)).numpy()
 
-    def _play(self, audio: tf.Tensor, f0_hz: tf.Tensor, settings: tf.Tensor):
-        """The whole chain but for the pitch, over the state in the variables."""
-        state = _read(self._variables)
+    def _settings(self) -> tuple[float, float, float]:
+        settings = (self.pitch_shift, self.loudness_shift, self.gain)
+        if not all(map(math.isfinite, settings)):
+            raise ValueError(
+                "`pitch_shift`, `loudness_shift` and `gain` must be finite, got "
+                f"{settings}."
+            )
+        return settings
+
+    def _play(self, given: tf.Tensor) -> tf.Tensor:
+        """The whole chain but for the pitch, over the state that is kept.
+
+        Args:
+          given: Audio, pitch and settings one after the other: one tensor goes in
+            faster than three.
+        """
+        sizes = [self.hop_size, 1]
+        n_hops = (given.shape[0] - _N_SETTINGS) // sum(sizes)
+        audio, f0_hz, settings = tf.split(
+            given, [n_hops * size for size in sizes] + [_N_SETTINGS]
+        )
+        state = self._kept.read()
         pitch_shift, loudness_shift, gain = tf.unstack(settings)
         level, level_state = self._level.step(audio[tf.newaxis], state["level"])
         f0_hz = f0_hz * 2.0 ** (pitch_shift / 12.0)
@@ -382,77 +367,18 @@ class StreamingModel:
         played, synthesis_state = self._model.processor_group.step(
             {**features, **controls}, state["synthesis"]
         )
-        _write(self._variables["level"], state["level"], level_state)
-        _write(self._variables["decoder"], state["decoder"], decoder_state)
-        _write(self._variables["synthesis"], state["synthesis"], synthesis_state)
+        new_state = {
+            "level": level_state,
+            "decoder": decoder_state,
+            "synthesis": synthesis_state,
+        }
+        self._kept.write(new_state, state)
         return played[0] * 10.0 ** (gain / 20.0)
 
     def _listen_only(self, audio: tf.Tensor) -> None:
-        variables = self._variables["level"]
-        state = _read(variables)
-        _write(variables, state, self._level.step(audio[tf.newaxis], state)[1])
-
-
-def _read(variables: Any) -> Any:
-    return tf.nest.map_structure(tf.convert_to_tensor, variables)
-
-
-def _write(variables: Any, state: Any, new_state: Any) -> None:
-    """Keeps a new state; what a step did not change need not be written."""
-    for variable, old, new in zip(
-        *(tf.nest.flatten(x) for x in (variables, state, new_state)), strict=True
-    ):
-        if new is not old and isinstance(variable, tf.Variable):
-            variable.assign(new)
-
-
-def level_stream(
-    model: models.Autoencoder, lag_frames: int | None = None
-) -> LevelStream:
-    """The stream of the loudness or power that a model was trained on.
-
-    Args:
-      model: With a preprocessor.
-      lag_frames: Lag by more frames than needed.
-
-    Raises:
-      ValueError: If its preprocessor measures another feature, or in a form that has
-        no blocks.
-    """
-    preprocessor: Any = model.preprocessor
-    rates = model.sample_rate, preprocessor.frame_rate
-    if isinstance(preprocessor, preprocessing.F0LoudnessPreprocessor):
-        padding = preprocessor.padding
-        return LoudnessStream(*rates, padding=padding, lag_frames=lag_frames)
-    if isinstance(
-        preprocessor,
-        preprocessing.F0PowerPreprocessor | preprocessing.OnlineF0PowerPreprocessor,
-    ):
-        return PowerStream(
-            *rates,
-            preprocessor.frame_size,
-            padding=preprocessor.padding,
-            lag_frames=lag_frames,
-        )
-    raise ValueError(
-        "Only models of pitch and loudness or power can listen block by block, got a "
-        f"{type(preprocessor).__name__}."
-    )
-
-
-def scaled_features(
-    level: LevelStream, f0_hz: tf.Tensor, level_db: tf.Tensor
-) -> dict[str, tf.Tensor]:
-    """What a preprocessor makes of pitch and level, [batch, n_frames, 1] each."""
-    names = ("loudness_db", "ld_scaled")
-    if isinstance(level, PowerStream):
-        names = ("pw_db", "pw_scaled")
-    return {
-        "f0_hz": f0_hz,
-        "f0_scaled": preprocessing.scale_f0_hz(f0_hz),
-        names[0]: level_db,
-        names[1]: preprocessing.scale_db(level_db),
-    }
+        state = self._kept.read()
+        level_state = self._level.step(audio[tf.newaxis], state["level"])[1]
+        self._kept.write({**state, "level": level_state}, state)
 
 
 def _copied(x: Any) -> Any:

@@ -1,0 +1,61 @@
+"""Features in the form that a model was trained on, block by block."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from ddsp.training import models, preprocessing
+from ddsp.training.inference.level_streams import (
+    LevelStream,
+    LoudnessStream,
+    PowerStream,
+)
+
+
+def level_stream(
+    model: models.Autoencoder, lag_frames: int | None = None
+) -> LevelStream:
+    """The stream of the loudness or power that a model was trained on.
+
+    Args:
+      model: With a preprocessor.
+      lag_frames: Lag by more frames than needed.
+
+    Raises:
+      ValueError: If its preprocessor measures another feature, or in a form that has
+        no blocks.
+    """
+    preprocessor: Any = model.preprocessor
+    rates = model.sample_rate, preprocessor.frame_rate
+    if isinstance(preprocessor, preprocessing.F0LoudnessPreprocessor):
+        padding = preprocessor.padding
+        return LoudnessStream(*rates, padding=padding, lag_frames=lag_frames)
+    if isinstance(
+        preprocessor,
+        preprocessing.F0PowerPreprocessor | preprocessing.OnlineF0PowerPreprocessor,
+    ):
+        return PowerStream(
+            *rates,
+            preprocessor.frame_size,
+            padding=preprocessor.padding,
+            lag_frames=lag_frames,
+        )
+    raise ValueError(
+        "Only models of pitch and loudness or power can listen block by block, got a "
+        f"{type(preprocessor).__name__}."
+    )
+
+
+def scaled_features(
+    level: LevelStream, f0_hz: tf.Tensor, level_db: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """What a preprocessor makes of pitch and level, [batch, n_frames, 1] each."""
+    names = ("loudness_db", "ld_scaled")
+    if isinstance(level, PowerStream):
+        names = ("pw_db", "pw_scaled")
+    return {
+        "f0_hz": f0_hz,
+        "f0_scaled": preprocessing.scale_f0_hz(f0_hz),
+        names[0]: level_db,
+        names[1]: preprocessing.scale_db(level_db),
+    }
