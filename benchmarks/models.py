@@ -13,6 +13,7 @@ GIN_FILES = {
     "tiny_instrument": "papers/iclr2020/tiny_instrument.gin",
     "solo_instrument": "papers/iclr2020/solo_instrument.gin",
     "ae": "models/ae.gin",
+    "realtime": "models/realtime.gin",
 }
 
 

@@ -1,4 +1,4 @@
-"""Playing an exported page in headless Chromium, over a server of this machine alone."""
+"""Playing an exported page in headless Chromium, over a server on this machine."""
 
 import base64
 import functools
