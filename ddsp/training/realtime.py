@@ -15,7 +15,6 @@ from ddsp.training import timbre_transfer
 from ddsp.training.data_preparation import audio_io
 from ddsp.training.inference import Latency, StreamingModel
 
-
 # XLA would share the many small kernels of a block among threads, and wait for them.
 _SHORT_CALLS = (
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
