@@ -6,6 +6,7 @@ DEMO_STEPS = 300
 
 TEST_ENV = .venv/test
 DEMO_ENV = .venv/demo
+WEB_ENV = .venv/web
 TEST_BIN = $(TEST_ENV)/bin
 DEMO_BIN = $(DEMO_ENV)/bin
 
@@ -57,8 +58,19 @@ lint: $(TEST_ENV)/stamp
 	$(TEST_BIN)/mypy
 	$(TEST_BIN)/lint-imports
 
-test: lint
-	$(TEST_BIN)/python -m pytest -n 2
+# What plays exported models in a browser. Without npm those tests are skipped, unless
+# CI is set.
+$(WEB_ENV)/stamp:
+	@mkdir -p $(WEB_ENV)
+	@if command -v npm >/dev/null; then \
+	  npm install --prefix $(WEB_ENV) --no-audit --no-fund 'onnxruntime-web@^1.20'; \
+	else \
+	  echo 'npm is not installed: models are not tested in a browser'; fi
+	@touch $@
+
+test: lint $(WEB_ENV)/stamp
+	DDSP_ONNXRUNTIME_WEB=$(WEB_ENV)/node_modules/onnxruntime-web \
+	  $(TEST_BIN)/python -m pytest -n 2
 
 test-all: $(TEST_ENV)/stamp
 	$(TEST_BIN)/tox

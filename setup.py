@@ -43,7 +43,7 @@ setup(
     # look for it, and is installed as `ddsp.configs`, where `ddsp_run` finds it.
     packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
     package_dir={"ddsp.configs": "configs"},
-    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.training.export": ["web/*"]},
+    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.training.export": ["page/*"]},
     install_requires=[
         "absl-py",
         "gin-config",

@@ -18,9 +18,10 @@ from ddsp.training.export.playing import Played, play
 from ddsp.training.export.runtime import Runtime
 from ddsp.training.export.saved_model import SavedModel
 from ddsp.training.export.tflite import TFLite
+from ddsp.training.export.web import Web
 
 RUNTIMES: dict[str, Runtime] = {
-    runtime.name: runtime for runtime in (SavedModel(), TFLite(), Onnx())
+    runtime.name: runtime for runtime in (SavedModel(), TFLite(), Onnx(), Web())
 }
 
 
@@ -48,6 +49,7 @@ __all__ = [
     "Runtime",
     "SavedModel",
     "TFLite",
+    "Web",
     "compare",
     "find_runtime",
     "play",

@@ -55,7 +55,7 @@ def play(path: str, calls: Sequence[Arrays]) -> dict[str, Any]:
 
     Args:
       path: Of the ONNX file, in the folder of the page.
-      calls: Inputs of each call, without state.
+      calls: Inputs of each call; the first may have the state to start from.
 
     Returns:
       `outputs` of each call and the last `state`, {name: bytes}, and `seconds` of each

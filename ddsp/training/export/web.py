@@ -26,7 +26,7 @@ _PAGE = ("form.mjs", "index.html", "page.mjs")
 class Web(Onnx):
     """Writes a folder to be served: the ONNX file, its runtime, and a page.
 
-    Files are compared in headless Chromium.
+    A call is made in headless Chromium, which starts anew for each list of them.
     """
 
     name = "web"
@@ -50,24 +50,19 @@ class Web(Onnx):
 
     def play(self, path, calls):
         """Plays calls in Chromium; see `playing.play`."""
-        first, *rest = calls
+        answer = browser.play(path, calls)
         description = browser.read_description(path)
-        started = {x["name"]: x for x in description["inputs"]}
-        if unknown := sorted(set(first) - set(started)):
-            raise ValueError(f"'{path}' takes {sorted(started)}, got also {unknown}.")
-        state = {k for k, x in started.items() if x["role"] == "state"}
-        # The page starts where the description says.
-        without = [{k: x for k, x in call.items() if k not in state} for call in calls]
-        answer = browser.play(path, without)
-        shapes = {x["name"]: (x["shape"], x["dtype"]) for x in description["outputs"]}
+        forms = {
+            x["name"]: (x["dtype"], [-1 if n is None else n for n in x["shape"]])
+            for x in description["outputs"]
+        }
 
         def decoded(arrays):
             return {
-                name: np.frombuffer(data, shapes[name][1]).reshape(shapes[name][0])
+                name: np.frombuffer(data, forms[name][0]).reshape(forms[name][1])
                 for name, data in arrays.items()
             }
 
-        del rest
         return Played(
             [decoded(outputs) for outputs in answer["outputs"]],
             decoded(answer["state"]),
@@ -84,9 +79,6 @@ class Web(Onnx):
         runtime.mkdir(exist_ok=True)
         for name in _RUNTIME:
             shutil.copyfile(package / "dist" / name, runtime / name)
-        licence = next(iter(package.glob("LICENSE*")), None)
-        if licence is not None:
-            shutil.copyfile(licence, runtime / licence.name)
         return path
 
 

@@ -1,11 +1,30 @@
 """A small model for the tests of exports, and what it is played from."""
 
+import os
+
 import numpy as np
+import pytest
 
 from ddsp import effects, processors, synths
 from ddsp.training import decoders, models, preprocessing
+from ddsp.training.export import find_runtime
 
 SAMPLE_RATE = 16000
+
+
+def _what_the_web_lacks() -> str:
+    try:
+        find_runtime("web").require()
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+# Where the tests guard a change (`CI`), nothing may be missing.
+NEEDS_WEB = pytest.mark.skipif(
+    not os.environ.get("CI") and bool(_what_the_web_lacks()),
+    reason=_what_the_web_lacks(),
+)
 
 
 def model(

@@ -11,7 +11,7 @@ from ddsp.training.export import Form, compare, find_runtime
 from ddsp.training.export.forms import cut, level_form, offline_form, streaming_form
 from tests.training.export import small
 
-FORMATS = ["saved_model", "tflite", "onnx"]
+FORMATS = ["saved_model", "tflite", "onnx", pytest.param("web", marks=small.NEEDS_WEB)]
 
 
 @pytest.fixture(scope="module", params=[64, 320])

@@ -115,7 +115,7 @@ async function answer(form, address) {
   );
   await perform(form, calls.slice(0, 1)); // The first call prepares.
   const { outputs, seconds } = await perform(form, calls);
-  draw(joined(outputs));
+  if (outputs[0].audio !== undefined) draw(joined(outputs));
   return { outputs: outputs.map(encoded), state: encoded(form.state), seconds };
 }
 
