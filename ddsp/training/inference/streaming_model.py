@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -105,9 +106,8 @@ class StreamingModel:
         self._heard = self._played = self._f0_line = np.zeros(0, np.float32)
         self._pitch_state: Any = None
         self._last_f0, self._n_unheard = 0.0, 0
-        self._steps: dict[int, Any] = {}
-        self._step = tf.function(self._play, jit_compile=jit_compile, autograph=False)
-        self._listen = tf.function(self._listen_only, autograph=False)
+        self._functions: dict[tuple[str, int], Any] = {}
+        self._jit_compile = jit_compile
         n_hops = _MANY_HOPS
         if block_size is not None:
             n_hops = max(block_size // self.hop_size, 1)
@@ -323,15 +323,22 @@ class StreamingModel:
         if self._n_unheard:
             # The features are of a time before the beginning.
             self._n_unheard -= n_hops
-            self._listen(tf.constant(audio))
+            self._compiled(self._listen_only, len(audio))(tf.constant(audio))
             return np.zeros_like(audio)
-        if n_hops not in self._steps:
-            size = len(audio) + n_hops + _N_SETTINGS
-            self._steps[n_hops] = self._step.get_concrete_function(
+        row = np.concatenate([audio, f0_hz, self._settings()], dtype=np.float32)
+        return self._compiled(self._play, len(row))(tf.constant(row)).numpy()
+
+    def _compiled(self, function: Callable[..., Any], size: int) -> Any:
+        """A method for rows of one size; a call of it costs least when concrete."""
+        key = (function.__name__, size)
+        if key not in self._functions:
+            compiled = tf.function(
+                function, jit_compile=self._jit_compile, autograph=False
+            )
+            self._functions[key] = compiled.get_concrete_function(
                 tf.TensorSpec([size], tf.float32)
             )
-        row = np.concatenate([audio, f0_hz, self._settings()], dtype=np.float32)
-        return self._steps[n_hops](tf.constant(row)).numpy()
+        return self._functions[key]
 
     def _settings(self) -> tuple[float, float, float]:
         settings = (self.pitch_shift, self.loudness_shift, self.gain)
