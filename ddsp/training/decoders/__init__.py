@@ -1,0 +1,12 @@
+"""Networks from latent features to synthesiser controls."""
+
+from ddsp.training.decoders.convolutional import DilatedConvDecoder
+from ddsp.training.decoders.midi import MidiDecoder, MidiToHarmonicDecoder
+from ddsp.training.decoders.recurrent import RnnFcDecoder
+
+__all__ = [
+    "DilatedConvDecoder",
+    "MidiDecoder",
+    "MidiToHarmonicDecoder",
+    "RnnFcDecoder",
+]
