@@ -5,16 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddsp import configurable, core, processors, synths
-from ddsp._core import checks
-from ddsp.training.models.model import Model
-
-# Enough frames for every analysis frame to start inside the signal.
-_N_BUILD_FRAMES = 32
+from ddsp import configurable, core
+from ddsp.training.models.model import losses_dict
+from ddsp.training.models.synthesis_model import SynthesisModel
 
 
 @configurable.layer(module="ddsp.training.models")
-class Autoencoder(Model):
+class Autoencoder(SynthesisModel):
     """Preprocessor, encoder, decoder and synthesisers in a row.
 
     The model of Engel et al., "DDSP: Differentiable Digital Signal Processing" (2020).
@@ -45,35 +42,7 @@ class Autoencoder(Model):
         self.encoder = encoder
         self.decoder: Any = decoder
         self.processor_group: Any = processor_group
-        self.loss_objs = [] if losses is None else list(core.make_iterable(losses))
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second of the audio: the synthesisers', else the preprocessor's.
-
-        Raises:
-          ValueError: If the synthesisers disagree, or no layer knows it.
-        """
-        rates = {
-            layer.sample_rate
-            for layer in self.processor_group.processors
-            if isinstance(layer, synths.Synth) and hasattr(layer, "sample_rate")
-        }
-        if len(rates) > 1:
-            raise ValueError(
-                "The synthesisers of a model must have one sample rate, got "
-                f"{sorted(rates)}."
-            )
-        return rates.pop() if rates else self._frames().sample_rate
-
-    @property
-    def hop_size(self) -> int:
-        """Samples of audio between two frames.
-
-        Raises:
-          ValueError: If there is no preprocessor to know the frame rate.
-        """
-        return checks.hop_size(self.sample_rate, self._frames().frame_rate)
+        self.loss_objs = list(core.make_iterable(losses))
 
     def encode(
         self, features: dict[str, Any], training: bool = True, n_samples=None
@@ -89,11 +58,7 @@ class Autoencoder(Model):
           A new dictionary.
         """
         features = dict(features)
-        if self.preprocessor is not None:
-            arguments = {}
-            if n_samples is not None:
-                arguments["time_steps"] = self._n_frames(n_samples)
-            features.update(self.preprocessor(features, **arguments))
+        features.update(self._preprocess(features, n_samples))
         if self.encoder is not None:
             features.update(self.encoder(features))
         return features
@@ -134,20 +99,14 @@ class Autoencoder(Model):
 
     def _synthesize(self, features: dict[str, Any], n_samples) -> dict[str, Any]:
         controls = {**features, **self.decoder(features)}
-        arguments = {}
-        if n_samples is not None:
-            arguments["n_samples"] = n_samples + self._cropped()
-        outputs = self.processor_group(controls, return_outputs_dict=True, **arguments)
+        outputs = self.processor_group(
+            controls, return_outputs_dict=True, **self._rendered(n_samples)
+        )
         return {**outputs["controls"], "audio_synth": outputs["signal"]}
 
     def compute_losses(self, outputs: dict[str, Any]) -> dict[str, tf.Tensor]:
         """{name: scalar}: each loss between 'audio' and 'audio_synth'."""
-        losses: dict[str, tf.Tensor] = {}
-        for loss in self.loss_objs:
-            losses.update(
-                loss.get_losses_dict(outputs["audio"], outputs["audio_synth"])
-            )
-        return losses
+        return losses_dict(self.loss_objs, outputs["audio"], outputs["audio_synth"])
 
     def build_variables(self) -> None:
         """Creates the variables by running the model on a moment of silence.
@@ -158,38 +117,5 @@ class Autoencoder(Model):
         """
         if self.built:
             return
-        n_samples = _N_BUILD_FRAMES * self.hop_size
-        frames = tf.zeros([1, _N_BUILD_FRAMES, 1])
-        features = {
-            "audio": tf.zeros([1, n_samples]),
-            "f0_hz": frames,
-            "f0_confidence": frames[:, :, 0],
-            "loudness_db": frames,
-            "power_db": frames,
-        }
-        self(features, training=False, n_samples=n_samples - self._cropped())
-
-    def _n_frames(self, n_samples: int) -> int:
-        """Frames to synthesise for `n_samples` of audio."""
-        hop_size = self.hop_size
-        rendered = n_samples + self._cropped()
-        if n_samples <= 0 or rendered % hop_size:
-            raise ValueError(
-                f"`n_samples` must be a positive multiple of {hop_size}, the samples "
-                f"between two frames; received {n_samples}."
-            )
-        return rendered // hop_size
-
-    def _cropped(self) -> int:
-        """Samples that are synthesised but cut off the audio."""
-        layers = self.processor_group.processors
-        return sum(x.frame_size for x in layers if isinstance(x, processors.Crop))
-
-    def _frames(self) -> Any:
-        """The preprocessor, which knows the frame rate."""
-        if self.preprocessor is None:
-            raise ValueError(
-                "Without a preprocessor the model does not know its rates: call it on "
-                "a batch, without `n_samples`; received preprocessor=None."
-            )
-        return self.preprocessor
+        features, n_samples = self._silence()
+        self(features, training=False, n_samples=n_samples)

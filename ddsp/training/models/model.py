@@ -1,11 +1,12 @@
 """Base of the trained models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ddsp import core
 from ddsp.training.models import restoring
 
 
@@ -66,6 +67,15 @@ class Model(keras.Model):
         """Scalar sum of the losses; zero if there are none."""
         return tf.add_n([tf.zeros([]), *losses_dict.values()])
 
+    def _require(self, features: Mapping[str, Any], *keys: str) -> None:
+        """Refuses features of which some are missing."""
+        missing = [key for key in keys if key not in features]
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__} needs the features {list(keys)}, of which "
+                f"{missing} are missing; got {sorted(features)}."
+            )
+
     def build_variables(self) -> None:
         """Creates the variables, where the model knows how to without a batch.
 
@@ -101,3 +111,24 @@ class Model(keras.Model):
         """
         self.build_variables()
         restoring.restore(self, checkpoint_path, verbose, restore_keys)
+
+
+def losses_dict(
+    losses: Any, *args: Any, prefix: str = "", suffix: str = ""
+) -> dict[str, tf.Tensor]:
+    """The values of a loss, of several or of None by their names.
+
+    Args:
+      losses: A loss, a list of losses or None.
+      *args: What they are called with.
+      prefix: Goes before each name.
+      suffix: Goes after each name.
+
+    Returns:
+      {name: scalar}.
+    """
+    return {
+        f"{prefix}{name}{suffix}": value
+        for loss in core.make_iterable(losses)
+        for name, value in loss.get_losses_dict(*args).items()
+    }
