@@ -1,6 +1,5 @@
 """Reading the variables of a model, each accounted for."""
 
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from ddsp.training import checkpoints
-
-_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-_ROOT = "model/"
+from ddsp.training.models.object_graph import ObjectGraph, public
 
 
 def restore(
@@ -23,6 +20,9 @@ def restore(
 ) -> None:
     """Assigns a checkpoint's values to the variables of a built model.
 
+    Checkpoints of the original library, by Keras 2, hold the same values in layers of
+    the same structure.
+
     Args:
       model: A model that was called once.
       path: A checkpoint, or a directory with checkpoints.
@@ -32,7 +32,7 @@ def restore(
     Raises:
       FileNotFoundError: If there is no checkpoint.
       ValueError: If a variable is missing, unknown or of another shape, or the
-        checkpoint is damaged. No variable has changed then.
+        checkpoint is damaged or of an unknown version. No variable has changed then.
     """
     path = checkpoints.find_latest(path)
     for key in keys or ():
@@ -42,10 +42,13 @@ def restore(
                 f"{key!r} for a {type(model).__name__}."
             )
     source = f"The checkpoint {path!r}"
-    variables = _selected(model_variables(model), keys)
+    all_variables = model_variables(model)
+    names = {id(variable): name for name, variable in all_variables.items()}
+    variables = _selected(all_variables, keys)
     try:
         reader = tf.train.load_checkpoint(path)
-        stored = _selected(_stored_variables(reader), keys)
+        graph = ObjectGraph(reader, source)
+        stored = _selected(graph.variables_of(names, model), keys)
         shapes = reader.get_variable_to_shape_map()
         _check_match(
             variables, {name: shapes[key] for name, key in stored.items()}, source
@@ -107,11 +110,6 @@ def _selected(variables: dict, keys: Sequence[str] | None) -> dict:
     return {n: v for n, v in variables.items() if n.split("/")[0] in keys}
 
 
-def _public(name: str) -> str:
-    """A name without leading underscores: private attributes hold some weights."""
-    return re.sub(r"(^|/)_+", r"\1", name)
-
-
 def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
     """The variables of a model by the names that checkpoints give them.
 
@@ -133,7 +131,7 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
     while queue:
         path, node = queue.popleft()
         if isinstance(node, keras.Variable | tf.Variable):
-            variables[_public(path)] = node
+            variables[public(path)] = node
             continue
         for name, child in view.children(node).items():
             if id(child) not in seen:
@@ -146,13 +144,3 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
             f"some of '{model.name}', got {lost}."
         )
     return variables
-
-
-def _stored_variables(reader) -> dict[str, str]:
-    """{path: key} of the model's variables in a checkpoint."""
-    keys = sorted(reader.get_variable_to_shape_map())
-    return {
-        _public(key[len(_ROOT) : -len(_SUFFIX)]): key
-        for key in keys
-        if key.startswith(_ROOT) and key.endswith(_SUFFIX)
-    }

@@ -1,0 +1,168 @@
+"""Finding the variables of a model in a checkpoint by the objects that hold them.
+
+A checkpoint of TensorFlow 2 holds a graph of the objects that were saved, whose edges
+are the attributes that lead from one to the next. The graph of a model and that of a
+checkpoint are walked side by side. So it does not matter by which of several ways a
+checkpoint names a variable, and where Keras 2 or an earlier version of the original
+library has another attribute, it is looked for on the spot.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+from ddsp import processors
+
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_VALUE = "VARIABLE_VALUE"
+_SUFFIX = f"/.ATTRIBUTES/{_VALUE}"
+_ROOT = "model"
+
+# By which attributes other versions lead to the same object. An empty path: what holds
+# the object here is the object itself there.
+_OTHER_PATHS = {
+    # Spectral normalisation had its own layer before Keras offered one.
+    "vector_u": ("u", "sn_u"),
+    # Version 0: functions that returned layers of Keras, in place of classes.
+    "rnn": ("",),
+    "input_stacks/0": ("f_stack",),
+    "input_stacks/1": ("l_stack",),
+    "input_stacks/2": ("z_stack",),
+}
+
+
+def public(path: str) -> str:
+    """A path without leading underscores: private attributes hold some weights."""
+    return re.sub(r"(^|/)_+", r"\1", path)
+
+
+class ObjectGraph:
+    """The objects in a checkpoint of `tf.train.Checkpoint(model=...)`."""
+
+    def __init__(self, reader: Any, source: str):
+        """Initializer.
+
+        Args:
+          reader: From `tf.train.load_checkpoint`.
+          source: Where it comes from, the subject of an error message.
+
+        Raises:
+          ValueError: If there is no such graph, or no model in it.
+        """
+        shapes = reader.get_variable_to_shape_map()
+        if _GRAPH not in shapes:
+            raise ValueError(
+                f"{source} is of an unknown version: checkpoints of TensorFlow 2 hold "
+                f"a graph of objects, got only the variables {sorted(shapes)[:5]}..."
+            )
+        graph = trackable_object_graph_pb2.TrackableObjectGraph()
+        graph.ParseFromString(reader.get_tensor(_GRAPH))
+        self._children = [
+            {child.local_name: child.node_id for child in node.children}
+            for node in graph.nodes
+        ]
+        self._keys = {
+            i: attribute.checkpoint_key
+            for i, node in enumerate(graph.nodes)
+            for attribute in node.attributes
+            if attribute.name == _VALUE
+        }
+        if _ROOT not in self._children[0]:
+            raise ValueError(
+                f"{source} is of an unknown version: it must hold an object "
+                f"'{_ROOT}', got the objects {sorted(self._children[0])}."
+            )
+        self._root = self._children[0][_ROOT]
+
+    def variables_of(self, names: Mapping[int, str], model: Any) -> dict[str, str]:
+        """The keys of the model's variables in the checkpoint.
+
+        Args:
+          names: {id of a variable: its name} for all variables of the model.
+          model: The model.
+
+        Returns:
+          {name: key}. What corresponds to no variable of the model has the name that
+          the checkpoint gives it.
+        """
+        nodes = self._matches(model)
+        found = {names[i]: self._keys[node] for i, node in nodes.items() if i in names}
+        known = set(found.values())
+        others = {
+            public(key.removeprefix(f"{_ROOT}/").removesuffix(_SUFFIX)): key
+            for key in self._reachable_keys()
+            if key not in known
+        }
+        return {**others, **found}
+
+    def _matches(self, model: Any) -> dict[int, int]:
+        """{id of a variable: number of its node}, nearest first."""
+        matches: dict[int, int] = {}
+        queue = deque([(model, self._root)])
+        seen = {id(model)}
+        while queue:
+            owner, node = queue.popleft()
+            for path, child in _children(owner):
+                target = self._find(node, path)
+                if target is None or id(child) in seen:
+                    continue
+                seen.add(id(child))
+                if not _is_variable(child):
+                    queue.append((child, target))
+                elif target in self._keys:
+                    matches[id(child)] = target
+        return matches
+
+    def _find(self, node: int, path: str) -> int | None:
+        """The node to which a path, or another name of it, leads."""
+        name = public(path)
+        for candidate in (path, name, f"_{name}", *_OTHER_PATHS.get(name, ())):
+            target: int | None = node
+            for step in candidate.split("/") if candidate else ():
+                target = None if target is None else self._children[target].get(step)
+            if target is not None:
+                return target
+        return None
+
+    def _reachable_keys(self) -> list[str]:
+        """The keys of all variables in the model."""
+        queue = deque([self._root])
+        seen = {self._root}
+        while queue:
+            for child in self._children[queue.popleft()].values():
+                if child not in seen:
+                    seen.add(child)
+                    queue.append(child)
+        return sorted(self._keys[node] for node in seen if node in self._keys)
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, keras.Variable | tf.Variable)
+
+
+def _children(owner: Any) -> Iterator[tuple[str, Any]]:
+    """The objects that an object holds, and the paths that lead to them."""
+    if isinstance(owner, keras.Sequential):
+        # Keras 2's names. Keras 3's follow below.
+        for i, layer in enumerate(owner.layers):
+            yield f"layer-{i}", layer
+    for name, child in tf.train.TrackableView.children(owner).items():
+        yield from _flattened(name, child)
+    if isinstance(owner, processors.ProcessorGroup):
+        # Version 0 kept processors in lists only.
+        for i, processor in enumerate(owner.processors):
+            yield f"processors/{i}", processor
+            yield f"dag/{i}/0", processor
+
+
+def _flattened(path: str, child: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(child, list):
+        for i, item in enumerate(child):
+            yield from _flattened(f"{path}/{i}", item)
+    else:
+        yield path, child
