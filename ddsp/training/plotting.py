@@ -1,10 +1,15 @@
-"""Pictures of audio and filters."""
+"""Pictures of audio, filters and notes."""
 
 from typing import Any
 
 import numpy as np
 
 from ddsp import core, spectral_ops
+from ddsp._core import checks
+
+_N_KEYS = 128
+_BLACK_KEYS = (1, 3, 6, 8, 10)
+_CLOSE = {"wspace": 0.01}
 
 
 def specplot(
@@ -110,3 +115,71 @@ def plot_impulse_responses(
     right.plot(frequencies, decibels, label="Measured")
     right.set(xlabel="Frequency (Hz)", ylabel="Magnitude (dB)", title="Response")
     right.legend()
+
+
+def pianoroll_plot_setup(
+    figsize: tuple[float, float] | None = None,
+    side_piano_ratio: float = 0.025,
+    faint_pr: bool = True,
+    xlim: tuple[float, float] | None = None,
+    fig: Any = None,
+) -> tuple[Any, Any, Any]:
+    """Makes axes for notes, with the keys of a piano at their left.
+
+    The middle of the key of MIDI pitch `p` lies at the height `p`, from 0 to 127.
+
+    Args:
+      figsize: Width and height in inches.
+      side_piano_ratio: Width of the keys in widths of the main axes, > 0.
+      faint_pr: Whether to draw the keys, faintly, across the main axes too.
+      xlim: Range of the main axes, within which the faint keys lie; (0, 1000) by
+        default.
+      fig: Figure to draw in; a new one of pyplot's by default.
+
+    Returns:
+      The figure, the main axes, and the axes of the keys. Both axes share their range
+      of pitches.
+
+    Raises:
+      ValueError: If `side_piano_ratio` is not positive.
+    """
+    checks.positive("side_piano_ratio", side_piano_ratio)
+    if fig is None:
+        from matplotlib import pyplot
+
+        fig = pyplot.figure(figsize=figsize)
+    elif figsize is not None:
+        fig.set_size_inches(*figsize)
+    piano, main = fig.subplots(
+        1, 2, sharey=True, width_ratios=[side_piano_ratio, 1.0], gridspec_kw=_CLOSE
+    )
+    _draw_keys(piano, (0.0, 1.0), faint=False)
+    piano.set(xticks=[], xlim=(0.0, 1.0), ylim=(-0.5, _N_KEYS - 0.5))
+    piano.yaxis.get_major_locator().set_params(integer=True)
+    main.tick_params(labelleft=False)
+    xlim = (0, 1000) if xlim is None else xlim
+    if faint_pr:
+        _draw_keys(main, xlim, faint=True)
+    main.set_xlim(*xlim)
+    return fig, main, piano
+
+
+def _draw_keys(axes: Any, xlim: tuple[float, float], faint: bool) -> None:
+    pitch_classes = np.arange(_N_KEYS) % 12
+    axes.imshow(
+        np.isin(pitch_classes, _BLACK_KEYS)[:, np.newaxis],
+        origin="lower",
+        aspect="auto",
+        cmap="binary",
+        interpolation="nearest",
+        alpha=0.06 if faint else 1.0,
+        extent=(*xlim, -0.5, _N_KEYS - 0.5),
+    )
+    # White keys meet below C and F, and behind the middle of a black key.
+    meetings = np.flatnonzero(np.isin(pitch_classes, (0, 5))) - 0.5
+    if not faint:
+        behind = np.flatnonzero(np.isin(pitch_classes, _BLACK_KEYS))
+        meetings = np.concatenate([meetings, behind])
+    axes.hlines(
+        meetings, *xlim, colors="black", linewidth=0.5, alpha=0.25 if faint else 1.0
+    )

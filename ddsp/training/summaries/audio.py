@@ -1,10 +1,5 @@
-"""What TensorBoard shows: pictures, audio and curves.
+"""Audio and its pitch for TensorBoard."""
 
-Every function writes to the current default summary writer and does nothing without
-one. Of a batch, the first few examples are shown.
-"""
-
-import io
 from typing import Any
 
 import numpy as np
@@ -12,23 +7,14 @@ import tensorflow as tf
 
 from ddsp import core
 from ddsp.training import plotting
+from ddsp.training.summaries.figures import (
+    MAX_EXAMPLES,
+    fig_summary,
+    make_figure,
+    make_tag,
+)
 
-MAX_EXAMPLES = 4
 _GAP = 8  # Pixels between two pictures.
-
-
-def fig_summary(tag: str, fig: Any, step: int) -> None:
-    """Writes a matplotlib figure as an image.
-
-    Args:
-      tag: Name of the image.
-      fig: A `matplotlib.figure.Figure`.
-      step: Training step.
-    """
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png")
-    image = tf.image.decode_png(buffer.getvalue(), channels=4)
-    tf.summary.image(tag, image[tf.newaxis], step=step)
 
 
 def waveform_summary(audio: Any, audio_gen: Any, step: int, name: str = "") -> None:
@@ -41,12 +27,12 @@ def waveform_summary(audio: Any, audio_gen: Any, step: int, name: str = "") -> N
       name: Suffix of the tag.
     """
     for i, (original, generated) in enumerate(_pairs(audio, audio_gen)):
-        fig, (above, below) = _figure(rows=2, size=(5.0, 4.0))
+        fig, (above, below) = make_figure(rows=2, size=(5.0, 4.0))
         above.plot(original, linewidth=0.5)
         below.plot(generated, linewidth=0.5)
         above.set(ylabel="original", ylim=(-1.0, 1.0), xticks=[], yticks=[])
         below.set(ylabel="synthesized", ylim=(-1.0, 1.0), xticks=[], yticks=[])
-        fig_summary(f"{_tag('waveform', name)}/{i}", fig, step)
+        fig_summary(f"{make_tag('waveform', name)}/{i}", fig, step)
 
 
 def get_spectrogram(audio: Any, rotate: bool = False, size: int = 1024) -> np.ndarray:
@@ -90,7 +76,7 @@ def spectrogram_summary(
         pictures.insert(1, np.full([n_bins, _GAP], high))
         brightness = (np.concatenate(pictures, axis=1) - low) / (high - low)
         image = colormaps["magma"](brightness, bytes=True)
-        tf.summary.image(f"{_tag(tag, name)}/{i}", image[np.newaxis], step=step)
+        tf.summary.image(f"{make_tag(tag, name)}/{i}", image[np.newaxis], step=step)
 
 
 def audio_summary(
@@ -133,18 +119,14 @@ def f0_summary(
       tag: Name of the images.
     """
     for i, (original, generated) in enumerate(_pairs(f0_hz, f0_hz_predict)):
-        fig, axis = _figure(size=(6.0, 3.0))
+        fig, axis = make_figure(size=(6.0, 3.0))
         for label, curve in (("original", original), ("synthesized", generated)):
-            axis.plot(
-                np.where(curve > 0.0, core.hz_to_midi(curve), np.nan), label=label
-            )
+            frames = np.linspace(0.0, original.size, curve.size, endpoint=False)
+            pitch = np.where(curve > 0.0, core.hz_to_midi(curve), np.nan)
+            axis.plot(frames, pitch, label=label)
         axis.set(xlabel="Frame", ylabel="Pitch (MIDI)")
         axis.legend()
-        fig_summary(f"{_tag(tag, name)}/{i}", fig, step)
-
-
-def _tag(tag: str, name: str) -> str:
-    return f"{tag}_{name}" if name and name != tag else tag
+        fig_summary(f"{make_tag(tag, name)}/{i}", fig, step)
 
 
 def _pairs(first: Any, second: Any) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -154,12 +136,3 @@ def _pairs(first: Any, second: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         array = np.asarray(batch, np.float32)
         batches.append(array.reshape(array.shape[0], -1)[:MAX_EXAMPLES])
     return list(zip(*batches, strict=True))
-
-
-def _figure(rows: int = 1, size: tuple[float, float] = (6.0, 4.0)):
-    # A figure of its own, since pyplot would keep every one of them in memory and
-    # ask for a display.
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=size)
-    return fig, fig.subplots(rows)

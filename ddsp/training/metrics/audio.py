@@ -328,8 +328,13 @@ class F0Metrics(BaseMetrics):
 
         Args:
           batch: With `f0_hz` and `f0_confidence`, `[batch, n_frames]`.
-          f0_hz_predict: `[batch, n_frames]` or `[batch, n_frames, 1]`, Hz.
+          f0_hz_predict: `[batch, n_frames]` or `[batch, n_frames, 1]`, Hz. Another
+            number of frames is interpolated to that of the batch.
         """
+        n_frames = batch["f0_hz"].shape[1]
+        # Centred frames are one more than those of features that are not.
+        if abs(f0_hz_predict.shape[1] - n_frames) > 1:
+            f0_hz_predict = np.asarray(core.resample(f0_hz_predict, n_frames))
         for f0_hz, confidence, predicted in zip(
             batch["f0_hz"], batch["f0_confidence"], f0_hz_predict, strict=True
         ):

@@ -1,0 +1,36 @@
+"""What TensorBoard shows: pictures, audio and curves.
+
+Every function writes to the current default summary writer and does nothing without
+one. Of a batch, the first few examples are shown.
+"""
+
+from ddsp.training.summaries.audio import (
+    audio_summary,
+    f0_summary,
+    get_spectrogram,
+    spectrogram_summary,
+    waveform_summary,
+)
+from ddsp.training.summaries.figures import MAX_EXAMPLES, fig_summary
+from ddsp.training.summaries.notes import (
+    midi_summary,
+    midiae_f0_summary,
+    midiae_ld_summary,
+    midiae_sp_summary,
+    pianoroll_summary,
+)
+
+__all__ = [
+    "MAX_EXAMPLES",
+    "audio_summary",
+    "f0_summary",
+    "fig_summary",
+    "get_spectrogram",
+    "midi_summary",
+    "midiae_f0_summary",
+    "midiae_ld_summary",
+    "midiae_sp_summary",
+    "pianoroll_summary",
+    "spectrogram_summary",
+    "waveform_summary",
+]
