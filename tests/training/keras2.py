@@ -21,6 +21,10 @@ def conv(height, width, n_in, n_out):
     return {"kernel": (height, width, n_in, n_out), "bias": (n_out,)}
 
 
+def conv_transpose(height, width, n_in, n_out):
+    return {"kernel": (height, width, n_out, n_in), "bias": (n_out,)}
+
+
 def gru(n_in, n):
     """Gates z, r, h; two biases, for `reset_after` is Keras 2's default."""
     cell = {"kernel": (n_in, 3 * n), "recurrent_kernel": (n, 3 * n), "bias": (2, 3 * n)}

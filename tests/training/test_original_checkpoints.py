@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from ddsp import core
-from ddsp.training import models
+from ddsp.training import decoders, models, nn
 from tests.training import keras2
 
 LEGACY_TINY = Path(__file__).with_name("legacy_tiny")
@@ -209,3 +209,249 @@ def test_autoencoder_with_latent_variable(tmp_path):
         *of_decoder(model.decoder),
     ]
     assert_arrived(model, values, expected)
+
+
+class Holder(models.Model):
+    """A model of one layer."""
+
+    def __init__(self, net, *inputs):
+        super().__init__()
+        self.net = net
+        self(*inputs)
+
+    def call(self, *inputs, training=False):
+        return {"out": self.net(*inputs)}
+
+
+def spectrally_normalized(layer):
+    """The original's own wrapper, which has two names for each variable."""
+    u = (1, layer["kernel"][-1])
+    return {"layer": layer, "w": layer["kernel"], "u": u, "sn_u": u}
+
+
+def film(n_z, n):
+    """`nn.ConditionalNorm`."""
+    return {"conditional_scale_and_shift": {"dense": keras2.dense(n_z, 2 * n)}}
+
+
+def dilated_conv_stack(n_in, ch, n_layers, n_resampling=0, n_z=0, wrap=dict):
+    """`nn.DilatedConvStack` with kernels of three taps, upsampling by two."""
+    convs = [wrap(keras2.conv(3, 1, ch, ch)) for _ in range(n_layers)]
+    norms = [film(n_z, ch) if n_z else norm(ch) for _ in range(n_layers)]
+    resampling = [
+        wrap(keras2.conv_transpose(4, 1, ch, ch)) for _ in range(n_resampling)
+    ]
+    return {
+        "conv_in": wrap(keras2.conv(3, 1, n_in, ch)),
+        "layers": keras2.listed(*(keras2.sequential({}, conv) for conv in convs)),
+        "norms": keras2.listed(*norms),
+        "resample_layers": keras2.listed(*resampling),
+    }
+
+
+def of_conv(layer, path):
+    if hasattr(layer, "vector_u"):
+        return [*of_dense(layer.layer, f"{path}/layer"), (layer.vector_u, f"{path}/u")]
+    return of_dense(layer, path)
+
+
+def of_conv_stack(stack, path):
+    expected = of_conv(stack.conv_in, f"{path}/conv_in")
+    for i, layer in enumerate(stack.layers):
+        expected += of_conv(layer.layers[1], f"{path}/layers/{i}/layer-1")
+    for i, layer in enumerate(stack.norms):
+        within = f"{path}/norms/{i}"
+        if stack.conditional:
+            within += "/conditional_scale_and_shift"
+            dense = layer.conditional_scale_and_shift.dense
+            expected += of_dense(dense, f"{within}/dense")
+        else:
+            expected += of_norm(layer, within)
+    for i, layer in enumerate(stack.resample_layers):
+        expected += of_conv(layer, f"{path}/resample_layers/{i}")
+    return expected
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_convolutions(tmp_path, causal):
+    table = dilated_conv_stack(n_in=2, ch=4, n_layers=6)
+    values = keras2.write(tmp_path / "ckpt-4", {"net": table})
+    net = nn.DilatedConvStack(
+        ch=4, layers_per_stack=3, stacks=2, norm_type="layer", causal=causal
+    )
+    model = Holder(net, tf.zeros([1, 8, 2]))
+    model.restore(str(tmp_path))
+    assert_arrived(model, values, of_conv_stack(net, "net"))
+
+
+def test_conditional_convolutions_with_spectral_norm(tmp_path):
+    table = dilated_conv_stack(
+        2, 4, 4, n_resampling=2, n_z=3, wrap=spectrally_normalized
+    )
+    values = keras2.write(tmp_path / "ckpt-4", {"net": table})
+    net = nn.DilatedConvStack(
+        ch=4,
+        layers_per_stack=2,
+        stacks=2,
+        resample_type="upsample",
+        resample_stride=2,
+        spectral_norm=True,
+        conditional=True,
+    )
+    model = Holder(net, [tf.zeros([1, 8, 2]), tf.zeros([1, 1, 3])])
+    model.restore(str(tmp_path))
+    assert_arrived(model, values, of_conv_stack(net, "net"))
+
+
+def test_convolutional_decoder(tmp_path):
+    """Its latent variable passes a stack of its own."""
+    stack = {"stack": fc_stack(3, 5, 1), "dense_out": keras2.dense(5, 2)}
+    table = {
+        "precondition_stack": stack,
+        "dilated_conv_stack": dilated_conv_stack(2, 4, 2, n_z=2),
+        "dense_out": keras2.dense(4, 7),
+    }
+    values = keras2.write(tmp_path / "ckpt-4", {"net": table})
+    net = decoders.DilatedConvDecoder(
+        ch=4,
+        layers_per_stack=2,
+        stacks=1,
+        conditioning_keys=("z",),
+        output_splits=(("amps", 1), ("harmonic_distribution", 6)),
+        precondition_stack=nn.FcStackOut(ch=5, layers=1, n_out=2),
+    )
+    x = tf.zeros([1, 8, 1])
+    model = Holder(net, {"ld_scaled": x, "f0_scaled": x, "z": tf.zeros([1, 8, 3])})
+    model.restore(str(tmp_path))
+    expected = [
+        *of_fc_stack(net.precondition_stack.stack, "net/precondition_stack/stack"),
+        *of_dense(net.precondition_stack.dense_out, "net/precondition_stack/dense_out"),
+        *of_conv_stack(net.dilated_conv_stack, "net/dilated_conv_stack"),
+        *of_dense(net.dense_out, "net/dense_out"),
+    ]
+    assert_arrived(model, values, expected)
+
+
+def test_recurrent_layer_in_both_directions(tmp_path):
+    rnn = {"forward_layer": keras2.gru(3, 4), "backward_layer": keras2.gru(3, 4)}
+    values = keras2.write(tmp_path / "ckpt-4", {"net": {"rnn": rnn}})
+    net = nn.Rnn(4, "gru", bidir=True)
+    model = Holder(net, tf.zeros([1, 8, 3]))
+    model.restore(str(tmp_path))
+    expected = [
+        *of_rnn(net.rnn.forward_layer, "net/rnn/forward_layer"),
+        *of_rnn(net.rnn.backward_layer, "net/rnn/backward_layer"),
+    ]
+    assert_arrived(model, values, expected)
+
+
+def test_version_0(tmp_path):
+    """Stacks had names, the recurrent layer no wrapper, processors no attribute."""
+    reverb = {"ir": (400,)}
+    chain = ({}, {}, {}, reverb)
+    table = rnn_fc_decoder([1, 1], keras2.gru(8, 8))
+    stacks = table.pop("input_stacks")
+    values = keras2.write(
+        tmp_path / "ckpt-4",
+        {
+            "decoder": {
+                **table,
+                "f_stack": stacks["0"],
+                "l_stack": stacks["1"],
+                "rnn": table["rnn"]["rnn"],
+            },
+            "processor_group": {
+                "dag": keras2.listed(*(keras2.listed(item, {}) for item in chain)),
+                "processors": keras2.listed(*chain),
+            },
+        },
+    )
+    model = from_config("models/solo_instrument.gin", "Reverb.reverb_length = 400")
+    model.restore(str(tmp_path))
+    decoder = model.decoder
+    expected = [
+        *of_fc_stack(decoder.input_stacks[0], "decoder/f_stack"),
+        *of_fc_stack(decoder.input_stacks[1], "decoder/l_stack"),
+        *of_rnn(decoder.rnn.rnn, "decoder/rnn"),
+        *of_fc_stack(decoder.out_stack, "decoder/out_stack"),
+        *of_dense(decoder.dense_out, "decoder/dense_out"),
+        (
+            model.processor_group.reverb.trainable_variables[0],
+            "processor_group/processors/3/ir",
+        ),
+    ]
+    assert_arrived(model, values, expected)
+
+
+def changed_autoencoder(tmp_path, change):
+    """A model, its weights, and the checkpoint of a table that was changed."""
+    table = {"decoder": rnn_fc_decoder([1, 1], keras2.gru(8, 8))}
+    table["processor_group"] = {"reverb": {"ir": (400,)}}
+    change(table)
+    keras2.write(tmp_path / "ckpt-4", table)
+    model = from_config("models/solo_instrument.gin", "Reverb.reverb_length = 400")
+    model.build_variables()
+    return model, model.get_weights()
+
+
+def longer(table):
+    table["processor_group"]["reverb"]["ir"] = (500,)
+
+
+def without_reverb(table):
+    del table["processor_group"]
+
+
+def with_third_stack(table):
+    table["decoder"]["input_stacks"]["2"] = fc_stack(1, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            longer,
+            r"'processor_group/reverb/ir' has shape \(400,\) in the model, received "
+            r"\(500,\)",
+        ),
+        (without_reverb, r"that it lacks: \['processor_group/reverb/ir'\]"),
+        (
+            with_third_stack,
+            r"the model lacks: \['decoder/input_stacks/2/layer_with_weights-0/",
+        ),
+    ],
+)
+def test_a_mismatch_is_named_and_nothing_changed(tmp_path, change, message):
+    model, before = changed_autoencoder(tmp_path, change)
+    with pytest.raises(ValueError, match=message):
+        model.restore(str(tmp_path))
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_some_parts(tmp_path):
+    """Another instrument's decoder without its reverb."""
+    model, before = changed_autoencoder(tmp_path, longer)
+    model.restore(str(tmp_path), restore_keys=["decoder"])
+    changed = [
+        not np.array_equal(a, b)
+        for a, b in zip(before, model.get_weights(), strict=True)
+    ]
+    assert changed.count(False) == 1
+
+
+def test_a_checkpoint_of_an_unknown_version_is_refused(tmp_path):
+    model = from_config("models/solo_instrument.gin", "Reverb.reverb_length = 400")
+    model.build_variables()
+    path = str(tmp_path / "ckpt-1")
+    tf.raw_ops.SaveV2(
+        prefix=path,
+        tensor_names=["rnn_fc_decoder/dense/kernel"],
+        shape_and_slices=[""],
+        tensors=[tf.zeros([2, 2])],
+    )
+    with pytest.raises(ValueError, match=r"unknown version.*'rnn_fc_decoder/dense/ker"):
+        model.restore(path)
+    tf.train.Checkpoint(decoder=model.decoder).write(path)
+    with pytest.raises(ValueError, match=r"unknown version.*\['decoder'\]"):
+        model.restore(path)
