@@ -112,6 +112,20 @@ def test_predicted_pitch():
     assert results["metrics/f0/f0_midi"] == pytest.approx(13 / 4, rel=1e-4)
 
 
+@pytest.mark.parametrize(("n_frames", "exact"), [(10, True), (41, True), (20, False)])
+def test_predicted_pitch_with_other_frames(n_frames, exact):
+    """A step after half the recording, with 40 frames: which others see it there?"""
+    f0_hz = np.repeat(np.float32([200.0, 300.0]), 20)[np.newaxis]
+    step = n_frames // 2 if exact else n_frames // 4
+    predicted = np.where(np.arange(n_frames) < step, 200.0, 300.0)[np.newaxis]
+    measure = metrics.F0Metrics(RATE, FRAMES)
+    batch = {"f0_hz": f0_hz, "f0_confidence": np.ones([1, 40], np.float32)}
+    measure.update_state(batch, np.float32(predicted)[..., np.newaxis])
+    accuracy = measure.flush(0)["metrics/f0/raw_pitch_accuracy"]
+    # Between two frames, four of the batch's, the pitch glides; the rest is right.
+    assert accuracy == pytest.approx(1.0 if exact else 0.75, abs=3.5 / 40)
+
+
 class _Group:
     dag = (
         ("tone", ("amps",)),

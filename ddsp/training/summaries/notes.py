@@ -222,8 +222,8 @@ def _pitch_range(pitches: np.ndarray) -> tuple[float, float]:
     if not heard.size:
         return -0.5, midi.N_PITCHES - 0.5
     return (
-        max(np.floor(heard.min()) - _MARGIN, 0) - 0.5,
-        min(np.ceil(heard.max()) + _MARGIN, midi.N_PITCHES - 1) + 0.5,
+        max(np.round(heard.min()) - _MARGIN, 0) - 0.5,
+        min(np.round(heard.max()) + _MARGIN, midi.N_PITCHES - 1) + 0.5,
     )
 
 
@@ -232,7 +232,7 @@ def _add_legend(fig: Any) -> None:
 
     labels = {"played": _PLAYED, "found": _FOUND, "both": _PLAYED + _FOUND}
     handles = [Patch(label=label, color=color) for label, color in labels.items()]
-    fig.legend(handles=handles, loc="upper right")
+    fig.legend(handles=handles, loc="upper center", ncols=3)
 
 
 def _draw_control(fig: Any, axis: Any, control: np.ndarray) -> None:
