@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddsp.training import metrics, summaries
+from ddsp.training import heuristics, metrics, summaries
 
 
 class BaseEvaluator:
@@ -142,9 +142,104 @@ class F0LdEvaluator(BaseEvaluator):
         }
 
 
+@gin.configurable
+class MidiAutoencoderEvaluator(BaseEvaluator):
+    """Notes of a MIDI autoencoder against those played, and what they decode to."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        frame_rate: int,
+        db_key: str = "loudness_db",
+        f0_key: str = "f0_hz",
+    ):
+        """Constructor.
+
+        Args:
+          sample_rate: Of the audio, samples a second.
+          frame_rate: Of the features, frames a second.
+          db_key: Name of the loudness or power.
+          f0_key: Name of the pitch.
+        """
+        super().__init__(sample_rate, frame_rate)
+        self._notes = metrics.MidiMetrics(frame_rate, tag="learned")
+        self._db_key = db_key
+        self._f0_key = f0_key
+
+    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+        self._notes.update_state({**batch, **outputs}, _without_rests(outputs))
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        audio, f0_hz = batch["audio"], batch[self._f0_key]
+        summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
+        for key in ("midi_audio", "synth_audio", "midi_audio2", "synth_audio2"):
+            if outputs.get(key) is not None:
+                summaries.audio_summary(outputs[key], step, self._sample_rate, name=key)
+                summaries.spectrogram_summary(audio, outputs[key], step, tag=key)
+                summaries.waveform_summary(audio, outputs[key], step, name=key)
+        predicted = outputs[f"{self._f0_key}_pred"]
+        summaries.f0_summary(f0_hz, predicted, step, name="f0_hz_rec")
+        rolls = {**batch, **outputs, "pianoroll": _without_rests(outputs)}
+        summaries.pianoroll_summary(
+            rolls, step, "pianoroll", self._frame_rate, "pianoroll"
+        )
+        summaries.midiae_f0_summary(f0_hz, outputs, step)
+        if self._db_key in batch:
+            loudness = batch[self._db_key]
+            summaries.midiae_ld_summary(loudness, outputs, step, self._db_key)
+        summaries.midiae_sp_summary(outputs, step)
+
+    def flush(self, step: int) -> dict[str, float]:
+        return self._notes.flush(step)
+
+
+@gin.configurable
+class MidiHeuristicEvaluator(BaseEvaluator):
+    """Notes found by rule in the controls, against those played.
+
+    The rules are those that `heuristics.segment_notes_batch` is configured with, or
+    `midi_heuristic`, `mean_f0` and `median_amps`.
+    """
+
+    def __init__(self, sample_rate: int, frame_rate: int):
+        super().__init__(sample_rate, frame_rate)
+        self._notes = metrics.MidiMetrics(frame_rate, tag="heuristic")
+
+    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+        controls = {**batch, **outputs}
+        self._notes.update_state(controls, self._find_notes(controls))
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        controls = {**batch, **outputs}
+        key = "heuristic_notes"
+        controls[key] = self._find_notes(controls)
+        summaries.midi_summary(controls, step, "heuristic", self._frame_rate, key)
+        summaries.pianoroll_summary(controls, step, "heuristic", self._frame_rate, key)
+
+    def flush(self, step: int) -> dict[str, float]:
+        return self._notes.flush(step)
+
+    def _find_notes(self, controls: Any) -> list[Any]:
+        rules = {
+            "binarize_f": heuristics.midi_heuristic,
+            "pick_f0_f": heuristics.mean_f0,
+            "pick_amps_f": heuristics.median_amps,
+            "frame_rate": self._frame_rate,
+            **gin.get_bindings(heuristics.segment_notes_batch),
+        }
+        return heuristics.segment_notes_batch(controls_batch=controls, **rules)
+
+
 def _predicts_f0(batch: Any, outputs: Any) -> bool:
     """Whether the model has a pitch of its own, not the one it was given."""
     if "f0_hz" not in outputs or "f0_hz" not in batch:
         return False
     given, used = (np.asarray(source["f0_hz"]) for source in (batch, outputs))
     return given.size != used.size or not np.allclose(given.ravel(), used.ravel())
+
+
+def _without_rests(outputs: Any) -> np.ndarray:
+    """Piano rolls of a MIDI autoencoder, whose notes are 0 where it is silent."""
+    rolls = np.array(outputs["pianoroll"], np.float32)
+    rolls[:, :, 0] = 0.0
+    return rolls

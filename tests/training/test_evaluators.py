@@ -1,0 +1,186 @@
+"""Evaluators of notes, as configs make them."""
+
+from pathlib import Path
+
+import gin
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ddsp import synths
+from ddsp.training import eval_util, evaluation, evaluators, midi, train_util
+
+RATE, SAMPLE_RATE, N_FRAMES = 250, 16000, 250
+# An A, a rest, an E.
+PLAYED = [(69, 100, 0.0, 0.4), (76, 100, 0.6, 1.0)]
+CONFIGS = Path(train_util.config_dir())
+
+
+def parse(name):
+    """The evaluators that a config gives `evaluate`, with what else it sets."""
+    gin.parse_config((CONFIGS / "eval" / f"{name}.gin").read_text())
+    bindings = gin.get_bindings(eval_util.evaluate)
+    return [make(SAMPLE_RATE, RATE) for make in bindings.get("evaluator_classes", [])]
+
+
+def roll_of(notes):
+    return midi.to_pianoroll(midi.make_midi(notes), RATE, N_FRAMES)
+
+
+def recording(notes=PLAYED):
+    """A batch of one: notes, their pitch and level, and audio."""
+    roll = roll_of(notes)
+    on = roll.any(axis=1)
+    f0_hz = np.where(on, 440.0 * 2.0 ** ((roll.argmax(axis=1) - 69) / 12), 0.0)
+    features = {
+        "f0_hz": f0_hz,
+        "f0_confidence": on,
+        "loudness_db": np.where(on, -20.0, -80.0),
+        "note_active_velocities": roll,
+        "audio": np.zeros(SAMPLE_RATE),
+    }
+    return {key: np.float32(value)[np.newaxis] for key, value in features.items()}
+
+
+def rendered(batch):
+    """Controls and audio of a harmonic synthesiser that plays a batch."""
+    on = batch["f0_confidence"][..., np.newaxis]
+    harmonic = synths.Harmonic(n_samples=SAMPLE_RATE, scale_fn=None)
+    outputs = harmonic(
+        0.3 * on,
+        np.float32(np.tile([1.0, 0.5, 0.25], [*on.shape[:2], 1])),
+        np.maximum(batch["f0_hz"], 100.0)[..., np.newaxis],
+        return_outputs_dict=True,
+    )
+    return {"harmonic": outputs, "audio_gen": outputs["signal"]}
+
+
+def midi_autoencoder(batch, notes):
+    """What a MIDI autoencoder would put out that finds some notes, and 0 in rests."""
+    pitch = roll_of(notes).argmax(axis=1)
+    outputs = {
+        "q_pitch": pitch[:, np.newaxis],
+        "pianoroll": np.eye(128)[pitch],
+        "f0_midi_pred": pitch[:, np.newaxis],
+        "f0_hz_pred": 440.0 * 2.0 ** ((pitch[:, np.newaxis] - 69) / 12),
+        "amps": np.zeros([N_FRAMES, 1]),
+        "hd": np.full([N_FRAMES, 4], 0.25),
+        "noise": np.zeros([N_FRAMES, 3]),
+        "midi_audio": np.zeros(SAMPLE_RATE),
+    }
+    made = {key: tf.constant(np.float32(x)[np.newaxis]) for key, x in outputs.items()}
+    return {**batch, **made, "synth_audio": made["midi_audio"]}
+
+
+@pytest.fixture
+def tags(tmp_path):
+    """Runs a function under a writer; returns the tags that it wrote."""
+
+    def run(function, *args):
+        writer = tf.summary.create_file_writer(str(tmp_path))
+        with writer.as_default():
+            function(*args)
+        writer.close()
+        (path,) = tmp_path.glob("events*")
+        return {
+            value.tag
+            for event in tf.compat.v1.train.summary_iterator(str(path))
+            for value in event.summary.value
+        }
+
+    return run
+
+
+def run(evaluator, batch, outputs):
+    """One evaluation as `evaluation.run_evaluators` makes it."""
+    return evaluation.run_evaluators(
+        lambda _: (outputs, {"total_loss": tf.constant(0.5)}),
+        [tf.nest.map_structure(tf.constant, batch)],
+        step=1,
+        measure=evaluator,
+        show=evaluator,
+    )
+
+
+def test_midi_autoencoder(tags):
+    chosen = parse("midi_ae")
+    assert [type(x).__name__ for x in chosen] == [
+        "BasicEvaluator",
+        "MidiAutoencoderEvaluator",
+    ]
+    batch = recording()
+    # The first note is right, the second a semitone off, and rests are rests.
+    outputs = midi_autoencoder(batch, [PLAYED[0], (77, 100, 0.6, 1.0)])
+    outputs["audio_gen"] = outputs["midi_audio"]
+    results = {}
+    written = tags(lambda: results.update(run(chosen, batch, outputs)))
+    assert results["losses/total_loss"] == 0.5
+    learned = {
+        key.removeprefix("metrics/midi/learned/"): value
+        for key, value in results.items()
+        if key.startswith("metrics/midi")
+    }
+    measures = ("f1", "precision", "recall")
+    expected = {"onset": 0.5, "full_note": 0.5, "frame": 1.0}
+    assert learned == {
+        f"{name}/{measure}": value
+        for name, value in expected.items()
+        for measure in measures
+    }
+    assert {
+        "audio_original",
+        "midi_audio",
+        "synth_audio",
+        "midi_audio/0",
+        "waveform_midi_audio/0",
+        "f0_midi_f0_hz_rec/0",
+        "pianoroll/0",
+        "midiae_decoder_pitch/0",
+        "amplitudes/0",
+        "harmonic_dist/0",
+        "noise_mags/0",
+        *results,
+    } <= written
+
+
+def test_midi_autoencoder_on_silence():
+    batch = recording([])
+    evaluator = evaluators.MidiAutoencoderEvaluator(SAMPLE_RATE, RATE)
+    results = run([evaluator], batch, midi_autoencoder(batch, []))
+    assert len(results) == 9 and set(results.values()) == {0.0}
+
+
+@pytest.mark.parametrize("name", [None, "heuristic", "heuristic_power"])
+def test_midi_heuristic(tags, name):
+    if name:
+        assert parse(name) == []
+    batch = recording()
+    outputs = rendered(batch)
+    evaluator = evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)
+    if name == "heuristic_power":
+        # Told by the audio alone: these amplitudes would find nothing.
+        batch["audio"] = outputs["audio_gen"].numpy()
+        quiet = tf.zeros_like(outputs["harmonic"]["controls"]["amplitudes"])
+        outputs["harmonic"]["controls"]["amplitudes"] = quiet
+    results = {}
+    written = tags(lambda: results.update(run([evaluator], batch, outputs)))
+    for measure in ("onset", "full_note"):
+        assert results[f"metrics/midi/heuristic/{measure}/f1"] == 1.0
+    # Windows of power reach two frames further at the two ends next to the rest.
+    assert results["metrics/midi/heuristic/frame/f1"] >= 0.98
+    assert {"midi_heuristic/0", "pianoroll_heuristic/0", *results} <= written
+
+
+def test_midi_heuristic_on_silence():
+    batch = recording([])
+    evaluator = evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)
+    results = run([evaluator], batch, rendered(batch))
+    assert len(results) == 9 and set(results.values()) == {0.0}
+
+
+def test_missing_notes_are_named():
+    batch = recording()
+    outputs = rendered(batch)
+    del batch["note_active_velocities"]
+    with pytest.raises(ValueError, match="'note_active_velocities'"):
+        run([evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)], batch, outputs)
