@@ -26,14 +26,14 @@ def at_least_3d(x: Any) -> tf.Tensor:
     return x
 
 
-def scale_db(db: Any) -> Any:
-    """Scales decibels from [-80, 0] to [0, 1], linearly."""
-    return db / DB_RANGE + 1.0
+def scale_db(db: Any, db_range: float = DB_RANGE) -> Any:
+    """Scales decibels from [-`db_range`, 0] to [0, 1], linearly."""
+    return db / db_range + 1.0
 
 
-def inv_scale_db(db_scaled: Any) -> Any:
-    """Scales [0, 1] to decibels in [-80, 0], linearly."""
-    return (db_scaled - 1.0) * DB_RANGE
+def inv_scale_db(db_scaled: Any, db_range: float = DB_RANGE) -> Any:
+    """Scales [0, 1] to decibels in [-`db_range`, 0], linearly."""
+    return (db_scaled - 1.0) * db_range
 
 
 def scale_f0_hz(f0_hz: Any) -> tf.Tensor:
@@ -99,6 +99,7 @@ class F0LoudnessPreprocessor(_Preprocessor):
         sample_rate: int = 16000,
         compute_loudness: bool = True,
         padding: str = "center",
+        db_range: float = DB_RANGE,
         **kwargs,
     ):
         """Initializer.
@@ -112,17 +113,21 @@ class F0LoudnessPreprocessor(_Preprocessor):
             instead of taking the given one.
           padding: How frames of the loudness lie: `'center'`, `'same'` or `'causal'`
             (no look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
+          db_range: Loudness that is scaled to 0 is so far below 0 dB. The original's
+            models up to its version 1.6 need 120.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
-          ValueError: If the frame rate does not divide the sample rate, or the
-            padding is unknown.
+          ValueError: If the frame rate does not divide the sample rate, the padding is
+            unknown, or the range is not positive.
         """
         checks.one_of("padding", padding, framing.PADDINGS)
+        checks.positive("db_range", db_range)
         output_keys = ["f0_hz", "loudness_db", "f0_scaled", "ld_scaled"]
         super().__init__(time_steps, frame_rate, sample_rate, output_keys, **kwargs)
         self.compute_loudness = compute_loudness
         self.padding = padding
+        self.db_range = db_range
 
     def call(self, loudness_db, f0_hz, audio=None, time_steps=None):
         """Resamples and scales.
@@ -135,14 +140,19 @@ class F0LoudnessPreprocessor(_Preprocessor):
 
         Returns:
           `f0_hz` (Hz), `loudness_db` (dB), `f0_scaled` (MIDI notes / 127) and
-          `ld_scaled` ([-80, 0] dB to [0, 1]), each [batch, time_steps, 1].
+          `ld_scaled` ([-`db_range`, 0] dB to [0, 1]), each [batch, time_steps, 1].
         """
         if self.compute_loudness and audio is not None:
             loudness_db = spectral_ops.compute_loudness(
-                audio, self.sample_rate, self.frame_rate, padding=self.padding
+                audio,
+                self.sample_rate,
+                self.frame_rate,
+                range_db=self.db_range,
+                padding=self.padding,
             )
         f0_hz, loudness_db = self._resample_all(f0_hz, loudness_db, time_steps)
-        return f0_hz, loudness_db, scale_f0_hz(f0_hz), scale_db(loudness_db)
+        ld_scaled = scale_db(loudness_db, self.db_range)
+        return f0_hz, loudness_db, scale_f0_hz(f0_hz), ld_scaled
 
 
 @configurable.layer(module="ddsp.training.preprocessing")

@@ -215,3 +215,32 @@ def test_online_preprocessor_refuses_bad_settings():
         preprocessing.OnlineF0PowerPreprocessor(
             300, compute_f0=False, crepe_saved_model_path=None
         )
+
+
+def test_loudness_on_another_scale():
+    """What the original's first models were trained on: 120 dB, not 80."""
+    preprocessor = preprocessing.F0LoudnessPreprocessor(
+        time_steps=None, compute_loudness=False, db_range=120.0
+    )
+    loudness_db = np.float32([[-120.0, -60.0, 0.0]])
+    outputs = preprocessor(
+        {"loudness_db": loudness_db, "f0_hz": np.ones_like(loudness_db)}
+    )
+    np.testing.assert_allclose(
+        outputs["ld_scaled"][0, :, 0], [0.0, 0.5, 1.0], atol=1e-6
+    )
+    with pytest.raises(ValueError, match="db_range"):
+        preprocessing.F0LoudnessPreprocessor(db_range=0.0)
+
+
+def test_silence_measured_on_another_scale():
+    preprocessor = preprocessing.F0LoudnessPreprocessor(time_steps=None, db_range=120.0)
+    outputs = preprocessor(
+        {
+            "loudness_db": np.zeros([1, 4], np.float32),
+            "f0_hz": np.ones([1, 4], np.float32),
+            "audio": np.zeros([1, 256], np.float32),
+        }
+    )
+    np.testing.assert_allclose(outputs["loudness_db"], -120.0)
+    np.testing.assert_allclose(outputs["ld_scaled"], 0.0, atol=1e-6)

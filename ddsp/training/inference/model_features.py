@@ -22,13 +22,19 @@ def level_stream(
       lag_frames: Lag by more frames than needed.
 
     Raises:
-      ValueError: If its preprocessor measures another feature, or in a form that has
-        no blocks.
+      ValueError: If its preprocessor measures another feature or on another scale, or
+        in a form that has no blocks.
     """
     preprocessor: Any = model.preprocessor
     rates = model.sample_rate, preprocessor.frame_rate
     if isinstance(preprocessor, preprocessing.F0LoudnessPreprocessor):
         padding = preprocessor.padding
+        if preprocessor.db_range != preprocessing.DB_RANGE:
+            raise ValueError(
+                "Only models of loudness on a scale of "
+                f"{preprocessing.DB_RANGE:g} dB can listen block by block, got "
+                f"db_range={preprocessor.db_range}."
+            )
         return LoudnessStream(*rates, padding=padding, lag_frames=lag_frames)
     if isinstance(
         preprocessor,

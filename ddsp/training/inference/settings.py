@@ -12,7 +12,7 @@ from pathlib import Path
 import gin
 
 from ddsp.training import checkpoints, models
-from ddsp.training.models import loading
+from ddsp.training.models import loading, older_configs
 
 # Where gin keeps settings, and what was used of them. There is no public way to put
 # these back: the text of a config leaves out what cannot be written, and reading it
@@ -44,15 +44,17 @@ def parse_operative_config(ckpt_dir: str | Path) -> None:
     """Adds a trained model's settings to gin's global ones.
 
     Args:
-      ckpt_dir: Directory of a training run, or a checkpoint in it. What its config
-        says about things that are not known is passed over.
+      ckpt_dir: Directory of a training run, or a checkpoint in it, by this library or
+        by the original in any version. What its config says about things that are not
+        known is passed over.
 
     Raises:
       FileNotFoundError: If the checkpoint or the operative config beside it is missing.
+      ValueError: If the config cannot be read.
     """
     config = loading.find_config(checkpoints.find_latest(str(ckpt_dir)))
     with gin.unlock_config():
-        gin.parse_config_file(config, skip_unknown=True)
+        older_configs.parse(config)
 
 
 def build_autoencoder() -> models.Autoencoder:

@@ -7,6 +7,7 @@ from pathlib import Path
 import gin
 
 from ddsp.training import checkpoints
+from ddsp.training.models import older_configs
 from ddsp.training.models.model import Model
 
 
@@ -23,8 +24,8 @@ def load(path: str | Path) -> Model:
     it when they are called.
 
     Args:
-      path: Directory of a training run, whose latest checkpoint is taken, or a
-        checkpoint in it, such as 'run/ckpt-300'.
+      path: Directory of a training run, by this library or by the original, whose
+        latest checkpoint is taken, or a checkpoint in it, such as 'run/ckpt-300'.
 
     Returns:
       The model with its weights, to be called with `training=False`, and with
@@ -47,22 +48,21 @@ def from_config(config: str, bindings: Sequence[str] = ()) -> Model:
     Replaces the global gin config.
 
     Args:
-      config: Path of a gin file. What it says about things that are not known is
-        passed over.
+      config: Path of a gin file, of this library or of the original in any version.
+        What it says about things that are not known is passed over.
       bindings: Lines of gin that override it.
 
     Returns:
       The model; its variables may not exist yet.
 
     Raises:
-      ValueError: If the config names no model.
+      ValueError: If the config cannot be read, or names no model.
     """
     # The config of a whole run also binds what only training needs.
     with gin.unlock_config():
         gin.clear_config()
-        gin.parse_config_files_and_bindings(
-            [config], list(bindings), finalize_config=False, skip_unknown=True
-        )
+        older_configs.parse(config)
+        gin.parse_config(list(bindings), skip_unknown=True)
     try:
         return get_model()
     except (RuntimeError, TypeError) as error:
