@@ -69,7 +69,7 @@ def _wrap_constructor(cls: type, selector: str) -> None:
 
 def _track_lists(instance: Any) -> None:
     """Shows TensorFlow's checkpoints the layers in lists, which Keras does not."""
-    for name, value in vars(instance).items():
+    for name, value in list(vars(instance).items()):
         if name.startswith("_") or not isinstance(value, list) or not value:
             continue
         if all(isinstance(item, keras.layers.Layer) for item in value):

@@ -1,10 +1,12 @@
 """Recurrent layers."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 from ddsp import configurable
-from ddsp.training.nn.dense import FcStack
+from ddsp.training.nn.dense import Fc, FcStack
 from ddsp.training.nn.gru import GRU
 
 _RNN_TYPES = {"gru": GRU, "lstm": keras.layers.LSTM}
@@ -154,5 +156,52 @@ class RnnSandwich(keras.Sequential):
             FcStack(fc_stack_ch, fc_stack_layers),
             Rnn(rnn_ch, rnn_type),
             FcStack(fc_stack_ch, fc_stack_layers),
+        ]
+        super().__init__(layers, **kwargs)
+
+
+@configurable.layer(module="ddsp.training.nn")
+class RnnFc(keras.Sequential):
+    """Recurrent layers, then an `Fc`."""
+
+    def __init__(
+        self,
+        rnn_feat: int,
+        out_feat: int,
+        rnn_type: str = "lstm",
+        nonlinearity: str | Callable = "sigmoid",
+        bidir: bool = False,
+        n_rnn: int = 1,
+        **kwargs,
+    ):
+        """Initializer.
+
+        Args:
+          rnn_feat: Number of units of the recurrent layers.
+          out_feat: Number of output channels.
+          rnn_type: 'gru' or 'lstm'.
+          nonlinearity: See `get_nonlinearity`.
+          bidir: Run over time in both directions.
+          n_rnn: Number of recurrent layers.
+          **kwargs: Passed on to `keras.Sequential`.
+        """
+        layers = [Rnn(rnn_feat, rnn_type, bidir=bidir) for _ in range(n_rnn)]
+        super().__init__([*layers, Fc(out_feat, nonlinearity)], **kwargs)
+
+
+@configurable.layer(module="ddsp.training.nn")
+class SingleGru(keras.Sequential):
+    """A GRU, then layer normalisation."""
+
+    def __init__(self, gru_dim: int = 128, **kwargs):
+        """Initializer.
+
+        Args:
+          gru_dim: Number of units.
+          **kwargs: Passed on to `keras.Sequential`.
+        """
+        layers = [
+            GRU(gru_dim, return_sequences=True),
+            keras.layers.LayerNormalization(),
         ]
         super().__init__(layers, **kwargs)

@@ -1,0 +1,49 @@
+"""Keras's own layers, under the names by which gin configs know them."""
+
+import functools
+import inspect
+
+import gin
+import keras
+
+_MODULE = "tf.keras"
+
+
+def gin_register_keras_layers() -> None:
+    """Lets gin configs name `keras.Sequential` and every class of `keras.layers`.
+
+    As in `@tf.keras.layers.Dense()`. It has been called once `ddsp.training.nn` is
+    imported; to call it again does nothing.
+    """
+    _register(keras.Sequential, f"{_MODULE}.Sequential")
+    for name, value in inspect.getmembers(keras.layers, inspect.isclass):
+        if issubclass(value, keras.layers.Layer):
+            _register(value, f"{_MODULE}.layers.{name}")
+
+
+def _register(cls: type, selector: str) -> None:
+    if selector in _registered:
+        return
+    _registered.add(selector)
+
+    # Keras reads the signatures of constructors, which gin would change.
+    @functools.wraps(cls, updated=())
+    def make(*args, **kwargs):
+        return cls(*args, **kwargs)
+
+    make.__signature__ = inspect.signature(cls)  # type: ignore[attr-defined]
+    module, _, name = selector.rpartition(".")
+    gin.external_configurable(make, name, module)
+
+
+_registered: set[str] = set()
+
+
+def get_embedding(vocab_size: int = 1024, n_dims: int = 256) -> keras.layers.Embedding:
+    """A new layer from whole numbers to vectors.
+
+    Args:
+      vocab_size: Numbers are from 0 to below this.
+      n_dims: Number of channels of the vectors.
+    """
+    return keras.layers.Embedding(vocab_size, n_dims)
