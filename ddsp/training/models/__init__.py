@@ -2,11 +2,14 @@
 
 from ddsp.training.models.autoencoder import Autoencoder
 from ddsp.training.models.loading import get_model, load
+from ddsp.training.models.midi_autoencoder import MidiAutoencoder, ZMidiAutoencoder
 from ddsp.training.models.model import Model
 
 __all__ = [
     "Autoencoder",
+    "MidiAutoencoder",
     "Model",
+    "ZMidiAutoencoder",
     "get_model",
     "load",
 ]
