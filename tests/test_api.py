@@ -7,13 +7,19 @@ it, with the names of functions that are defaults.
 import importlib
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from ddsp import core, losses
+from ddsp.training import files
 
 API = json.loads((Path(__file__).parent / "parity" / "api.json").read_text())
+
+
+# What a signature names instead of writing it out.
+NAMED = ("exp_sigmoid", "sigmoid", "frequencies_sigmoid", "compute_logmel", "Trainer")
 
 
 def written(default):
@@ -38,10 +44,11 @@ def parameters(function):
 
 def stub(text):
     """The parameters of a signature written as text."""
-    inner = text[1:-1]
-    names = {n: type(n, (), {"__name__": n}) for n in ("exp_sigmoid", "sigmoid")}
-    names["frequencies_sigmoid"] = type("frequencies_sigmoid", (), {})
-    return parameters(eval(f"lambda {inner}: 0", names))
+    text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", text)
+    # A folder of the machine on which the list was made.
+    text = text.replace("<default directory>", repr(files.DEFAULT_DIR))
+    names = {name: type(name, (), {"__name__": name}) for name in NAMED}
+    return parameters(eval(f"lambda {text[1:-1]}: 0", names))
 
 
 def assert_accepts(function, text):

@@ -18,6 +18,7 @@ from benchmarks import (
     measuring,
     memory,
     oracle,
+    realtime,
     report,
     running,
     synths,
@@ -228,3 +229,16 @@ def test_command_prints_a_table_and_writes_json(tmp_path):
 
 def test_subjects_have_descriptions():
     assert all(len(line.split()) > 3 for line in running.subjects().splitlines())
+
+
+def test_keeping_time_is_a_table(capsys, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
+    arguments = ["--models", "tiny_instrument", "--pitch", "given", "--seconds", "0.2"]
+    assert realtime.main([*arguments, "--blocks", "1024"]) == 0
+    *_, row = capsys.readouterr().out.splitlines()
+    model, block, _, latency, factor, *times, late = row.strip("| ").split(" | ")
+    assert (model, block) == ("`tiny_instrument`", "1024")
+    assert latency == "80"  # 64 of the block, 12 of loudness, 4 of synthesis
+    assert float(factor) > 0.0
+    assert 0.0 < float(times[0]) <= float(times[1]) <= float(times[2])
+    assert late.endswith("of 3")

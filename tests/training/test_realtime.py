@@ -1,5 +1,6 @@
 """Models played in real time: what is written, and what is said about time."""
 
+import os
 import subprocess
 import sys
 import types
@@ -386,3 +387,12 @@ def test_models_that_hear_the_whole_are_refused(tmp_path):
     broken = models.Autoencoder(preprocessor=None)
     with pytest.raises(ValueError, match="got encoder=None, preprocessor=None"):
         StreamingModel(broken, 64)
+
+
+def test_short_calls_leave_the_flags_of_others_alone(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--given")
+    realtime.prefer_short_calls()
+    assert os.environ["XLA_FLAGS"] == "--given"
+    monkeypatch.delenv("XLA_FLAGS")
+    realtime.prefer_short_calls()
+    assert "concurrency" in os.environ["XLA_FLAGS"]
