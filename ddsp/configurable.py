@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 T = TypeVar("T", bound=type)
+F = TypeVar("F", bound=Callable)
 
 _ARGUMENTS = "_constructor_arguments"
 
@@ -42,6 +43,23 @@ def layer(module: str) -> Callable[[T], T]:
         keras.saving.register_keras_serializable(package="ddsp")(cls)
         gin.register(cls, module=module)
         return cls
+
+    return decorate
+
+
+def function(module: str) -> Callable[[F], F]:
+    """Decorates a function that settings name: referable by gin, serialisable by Keras.
+
+    Args:
+      module: Dotted path under which gin files name the function.
+
+    Returns:
+      A decorator that returns the function as it is; bindings hold for references.
+    """
+
+    def decorate(fn: F) -> F:
+        keras.saving.register_keras_serializable(package="ddsp")(fn)
+        return gin.register(fn, module=module)
 
     return decorate
 

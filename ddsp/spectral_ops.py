@@ -6,12 +6,11 @@ start at sample 0 and, with `pad_end`, number `ceil(n_samples / hop)`.
 
 from typing import Any
 
-import gin
 import librosa
 import numpy as np
 import tensorflow as tf
 
-from ddsp import pitch
+from ddsp import configurable, pitch
 from ddsp._core import checks
 from ddsp._core.framing import frame, get_framed_lengths, pad
 from ddsp._core.safety import safe_log, safe_sqrt
@@ -116,7 +115,7 @@ def _stft_np(audio: np.ndarray, frame_size: int, hop: int) -> np.ndarray:
     return np.swapaxes(spectrum, -1, -2)
 
 
-@gin.register(module="ddsp.spectral_ops")
+@configurable.function(module="ddsp.spectral_ops")
 def compute_mag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
@@ -141,7 +140,7 @@ def _power(spectrum: tf.Tensor) -> tf.Tensor:
     return tf.math.real(spectrum) ** 2 + tf.math.imag(spectrum) ** 2
 
 
-@gin.register(module="ddsp.spectral_ops")
+@configurable.function(module="ddsp.spectral_ops")
 def compute_mel(
     audio: Any,
     lo_hz: float = 0.0,
@@ -174,7 +173,7 @@ def compute_mel(
     return tf.tensordot(mag, bands, axes=1)
 
 
-@gin.register(module="ddsp.spectral_ops")
+@configurable.function(module="ddsp.spectral_ops")
 def compute_logmag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
@@ -182,7 +181,7 @@ def compute_logmag(
     return safe_log(compute_mag(audio, size, overlap, pad_end))
 
 
-@gin.register(module="ddsp.spectral_ops")
+@configurable.function(module="ddsp.spectral_ops")
 def compute_logmel(
     audio: Any,
     lo_hz: float = 80.0,
@@ -200,7 +199,7 @@ def compute_logmel(
     return safe_log(mel)
 
 
-@gin.register(module="ddsp.spectral_ops")
+@configurable.function(module="ddsp.spectral_ops")
 def compute_mfcc(
     audio: Any,
     lo_hz: float = 20.0,
