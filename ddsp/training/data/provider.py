@@ -100,5 +100,8 @@ class DataProvider:
 def _buffer_size(dataset: tf.data.Dataset) -> int:
     """Examples to shuffle among, within a fixed amount of memory."""
     specs = tf.nest.flatten(dataset.element_spec)
-    sizes = [(spec.shape.num_elements() or 0) * spec.dtype.size for spec in specs]
+    if not all(spec.shape.is_fully_defined() for spec in specs):
+        # Whole recordings: of unknown size, and shuffled by their files.
+        return 1
+    sizes = [spec.shape.num_elements() * spec.dtype.size for spec in specs]
     return max(100, min(10_000, _SHUFFLE_BYTES // max(1, sum(sizes))))

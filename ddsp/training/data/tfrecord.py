@@ -42,6 +42,9 @@ class TFRecordProvider(DataProvider):
         examples, or what is in the files does not fit the arguments.
     """
 
+    # What a manifest and the configuration must agree on.
+    _rates_of_manifest: tuple[str, ...] = ("sample_rate", "frame_rate")
+
     def __init__(
         self,
         file_pattern=None,
@@ -98,14 +101,7 @@ class TFRecordProvider(DataProvider):
         paths = splits.evaluation_shards(self._paths)
         if not paths:
             return None
-        return TFRecordProvider(
-            paths,
-            self._example_secs,
-            self.sample_rate,
-            self.frame_rate,
-            self._centered,
-            features=list(self._lengths),
-        )
+        return self._of_files(paths)
 
     @property
     def features_dict(self):
@@ -147,6 +143,17 @@ class TFRecordProvider(DataProvider):
         )
         return dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
+    def _of_files(self, paths):
+        """A provider that reads the same features from other files."""
+        return TFRecordProvider(
+            paths,
+            self._example_secs,
+            self.sample_rate,
+            self.frame_rate,
+            self._centered,
+            features=list(self._lengths),
+        )
+
     def _length_of(self, name):
         if name not in self._lengths:
             raise ValueError(
@@ -176,14 +183,14 @@ class TFRecordProvider(DataProvider):
 
     def _lengths_of_manifest(self, path) -> dict[str, int]:
         manifest = manifests.read(path)
-        for name in ("sample_rate", "frame_rate"):
+        for name in self._rates_of_manifest:
             configured, stored = getattr(self, name), getattr(manifest, name)
             if configured != stored:
                 raise ValueError(
                     f"The records were prepared with {name}={stored} ({path}), but "
-                    f"the configuration says TFRecordProvider.{name}={configured}: "
-                    "prepare the data again or change the configuration, got "
-                    f"{configured}."
+                    f"the configuration says {type(self).__name__}.{name}="
+                    f"{configured}: prepare the data again or change the "
+                    f"configuration, got {configured}."
                 )
         self._manifest = manifest
         self._example_secs = manifest.example_secs
