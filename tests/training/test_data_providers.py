@@ -120,7 +120,7 @@ def test_synthetic_notes_of_other_sizes_are_refused(tmp_path):
     assert data.SyntheticNotes(5, 3, 4, path).n_examples == 1
     with pytest.raises(ValueError, match=r"`noise_magnitudes` must have 45.*got 20"):
         data.SyntheticNotes(5, 3, 9, path)
-    with pytest.raises(ValueError, match="SyntheticNotes.sample_rate=48000"):
+    with pytest.raises(ValueError, match=r"SyntheticNotes\.sample_rate=48000"):
         data.SyntheticNotes(5, 3, 4, path, sample_rate=48000)
     with pytest.raises(ValueError, match="`n_mags` must be positive, got 0"):
         data.SyntheticNotes(5, 3, 0, path)
@@ -154,7 +154,7 @@ def test_urmp_finds_its_files(tmp_path, key, suffix, pattern):
 
 
 def test_urmp_says_what_it_cannot_find(tmp_path):
-    with pytest.raises(FileNotFoundError, match="urmp_vc_solo.*_test"):
+    with pytest.raises(FileNotFoundError, match=r"urmp_vc_solo.*_test"):
         data.Urmp(str(tmp_path), "vc", split="test")
     with pytest.raises(ValueError, match=r"instrument_key.*'sax'.*got 'kazoo'"):
         data.Urmp(str(tmp_path), "kazoo")
@@ -187,7 +187,7 @@ def test_whole_recordings_of_urmp_keep_their_lengths(tmp_path):
     first = next(iter(source.get_dataset(shuffle=False)))
     np.testing.assert_array_equal(first["audio"], np.float32(pieces[0]["audio"]))
     assert first["f0_confidence"].shape == first["power_db"].shape == [700]
-    with pytest.raises(ValueError, match="batch_size=1, or UrmpMidi.*got 2"):
+    with pytest.raises(ValueError, match=r"batch_size=1, or UrmpMidi.*got 2"):
         source.get_batch(2)
 
 
@@ -269,7 +269,7 @@ def test_saved_dataset(tmp_path):
     source = data.ExperimentalDataProvider(str(tmp_path / "saved"), RATE, FRAMES)
     read = batch(source, 3)
     np.testing.assert_array_equal(read["audio"], audio)
-    with pytest.raises(FileNotFoundError, match="got data_dir=.*none"):
+    with pytest.raises(FileNotFoundError, match=r"got data_dir=.*none"):
         data.ExperimentalDataProvider(
             str(tmp_path / "none"), RATE, FRAMES
         ).get_dataset()
