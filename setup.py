@@ -64,6 +64,8 @@ setup(
         "console_scripts": [
             "ddsp_run = ddsp.training.ddsp_run:console_entry_point",
             "ddsp_export = ddsp.training.ddsp_export:console_entry_point",
+            "ddsp_generate_synthetic_dataset = ddsp.training.data_preparation"
+            ".ddsp_generate_synthetic_dataset:console_entry_point",
             "ddsp_prepare_tfrecord = "
             "ddsp.training.data_preparation.ddsp_prepare_tfrecord:console_entry_point",
             "ddsp_stream = ddsp.training.ddsp_stream:console_entry_point",

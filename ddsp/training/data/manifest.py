@@ -38,11 +38,12 @@ class Manifest:
         `postprocessing.statistics_from_dict` reads them.
       recordings: Per input file its `path`, `status` ('used' or 'skipped'),
         `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split and
-        `warnings`.
+        `warnings`. Synthetic data has none.
+      synthesis: Of synthetic data, the settings and the seed it was made with.
     """
 
     sample_rate: int
-    frame_rate: int
+    frame_rate: float
     example_secs: float
     hop_secs: float
     center: bool
@@ -51,6 +52,7 @@ class Manifest:
     splits: dict[str, dict[str, int]]
     statistics: dict[str, Any]
     recordings: list[dict[str, Any]]
+    synthesis: dict[str, Any] | None = None
 
     def write(self, path: str) -> None:
         """Writes the JSON file, whole or not at all.

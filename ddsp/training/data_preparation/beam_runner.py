@@ -6,7 +6,7 @@ The functions are those of the local runner; Beam only distributes them.
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -93,6 +93,36 @@ def write_examples(
         [plan.recording.path for plan in plans],
         lambda outcome: outcome["path"],
     )
+
+
+def write_records(
+    make_records: Callable[[Any], Iterable[bytes]],
+    tasks: Sequence[Any],
+    prefix: str,
+    num_shards: int,
+    pipeline_options: Sequence[str],
+) -> None:
+    """Writes the records that a function makes of each task.
+
+    Args:
+      make_records: From a task to serialised records; found by its name in its module.
+      tasks: What it is applied to, in any order and on any machine.
+      prefix: What the names of the shards begin with.
+      num_shards: Shards to write.
+      pipeline_options: Of Beam, such as `['--runner=DirectRunner']`.
+
+    Raises:
+      UserError: If Apache Beam is not installed.
+    """
+    beam = _import_beam()
+    with _pipeline(beam, pipeline_options) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create(list(tasks))
+            | beam.Reshuffle()
+            | beam.FlatMap(make_records)
+            | beam.io.WriteToTFRecord(prefix, num_shards=num_shards)
+        )
 
 
 def _import_beam():
