@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ddsp import synths
 from ddsp.training import eval_util, evaluation, evaluators, midi, train_util
+from tests.training import test_models
 
 RATE, SAMPLE_RATE, N_FRAMES = 250, 16000, 250
 # An A, a rest, an E.
@@ -169,6 +170,23 @@ def test_midi_heuristic(tags, name):
     # Windows of power reach two frames further at the two ends next to the rest.
     assert results["metrics/midi/heuristic/frame/f1"] >= 0.98
     assert {"midi_heuristic/0", "pianoroll_heuristic/0", *results} <= written
+
+
+def test_midi_heuristic_of_a_model():
+    """All that an autoencoder puts out: nested controls, a reverb, shares of energy."""
+    model = test_models.small(n_samples=SAMPLE_RATE)
+    batch = recording()
+    evaluation.build(model, batch)
+    evaluator = evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)
+    results = evaluation.run_evaluators(
+        evaluation.make_forward(model),
+        [tf.nest.map_structure(tf.constant, batch)],
+        step=1,
+        measure=[evaluator],
+        show=[evaluator],
+    )
+    # An untrained model plays the same amplitude everywhere, so pitch alone tells.
+    assert results["metrics/midi/heuristic/onset/f1"] == 1.0
 
 
 def test_midi_heuristic_on_silence():
