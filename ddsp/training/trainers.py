@@ -9,7 +9,7 @@ import gin
 import keras
 import tensorflow as tf
 
-from ddsp.training import checkpoints, evaluation
+from ddsp.training import checkpoints, evaluation, original_optimizer
 
 GRADIENT_NORM = "gradient_norm"
 
@@ -163,8 +163,9 @@ class Trainer:
         self.restore_weights(path, restore_keys)
         if not (restore_keys or self.restore_keys):
             with self.strategy.scope():
-                state = tf.train.Checkpoint(optimizer=self._optimizer_state())
-                state.read(path).expect_partial()
+                if not original_optimizer.restore(self.optimizer, self.model, path):
+                    state = tf.train.Checkpoint(optimizer=self._optimizer_state())
+                    state.read(path).expect_partial()
 
     def restore_weights(
         self, checkpoint_path: str, restore_keys: list[str] | None = None

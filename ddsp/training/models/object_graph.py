@@ -8,7 +8,7 @@ library has another attribute, it is looked for on the spot.
 """
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -66,12 +66,15 @@ class ObjectGraph:
             {child.local_name: child.node_id for child in node.children}
             for node in graph.nodes
         ]
-        self._keys = {
-            i: attribute.checkpoint_key
+        values = {
+            i: attribute
             for i, node in enumerate(graph.nodes)
             for attribute in node.attributes
             if attribute.name == _VALUE
         }
+        self._keys = {i: value.checkpoint_key for i, value in values.items()}
+        self._full_names = {i: value.full_name for i, value in values.items()}
+        self._slots = [slot for node in graph.nodes for slot in node.slot_variables]
         if _ROOT not in self._children[0]:
             raise ValueError(
                 f"{source} is of an unknown version: it must hold an object "
@@ -100,6 +103,41 @@ class ObjectGraph:
         }
         return {**others, **found}
 
+    def moments(self) -> dict[str, dict[str, str]]:
+        """The moments of Adam, as Keras 2 held them.
+
+        Returns:
+          {'m' or 'v', the first or the second moment: {key of a variable of the model:
+          key of its moment}}.
+        """
+        keys = self._keys
+        # Until TensorFlow 2.10 the graph says what belongs to what.
+        found: dict[str, dict[str, str]] = {
+            name: {
+                keys[slot.original_variable_node_id]: keys[slot.slot_variable_node_id]
+                for slot in self._slots
+                if slot.slot_name == name
+            }
+            for name in ("m", "v")
+        }
+        # From 2.11 on, names do, unless two variables have the same.
+        count = Counter(self._full_names.values())
+        by_name = {x: keys[i] for i, x in self._full_names.items() if count[x] == 1}
+        for full_name, key in by_name.items():
+            optimizer, _, rest = full_name.partition("/")
+            name, _, variable = rest.partition("/")
+            if optimizer == "Adam" and name in found and variable in by_name:
+                found[name][by_name[variable]] = key
+        return found
+
+    def key_of(self, *paths: str) -> str | None:
+        """The key of the variable to which the first path leads that leads to one."""
+        for path in paths:
+            node = self._follow(0, path)
+            if node in self._keys:
+                return self._keys[node]
+        return None
+
     def _matches(self, model: Any) -> dict[int, int]:
         """{id of a variable: number of its node}, nearest first."""
         matches: dict[int, int] = {}
@@ -122,12 +160,17 @@ class ObjectGraph:
         """The node to which a path, or another name of it, leads."""
         name = public(path)
         for candidate in (path, name, f"_{name}", *_OTHER_PATHS.get(name, ())):
-            target: int | None = node
-            for step in candidate.split("/") if candidate else ():
-                target = None if target is None else self._children[target].get(step)
+            target = self._follow(node, candidate)
             if target is not None:
                 return target
         return None
+
+    def _follow(self, node: int, path: str) -> int | None:
+        """The node at the end of a path."""
+        target: int | None = node
+        for step in path.split("/") if path else ():
+            target = None if target is None else self._children[target].get(step)
+        return target
 
     def _reachable_keys(self) -> list[str]:
         """The keys of all variables in the model."""
