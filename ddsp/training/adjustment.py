@@ -11,6 +11,7 @@ from ddsp.training import postprocessing
 _FLOOR_DB = -80.0
 # Above the floor by this much a frame is no longer called silent.
 _FADE_DB = 10.0
+_MAJOR_SCALE = (0.0, 2.0, 4.0, 5.0, 7.0, 9.0, 11.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,18 +197,52 @@ def auto_tune(
     tuning_factor: float,
     mask_on: np.ndarray,
     amount: float = 0.0,
+    chromatic: bool = True,
 ) -> np.ndarray:
-    """Pulls notes to the nearest semitone of concert pitch.
+    """Pulls notes to the nearest semitone, or note of a scale, of concert pitch.
 
     Args:
       f0_midi: [n_frames], MIDI pitch.
       tuning_factor: Semitones by which the performance is sharp, from
         `get_tuning_factor`.
       mask_on: [n_frames], bool: the frames to tune.
-      amount: 0 leaves the pitch, 1 puts it on the semitone.
+      amount: 0 leaves the pitch, 1 puts it on the note.
+      chromatic: Whether to take all semitones, or those of the major scale that fits
+        best, see `best_major_scale`.
 
     Returns:
       [n_frames], MIDI pitch.
     """
-    target = np.round(f0_midi - tuning_factor)
+    tuned = f0_midi - tuning_factor
+    if chromatic:
+        target = np.round(tuned)
+    else:
+        tonic = best_major_scale(tuned[mask_on])
+        target = _nearest_in_scale(tuned, tonic)
     return np.where(mask_on, f0_midi + amount * (target - f0_midi), f0_midi)
+
+
+def best_major_scale(f0_midi: np.ndarray) -> int:
+    """The major scale whose notes are nearest to pitches on the average.
+
+    Args:
+      f0_midi: [n_frames], MIDI pitch.
+
+    Returns:
+      Pitch class of its tonic, from 0 (C) to 11 (B); of several that fit alike, and
+      without any pitch, the first.
+    """
+    distances = [
+        np.sum(np.abs(f0_midi - _nearest_in_scale(f0_midi, tonic)))
+        for tonic in range(12)
+    ]
+    # Scales that share the notes played differ by rounding alone.
+    return int(np.argmin(np.round(distances, 6)))
+
+
+def _nearest_in_scale(f0_midi: np.ndarray, tonic: int) -> np.ndarray:
+    octave = 12.0 * np.floor((f0_midi - tonic) / 12.0)
+    within = f0_midi - tonic - octave
+    steps = np.array([*_MAJOR_SCALE, 12.0])
+    nearest = np.argmin(np.abs(within[:, np.newaxis] - steps), axis=-1)
+    return tonic + octave + steps[nearest]

@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+import numpy as np
+
 from ddsp.training.cli import UserError
 from ddsp.training.realtime import Player
 
@@ -20,7 +22,7 @@ def play_live(player: Player, seconds: float | None = None) -> None:
       UserError: If sounddevice or the PortAudio library is not installed, or the
         devices cannot be opened at the model's sample rate.
     """
-    sounddevice = _import_sounddevice()
+    sounddevice = import_sounddevice()
     ended = threading.Event()
     errors: list[Exception] = []
 
@@ -57,12 +59,48 @@ def play_live(player: Player, seconds: float | None = None) -> None:
         raise errors[0]
 
 
-def _import_sounddevice() -> Any:
+def record(seconds: float, sample_rate: int) -> np.ndarray:
+    """Records what the default microphone hears.
+
+    Args:
+      seconds: How long.
+      sample_rate: Samples a second.
+
+    Returns:
+      Audio, [n_samples], float32.
+
+    Raises:
+      UserError: If sounddevice or the PortAudio library is not installed, or the
+        microphone cannot be opened at that rate.
+    """
+    sounddevice = import_sounddevice()
+    try:
+        heard = sounddevice.rec(
+            round(seconds * sample_rate),
+            samplerate=sample_rate,
+            channels=1,
+            dtype="float32",
+            blocking=True,
+        )
+    except sounddevice.PortAudioError as error:
+        raise UserError(
+            f"The microphone cannot record one channel at {sample_rate} samples a "
+            f"second, got: {error}."
+        ) from error
+    return heard[:, 0]
+
+
+def import_sounddevice() -> Any:
+    """The package that reaches microphones and loudspeakers.
+
+    Raises:
+      UserError: If it or the PortAudio library is not installed.
+    """
     try:
         import sounddevice
     except ImportError as error:
         raise UserError(
-            "To play live, install sounddevice: pip install 'ddsp[live]', got: "
+            "To use audio devices, install sounddevice: pip install 'ddsp[live]', got: "
             f"{error}."
         ) from error
     except OSError as error:

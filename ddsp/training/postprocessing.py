@@ -261,7 +261,8 @@ def load_dataset_statistics(directory: str) -> dict[str, Any]:
     """Reads what `save_dataset_statistics` wrote.
 
     Args:
-      directory: The folder that holds `dataset_statistics.json`.
+      directory: The folder that holds `dataset_statistics.json`, or such a file of
+        any name.
 
     Returns:
       The statistics as `compute_dataset_statistics` returns them.
@@ -270,7 +271,9 @@ def load_dataset_statistics(directory: str) -> dict[str, Any]:
       FileNotFoundError: If the folder has no statistics.
       ValueError: If the file is not such statistics.
     """
-    path = os.path.join(files.expand_path(os.fspath(directory)), STATISTICS_FILE)
+    path = files.expand_path(os.fspath(directory))
+    if tf.io.gfile.isdir(path) or not tf.io.gfile.exists(path):
+        path = os.path.join(path, STATISTICS_FILE)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(
             f"No dataset statistics: {path} is missing. Training writes it beside "

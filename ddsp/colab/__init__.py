@@ -1,0 +1,1 @@
+"""Helpers for notebooks, on Colab or anywhere else."""

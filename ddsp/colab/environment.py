@@ -1,0 +1,70 @@
+"""Where the code runs, and what only Colab can do."""
+
+import base64
+import importlib.util
+import sys
+from typing import Any
+
+import numpy as np
+
+# Samples as they come from the microphone: what browsers record to files with differs,
+# and few can be decoded without a program of their own.
+_RECORDER = """
+async function ddspRecord(milliseconds) {
+  const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+  const context = new AudioContext();
+  const recorder = context.createScriptProcessor(4096, 1, 1);
+  const blocks = [];
+  recorder.onaudioprocess = (event) =>
+    blocks.push(event.inputBuffer.getChannelData(0).slice());
+  context.createMediaStreamSource(stream).connect(recorder);
+  recorder.connect(context.destination);
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  recorder.disconnect();
+  stream.getTracks().forEach((track) => track.stop());
+  const rate = context.sampleRate;
+  await context.close();
+  const bytes = new Uint8Array(await new Blob(blocks).arrayBuffer());
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return {rate: rate, samples: btoa(text)};
+}
+"""
+
+
+def in_colab() -> bool:
+    """Whether this is a Colab notebook."""
+    return in_notebook() and "google.colab" in sys.modules
+
+
+def in_notebook() -> bool:
+    """Whether output is shown in a notebook, rather than a terminal or nowhere."""
+    # Without a shell there is no notebook; the package need not be imported to tell.
+    if "IPython" not in sys.modules or not importlib.util.find_spec("IPython"):
+        return False
+    import IPython
+
+    return hasattr(IPython.get_ipython(), "kernel")
+
+
+def colab_files() -> Any:
+    """Colab's module that moves files from and to the browser."""
+    from google.colab import files
+
+    return files
+
+
+def record_in_browser(seconds: float) -> tuple[np.ndarray, float]:
+    """Records with the microphone of the browser that shows the Colab notebook.
+
+    Args:
+      seconds: How long.
+
+    Returns:
+      Audio, [n_samples], float32, and its sample rate.
+    """
+    from google.colab import output
+
+    recorded = output.eval_js(f"{_RECORDER}\nddspRecord({1000.0 * seconds:.0f})")
+    samples = np.frombuffer(base64.b64decode(recorded["samples"]), dtype="<f4")
+    return samples, recorded["rate"]
