@@ -26,8 +26,12 @@ from ddsp.training import (
     train_util,
     trainers,
 )
+from ddsp.training.models import older_configs
 
 FLAGS = flags.FLAGS
+
+# What configs of the original bind although none of its releases has it.
+_UNRELEASED = ["HmmMidiAutoencoder", "eval_discrete"]
 
 flags.DEFINE_enum(
     "mode",
@@ -139,9 +143,12 @@ def parse_gin(restore_dir: str) -> None:
             pass  # Nothing has been trained there yet.
         else:
             # An older version may have had other parameters.
-            gin.parse_config_file(trained_with, skip_unknown=True)
+            older_configs.parse(trained_with)
         for path in FLAGS.gin_file:
-            _parse(f"gin file '{path}'", lambda path=path: gin.parse_config_file(path))
+            _parse(
+                f"gin file '{path}'",
+                lambda path=path: gin.parse_config_file(path, skip_unknown=_UNRELEASED),
+            )
         for binding in FLAGS.gin_param:
             _parse(
                 f"gin parameter '{binding}'",

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,6 +156,35 @@ def test_killed_training_goes_on_then_evaluation(shards, tmp_path):
         "metrics/f0_crepe/outlier_ratio",
     ):
         assert name in output and np.isfinite(measures[name])
+
+
+def test_fine_tuning_a_model_of_the_original(shards, tmp_path):
+    """With steps too small to be seen, its weights stay what they were."""
+    original = Path(__file__).with_name("legacy_tiny")
+    output = _run(
+        _command(
+            shards,
+            tmp_path,
+            "--mode=train",
+            f"--restore_dir={original}",
+            params=[
+                "RnnFcDecoder.rnn_channels=256",
+                "RnnFcDecoder.ch=512",
+                "RnnFcDecoder.output_splits=(('amps', 1), "
+                "('harmonic_distribution', 60), ('noise_magnitudes', 65))",
+                "Reverb.reverb_length=48000",
+                "train.num_steps=1",
+                "Trainer.learning_rate=1e-12",
+            ],
+        )
+    )
+    assert "Fine-tuning from step 0 with the weights of" in output
+    key = "model/decoder/rnn/rnn/cell/recurrent_kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    before, after = (
+        tf.train.load_variable(str(directory), key)
+        for directory in (original, tmp_path)
+    )
+    np.testing.assert_allclose(after, before, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ _PARAMETERS = {
 # Parameters that went, with the one value that a model can still have, if it matters.
 _REMOVED = {
     "DilatedConvDecoder.resample": None,
-    "MfccTimeDistributedRnnEncoder.f0_encoder": "None",
     "RnnFcDecoder.append_f0_loudness": "True",
     "SpectralLoss.delta_delta_freq_weight": None,
     "SpectralLoss.delta_delta_time_weight": None,
