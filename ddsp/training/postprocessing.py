@@ -156,6 +156,11 @@ def compute_dataset_statistics(
         batch_size, shuffle=False, repeats=1, drop_remainder=False
     )
     for batch in dataset:
+        if not isinstance(batch, dict):
+            raise ValueError(
+                "Statistics are of one data set; the data provider zips several, got "
+                f"batches of type {type(batch).__name__}."
+            )
         missing = {"audio", "f0_hz", "f0_confidence", "loudness_db"} - set(batch)
         if missing:
             raise ValueError(

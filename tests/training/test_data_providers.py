@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp.training import data
+from ddsp.training import data, postprocessing
 from tests.training.test_data import FRAMES, RATE, provider, write_manifest, write_shard
 
 RNG = np.random.default_rng(0)
@@ -222,6 +222,11 @@ def test_zipped_batches_have_the_sizes_of_their_ratios(two_sources):
     assert len(two["audio"]) == 6
     with pytest.raises(ValueError, match=r"shares.*\[0, 1\].*got batch_size=2"):
         zipped.get_batch(2)
+
+
+def test_zipped_data_have_no_statistics(two_sources):
+    with pytest.raises(ValueError, match=r"zips several, got batches of type tuple"):
+        postprocessing.compute_dataset_statistics(data.ZippedProvider(two_sources))
 
 
 def test_mixed_examples_follow_the_odds(two_sources):
