@@ -10,16 +10,21 @@ import numpy as np
 # Samples as they come from the microphone: what browsers record to files with differs,
 # and few can be decoded without a program of their own.
 _RECORDER = """
-async function ddspRecord(milliseconds) {
+async function ddspRecord(seconds) {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true});
   const context = new AudioContext();
   const recorder = context.createScriptProcessor(4096, 1, 1);
   const blocks = [];
-  recorder.onaudioprocess = (event) =>
-    blocks.push(event.inputBuffer.getChannelData(0).slice());
+  const full = new Promise((resolve) => {
+    recorder.onaudioprocess = (event) => {
+      blocks.push(event.inputBuffer.getChannelData(0).slice());
+      if (blocks.length * 4096 >= seconds * context.sampleRate) resolve();
+    };
+  });
   context.createMediaStreamSource(stream).connect(recorder);
   recorder.connect(context.destination);
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  await context.resume();
+  await full;
   recorder.disconnect();
   stream.getTracks().forEach((track) => track.stop());
   const rate = context.sampleRate;
@@ -65,6 +70,7 @@ def record_in_browser(seconds: float) -> tuple[np.ndarray, float]:
     """
     from google.colab import output
 
-    recorded = output.eval_js(f"{_RECORDER}\nddspRecord({1000.0 * seconds:.0f})")
+    recorded = output.eval_js(f"{_RECORDER}\nddspRecord({seconds:g})")
     samples = np.frombuffer(base64.b64decode(recorded["samples"]), dtype="<f4")
-    return samples, recorded["rate"]
+    rate = recorded["rate"]
+    return samples[: round(seconds * rate)], rate
