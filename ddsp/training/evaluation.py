@@ -68,6 +68,7 @@ def run_evaluators(
     """
     for i, batch in enumerate(batches):
         outputs, losses = forward(batch)
+        batch = _evaluated(batch, outputs)
         for evaluator in measure:
             evaluator.evaluate(batch, outputs, losses)
         for evaluator in show if i == 0 else ():
@@ -77,6 +78,17 @@ def run_evaluators(
         # Evaluators written for the original return nothing.
         results.update(evaluator.flush(step) or {})
     return results
+
+
+def _evaluated(batch: Any, outputs: dict[str, Any]) -> dict[str, Any]:
+    """A batch as evaluators see it: one dictionary with audio.
+
+    Of batches that were read together, the outputs are of the one with audio. What
+    holds controls only, a model renders itself.
+    """
+    batches = batch if isinstance(batch, tuple | list) else [batch]
+    batch = next((x for x in batches if "audio" in x), batches[0])
+    return {**batch, "audio": outputs["audio"]} if "audio" not in batch else batch
 
 
 def validation_provider(data_provider: Any) -> Any | None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddsp import losses as ddsp_losses
 from ddsp.training import heuristics, metrics, summaries
 
 
@@ -140,6 +141,59 @@ class F0LdEvaluator(BaseEvaluator):
         return {
             name: value for group in groups for name, value in group.flush(step).items()
         }
+
+
+@gin.configurable
+class TWMEvaluator(BaseEvaluator):
+    """Accuracy of the pitch that two-way mismatch finds in sinusoids."""
+
+    def __init__(
+        self,
+        sample_rate: int,
+        frame_rate: int,
+        processor_name: str = "sinusoidal",
+        noisy: bool = False,
+    ):
+        """Constructor.
+
+        Args:
+          sample_rate: Of the audio, samples a second.
+          frame_rate: Of the features, frames a second.
+          processor_name: Name of the synthesiser, whose controls `frequencies` and
+            `amplitudes` are taken from the outputs.
+          noisy: Whether its control `noise_ratios` says how much of each amplitude is
+            noise, which counts for nothing.
+        """
+        super().__init__(sample_rate, frame_rate)
+        self._processor_name = processor_name
+        self._noisy = noisy
+        self._f0 = metrics.F0Metrics(sample_rate, frame_rate, name="f0_twm")
+
+    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+        self._f0.update_state(batch, self._find_f0(outputs))
+
+    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+        shown = summaries.MAX_EXAMPLES
+        f0_hz = self._find_f0(outputs)[:shown]
+        summaries.f0_summary(batch["f0_hz"][:shown], f0_hz, step, name="f0_twm")
+
+    def flush(self, step: int) -> dict[str, float]:
+        return self._f0.flush(step)
+
+    def _find_f0(self, outputs: Any) -> np.ndarray:
+        """`[batch, n_frames, 1]`, Hz."""
+        if self._processor_name not in outputs:
+            raise ValueError(
+                f"Two-way mismatch needs the sinusoids of {self._processor_name!r}, "
+                f"got {sorted(outputs)}."
+            )
+        controls = outputs[self._processor_name]["controls"]
+        frequencies, amplitudes = controls["frequencies"], controls["amplitudes"]
+        if self._noisy:
+            amplitudes = amplitudes * (1.0 - controls["noise_ratios"])
+        twm = ddsp_losses.TWMLoss(sample_rate=self._sample_rate)
+        # Every sinusoid may be the fundamental.
+        return np.asarray(twm.predict_f0(frequencies, frequencies, amplitudes))
 
 
 @gin.configurable

@@ -1,6 +1,7 @@
-"""Configs have the bindings of the original's, and are installed with the package.
+"""Every config of the original stands in its place, parses, and makes what it names.
 
-`parity/configs.json` holds them as gin writes values, with spaces for line breaks.
+`parity/configs.json` holds the files they include and their bindings, as gin writes
+values, with spaces for line breaks.
 """
 
 import json
@@ -8,42 +9,81 @@ from pathlib import Path
 
 import gin
 import pytest
+from gin import config_parser
 
 from ddsp.training import models, train_util
+from tests.training.composing import compose
 
-BINDINGS = json.loads(
+CONFIGS = json.loads(
     (Path(__file__).parents[1] / "parity" / "configs.json").read_text()
 )
+UNRELEASED = "models/midiae/mixins/hmm_prior.gin"
 
 
-def parsed(text):
-    """{name: value as gin prints it} of a config."""
-    gin.clear_config()
-    gin.parse_config(text)
-    lines = gin.config_str(max_line_length=10_000).splitlines()
-    pairs = [x.split(" = ", 1) for x in lines if x and not x.startswith("#")]
-    gin.clear_config()
-    return dict(pairs)
+class Spelled(config_parser.ParserDelegate):
+    """Leaves references as they are written."""
+
+    def configurable_reference(self, scoped_configurable_name, evaluate):
+        return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
+
+    def macro(self, macro_name):
+        return f"%{macro_name}"
 
 
-@pytest.mark.parametrize("name", BINDINGS)
+def statements(text):
+    """({binding as written: value}, [file that is included])."""
+    bindings, includes = {}, []
+    for statement in config_parser.ConfigParser(text, Spelled()):
+        if isinstance(statement, config_parser.IncludeStatement):
+            includes.append(statement.filename)
+        else:
+            scope, selector, argument = statement[:3]
+            key = "/".join(filter(None, [scope, selector]))
+            key = f"{key}.{argument}" if argument else key
+            assert key not in bindings, f"{key} is bound twice"
+            bindings[key] = statement.value
+    return bindings, includes
+
+
+def test_all_configs_of_the_original_are_there():
+    root = Path(train_util.config_dir())
+    ours = {str(path.relative_to(root)) for path in root.rglob("*.gin")}
+    assert len(CONFIGS) == 33
+    assert set(CONFIGS) <= ours
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_config_has_the_originals_bindings(name):
-    assert not BINDINGS[name]["include"]
-    macros = {"frame_rate", "frame_size", "sample_rate", "n_samples"}
-    expected = "\n".join(
-        f"{key} = {value}" for key, value in BINDINGS[name]["bindings"].items()
+    expected, _ = statements(
+        "\n".join(
+            f"{key} = {value}" for key, value in CONFIGS[name]["bindings"].items()
+        )
     )
     text = (Path(train_util.config_dir()) / name).read_text()
-    ours = parsed(text)
-    assert macros <= set(ours)
-    assert ours == parsed(expected)
+    assert statements(text) == (expected, CONFIGS[name]["include"])
 
 
-@pytest.mark.parametrize("name", BINDINGS)
-def test_config_makes_a_model(name):
-    gin.parse_config((Path(train_util.config_dir()) / name).read_text())
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name != UNRELEASED])
+def test_config_parses_with_what_it_includes(name):
+    compose([name])
+    # The last to bind a name wins; what a file binds itself comes after its includes.
+    for key in CONFIGS[name]["bindings"]:
+        if "." in key and not key.startswith(("HmmMidiAutoencoder", "eval_discrete")):
+            gin.query_parameter(key)
+
+
+def test_a_config_of_what_no_release_has_says_so():
+    with pytest.raises(ValueError, match=r"hmm_prior.gin'.*HmmPrior"):
+        compose(["models/midiae/midiae.gin", UNRELEASED])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CONFIGS if name.startswith("models/vst/")]
+)
+def test_plug_in_config_makes_a_model(name):
+    compose([name])
     model = models.get_model()
-    bindings = BINDINGS[name]["bindings"]
+    bindings = CONFIGS[name]["bindings"]
     assert model.sample_rate == int(bindings["sample_rate"])
     assert model.hop_size == int(bindings["Crop.frame_size"])
     assert str(model.decoder.output_splits) == bindings["RnnFcDecoder.output_splits"]

@@ -1,4 +1,4 @@
-"""Evaluators of notes, as configs make them."""
+"""Evaluators of notes and of the pitch of sinusoids, as configs make them."""
 
 from pathlib import Path
 
@@ -202,3 +202,54 @@ def test_missing_notes_are_named():
     del batch["note_active_velocities"]
     with pytest.raises(ValueError, match="'note_active_velocities'"):
         run([evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)], batch, outputs)
+
+
+def sinusoids(f0_hz):
+    """Five harmonics of a pitch and a bit of noise, in no order."""
+    order = np.array([3, 1, 5, 2, 4])
+    frequencies = np.where(f0_hz > 0, f0_hz, 200.0)[..., np.newaxis] * order
+    amplitudes = np.broadcast_to(0.5 / order, frequencies.shape)
+    controls = {"frequencies": frequencies, "amplitudes": amplitudes}
+    return {key: tf.constant(np.float32(x)) for key, x in controls.items()}
+
+
+@pytest.mark.parametrize("frames_of_model", [N_FRAMES, N_FRAMES // 5])
+def test_two_way_mismatch(tags, frames_of_model):
+    (*others, evaluator) = parse("basic_f0_ld_twm")
+    names = [type(x).__name__ for x in (*others, evaluator)]
+    assert names == ["BasicEvaluator", "F0LdEvaluator", "TWMEvaluator"]
+    batch = recording()
+    controls = sinusoids(batch["f0_hz"][:, :: N_FRAMES // frames_of_model])
+    outputs = {"sinusoidal": {"controls": controls}}
+    results = {}
+    written = tags(lambda: results.update(run([evaluator], batch, outputs)))
+    accuracy = results["metrics/f0_twm/raw_pitch_accuracy"]
+    # With fewer frames the pitch glides into and out of the rest.
+    assert accuracy == 1.0 if frames_of_model == N_FRAMES else accuracy > 0.9
+    assert "f0_midi_f0_twm/0" in written
+
+
+def test_noise_counts_for_nothing():
+    """Louder harmonics of another pitch, all noise, hide the pitch, unless told so."""
+    batch = recording()
+    tone = sinusoids(batch["f0_hz"])
+    numbers = np.arange(1.0, 11.0, dtype=np.float32)
+    stray = 1.2 * tf.reduce_min(tone["frequencies"], axis=-1, keepdims=True) * numbers
+    controls = {
+        "frequencies": tf.concat([tone["frequencies"], stray], axis=-1),
+        "amplitudes": tf.concat([tone["amplitudes"], 0.0 * stray + 50 / numbers], -1),
+        "noise_ratios": np.tile(np.repeat([0.0, 1.0], [5, 10]), [1, N_FRAMES, 1]),
+    }
+    outputs = {"mine": {"controls": controls}}
+    accuracy = {}
+    for noisy in (False, True):
+        evaluator = evaluators.TWMEvaluator(SAMPLE_RATE, RATE, "mine", noisy)
+        results = run([evaluator], batch, outputs)
+        accuracy[noisy] = results["metrics/f0_twm/raw_pitch_accuracy"]
+    assert accuracy == {False: 0.0, True: 1.0}
+
+
+def test_missing_sinusoids_are_named():
+    with pytest.raises(ValueError, match=r"'sinusoidal', got \['audio_gen', 'harm"):
+        batch = recording()
+        run([evaluators.TWMEvaluator(SAMPLE_RATE, RATE)], batch, rendered(batch))

@@ -14,8 +14,8 @@ on them with
     --gin_param="data.SyntheticNotes.file_pattern='data/notes.tfrecord*'"
 
 The same seed gives the same notes with any number of workers, here and on Apache Beam.
-An example takes some 180 kB: the paper's ten million are 1.8 TB. What was made, and how,
-stands in the manifest (manifest-NAME.json beside the shards), which readers obey.
+An example takes some 180 kB: the paper's ten million are 1.8 TB. What was made, and
+how, stands in the manifest (manifest-NAME.json beside the shards), which readers obey.
 """
 
 import time

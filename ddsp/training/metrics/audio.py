@@ -242,10 +242,7 @@ class F0CrepeMetrics(BaseMetrics):
           batch: With `f0_hz` and `f0_confidence`, `[batch, n_frames]`.
           audio_gen: Resynthesis, `[batch, n_samples]`.
         """
-        f0_hz, confidence = (
-            np.asarray(batch[key]).reshape(len(batch[key]), -1)
-            for key in ("f0_hz", "f0_confidence")
-        )
+        f0_hz, confidence = _known_f0(batch)
         f0_hz_gen, confidence_gen = self.track(audio_gen, f0_hz.shape[1])
         for example in zip(f0_hz, confidence, f0_hz_gen, confidence_gen, strict=True):
             self._update_example(*example)
@@ -269,10 +266,12 @@ class F0CrepeMetrics(BaseMetrics):
         tracks = spectral_ops.compute_f0(
             audio, self._frame_rate, padding="center" if centered else "same"
         )
-        return [
-            spectral_ops.pad_or_trim_to_expected_length(track, n_frames)
-            for track in map(np.asarray, tracks)
-        ]
+        # Frames of synthetic notes are longer than the frame rate says.
+        n_tracked = tracks[0].shape[1]
+        nearest = np.arange(n_frames) * n_tracked // n_frames
+        if abs(n_tracked - n_frames) <= 1:
+            nearest = np.minimum(np.arange(n_frames), n_tracked - 1)
+        return [np.asarray(track)[:, nearest] for track in tracks]
 
     def _update_example(self, f0_hz, confidence, f0_hz_gen, confidence_gen) -> None:
         outlier = is_outlier(confidence)
@@ -331,14 +330,13 @@ class F0Metrics(BaseMetrics):
           f0_hz_predict: `[batch, n_frames]` or `[batch, n_frames, 1]`, Hz. Another
             number of frames is interpolated to that of the batch.
         """
-        n_frames = batch["f0_hz"].shape[1]
+        known, confidences = _known_f0(batch)
+        n_frames = known.shape[1]
         # Centred frames are one more than those of features that are not.
         if abs(f0_hz_predict.shape[1] - n_frames) > 1:
             f0_hz_predict = np.asarray(core.resample(f0_hz_predict, n_frames))
-        for f0_hz, confidence, predicted in zip(
-            batch["f0_hz"], batch["f0_confidence"], f0_hz_predict, strict=True
-        ):
-            self._update_example(*map(squeeze, (f0_hz, confidence, predicted)))
+        for example in zip(known, confidences, f0_hz_predict, strict=True):
+            self._update_example(*map(squeeze, example))
 
     def _update_example(self, f0_hz, confidence, predicted) -> None:
         if is_outlier(confidence):
@@ -359,3 +357,20 @@ class F0Metrics(BaseMetrics):
         self._metrics["raw_chroma_accuracy"].update_state(
             melody.raw_chroma_accuracy(*arguments)
         )
+
+
+def _known_f0(batch: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Pitch of a batch and how sure it is.
+
+    Args:
+      batch: With `f0_hz` and, where it was tracked, `f0_confidence`, each
+        `[batch, n_frames]` or `[batch, n_frames, 1]`.
+
+    Returns:
+      Pitch in Hz and confidence in [0, 1], `[batch, n_frames]`. A pitch that comes
+      without confidence is sure, except in silence, where it is 0.
+    """
+    f0_hz = np.asarray(batch["f0_hz"])
+    f0_hz = f0_hz.reshape(len(f0_hz), -1)
+    confidence = np.asarray(batch.get("f0_confidence", f0_hz > 0.0), np.float32)
+    return f0_hz, confidence.reshape(f0_hz.shape)

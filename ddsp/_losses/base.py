@@ -1,0 +1,118 @@
+"""What all losses are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ddsp import configurable, core, dags
+from ddsp._core import checks
+
+LOSS_TYPES = ("L1", "L2", "COSINE")
+
+
+class Loss(keras.layers.Layer):
+    """Base class of losses: a layer whose `call` returns a scalar.
+
+    A loss computes in float32, also under a mixed-precision policy.
+
+    Args:
+      trainable: Whether weights of the loss, if it has any, are trained.
+      name: Under which the loss is reported.
+      dtype: Defaults to float32.
+      dynamic: Accepted for compatibility, without effect.
+      **kwargs: Passed to the Keras layer.
+    """
+
+    def __init__(
+        self,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        dynamic: bool = False,
+        **kwargs: Any,
+    ):
+        del dynamic
+        super().__init__(
+            trainable=trainable, name=name, dtype=dtype or "float32", **kwargs
+        )
+        self._allow_non_tensor_positional_args = True
+
+    def get_losses_dict(self, *args: Any, **kwargs: Any) -> dict[str, tf.Tensor]:
+        """Returns `{name: loss}`."""
+        return {self.name: self(*args, **kwargs)}
+
+
+@configurable.layer(module="ddsp.losses")
+class LossGroup(dags.DAGLayer):
+    """Losses, and layers that prepare their inputs, wired into a graph.
+
+    Args:
+      dag: Nodes `(loss, input_keys)`, see `dags.DAGLayer`.
+      **kwarg_losses: Losses by name, and `name`.
+    """
+
+    def __init__(self, dag: Sequence[Sequence[Any]], **kwarg_losses: Any):
+        kwarg_losses.setdefault("name", "loss_group")
+        kwarg_losses.setdefault("dtype", "float32")
+        super().__init__(dag, **kwarg_losses)
+
+    @property
+    def losses(self) -> list[keras.layers.Layer]:
+        """The losses, in the order in which they were named."""
+        return [module for module in self.modules if dags.is_loss(module)]
+
+    def call(self, outputs: Mapping[str, Any], **kwargs: Any) -> dict[str, tf.Tensor]:
+        """Returns every loss by its name, computed from a model's outputs."""
+        dag_outputs = self.run_dag(outputs, **kwargs)
+        losses: dict[str, tf.Tensor] = {}
+        # Nodes go by their keys in the graph, which need not be the losses' names.
+        for key, module in zip(self._module_names, self.modules, strict=True):
+            if dags.is_loss(module):
+                losses.update(dag_outputs[key])
+        return losses
+
+    def get_losses_dict(
+        self, outputs: Mapping[str, Any], **kwargs: Any
+    ) -> dict[str, tf.Tensor]:
+        """Returns every loss by its name."""
+        return self(outputs, **kwargs)
+
+
+def mean_difference(
+    target: Any, value: Any, loss_type: str = "L1", weights: Any = None
+) -> tf.Tensor:
+    """Mean difference of two tensors.
+
+    Args:
+      target: Any shape.
+      value: The same shape.
+      loss_type: `'L1'` for the absolute difference, `'L2'` for its square,
+        `'COSINE'` for one minus the cosine between vectors along the last axis.
+      weights: Multiply the differences before the mean; must broadcast with them.
+
+    Returns:
+      A scalar.
+
+    Raises:
+      ValueError: if `loss_type` is unknown.
+    """
+    loss_type = loss_type.upper()
+    checks.one_of("loss_type", loss_type, LOSS_TYPES)
+    target, value = core.tf_float32(target), core.tf_float32(value)
+    weights = 1.0 if weights is None else core.tf_float32(weights)
+    if loss_type == "L1":
+        return _mean(tf.abs((target - value) * weights))
+    if loss_type == "L2":
+        return _mean((target - value) ** 2 * weights)
+    # l2_normalize keeps the gradient of silence finite.
+    units = [tf.math.l2_normalize(x, axis=-1, epsilon=1e-12) for x in (target, value)]
+    cosine = tf.reduce_sum(units[0] * units[1], axis=-1, keepdims=True)
+    return _mean((1.0 - cosine) * weights)
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    # Row by row first: compiled code adds one number after the other, in which float32
+    # loses digits over millions.
+    return tf.reduce_mean(tf.reduce_mean(x, axis=-1) if x.shape.rank else x)

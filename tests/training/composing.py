@@ -1,0 +1,18 @@
+"""Composing gin files as the command does."""
+
+from collections.abc import Iterable
+
+from absl import flags
+from absl.testing import flagsaver
+
+from ddsp.training import ddsp_run
+
+
+def compose(files: Iterable[str], params: Iterable[str] = ()) -> None:
+    """Parses as `ddsp_run` does: its defaults first, then files, then parameters."""
+    arguments = [f"--gin_file={x}" for x in files] + [
+        f"--gin_param={x}" for x in params
+    ]
+    with flagsaver.flagsaver():
+        flags.FLAGS(["ddsp_run", *arguments])
+        ddsp_run.parse_gin("")
