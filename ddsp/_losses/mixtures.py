@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ddsp import core
+from ddsp._core import checks
 
 _LEAST = 1e-7  # weight of a point that has none, so that silence has a density
 
@@ -46,3 +47,23 @@ def around_sinusoids(amps: Any, freqs: Any, scale: float) -> GaussianMixture:
     amps = tf.maximum(amps, _LEAST * tf.ones_like(amps))
     weights = amps / tf.reduce_sum(amps, axis=-1, keepdims=True)
     return GaussianMixture(weights, core.hz_to_midi(freqs), scale)
+
+
+def check_sinusoids(**sinusoids: Any) -> None:
+    """Refuses amplitudes and frequencies that do not belong together.
+
+    Args:
+      **sinusoids: The two by their names, [batch, n_frames, n_sinusoids].
+
+    Raises:
+      ValueError: if they do not have three axes, or differ in shape.
+    """
+    shapes = []
+    for name, x in sinusoids.items():
+        checks.rank(name, x, 3)
+        shapes.append(core.tf_float32(x).shape)
+    if not shapes[0].is_compatible_with(shapes[1]):
+        names = " and ".join(f"`{name}`" for name in sinusoids)
+        raise ValueError(
+            f"{names} must be of one shape, got {shapes[0]} and {shapes[1]}."
+        )

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ddsp import configurable, core
 from ddsp._core import checks
 from ddsp._losses.base import Loss
-from ddsp._losses.mixtures import GaussianMixture, around_sinusoids
+from ddsp._losses.mixtures import GaussianMixture, around_sinusoids, check_sinusoids
 
 
 def wasserstein_distance(
@@ -86,8 +86,8 @@ class WassersteinConsistencyLoss(Loss):
         Returns:
           A scalar.
         """
-        _check_sinusoids("a", amps_a, freqs_a)
-        _check_sinusoids("b", amps_b, freqs_b)
+        check_sinusoids(amps_a=amps_a, freqs_a=freqs_a)
+        check_sinusoids(amps_b=amps_b, freqs_b=freqs_b)
         if self.midi:
             freqs_a, freqs_b = core.hz_to_midi(freqs_a), core.hz_to_midi(freqs_b)
         distance = wasserstein_distance(freqs_a, freqs_b, amps_a, amps_b, p=1.0)
@@ -145,8 +145,8 @@ class KDEConsistencyLoss(Loss):
         Returns:
           A scalar; densities can be above 1, so that it may be negative.
         """
-        _check_sinusoids("a", amps_a, freqs_a)
-        _check_sinusoids("b", amps_b, freqs_b)
+        check_sinusoids(amps_a=amps_a, freqs_a=freqs_a)
+        check_sinusoids(amps_b=amps_b, freqs_b=freqs_b)
         a_given_b = self.nll(amps_a, freqs_a, amps_b, freqs_b, self.scale_b)
         b_given_a = self.nll(amps_b, freqs_b, amps_a, freqs_a, self.scale_a)
         means = [tf.reduce_mean(core.tf_float32(x), axis=-1) for x in (amps_a, amps_b)]
@@ -196,14 +196,3 @@ class KDEConsistencyLoss(Loss):
           A mixture, with `log_prob(notes)`.
         """
         return around_sinusoids(amps, freqs, scale)
-
-
-def _check_sinusoids(name: str, amps: Any, freqs: Any) -> None:
-    """Refuses amplitudes and frequencies that do not belong together."""
-    amps, freqs = core.tf_float32(amps), core.tf_float32(freqs)
-    checks.rank(f"amps_{name}", amps, 3)
-    if not amps.shape.is_compatible_with(freqs.shape):
-        raise ValueError(
-            f"`amps_{name}` and `freqs_{name}` must be of one shape, got {amps.shape} "
-            f"and {freqs.shape}."
-        )

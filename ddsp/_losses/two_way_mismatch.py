@@ -7,7 +7,7 @@ import tensorflow as tf
 from ddsp import configurable, core
 from ddsp._core import checks
 from ddsp._losses.base import Loss
-from ddsp._losses.mixtures import GaussianMixture, around_sinusoids
+from ddsp._losses.mixtures import GaussianMixture, around_sinusoids, check_sinusoids
 
 
 @configurable.layer(module="ddsp.losses")
@@ -115,13 +115,8 @@ class TWMLoss(Loss):
         candidates, freqs, amps = (
             core.tf_float32(x) for x in (f0_candidates, freqs, amps)
         )
-        for name, x in (("f0_candidates", candidates), ("freqs", freqs)):
-            checks.rank(name, x, 3)
-        if not amps.shape.is_compatible_with(freqs.shape):
-            raise ValueError(
-                "`freqs` and `amps` must be of one shape, got "
-                f"{freqs.shape} and {amps.shape}."
-            )
+        checks.rank("f0_candidates", candidates, 3)
+        check_sinusoids(freqs=freqs, amps=amps)
         return (
             self._sinusoids_mismatch(candidates, freqs, amps),
             self._harmonics_mismatch(candidates, freqs, amps),

@@ -6,6 +6,7 @@ import gin
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from ddsp.training import data, postprocessing
 from tests.training.test_data import FRAMES, RATE, provider, write_manifest, write_shard
@@ -283,7 +284,6 @@ def test_saved_dataset(tmp_path):
 @pytest.fixture
 def nsynth(tmp_path):
     """NSynth's form with two short notes, written by TensorFlow Datasets."""
-    tfds = pytest.importorskip("tensorflow_datasets")
     scalar = tfds.features.Scalar(tf.int64)
     features = {
         "audio": tfds.features.Tensor(shape=[64], dtype=tf.float32),
@@ -349,7 +349,6 @@ def test_nsynth_under_the_usual_names(nsynth):
 
 
 def test_nsynth_that_is_not_there_is_named(tmp_path):
-    pytest.importorskip("tensorflow_datasets")
     source = data.NSynthTfds(data_dir=str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"gansynth_subset.*download=True"):
         source.get_dataset()

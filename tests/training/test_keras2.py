@@ -2,10 +2,10 @@
 
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from tests.training import keras2
 
-tf_keras = pytest.importorskip("tf_keras", reason="the package that is Keras 2")
 layers = tf_keras.layers
 
 

@@ -1,7 +1,6 @@
 """Whole models of the original in its checkpoints: notes, and inverse synthesis."""
 
 import gin
-import pytest
 import tensorflow as tf
 
 from ddsp.training import decoders, encoders, models, nn, preprocessing
@@ -122,7 +121,6 @@ def test_midi_autoencoder_with_latent_variables(tmp_path):
 
 def test_inverse_synthesis(tmp_path):
     """A residual network, then a recurrent layer between dense stacks."""
-    inverse_synthesis = pytest.importorskip("ddsp.training.models.inverse_synthesis")
     # 64 mel bands, of which every layer that strides leaves half.
     n_flat = 512 * 64 // 32
     values = keras2.write(
@@ -148,7 +146,7 @@ def test_inverse_synthesis(tmp_path):
             },
         },
     )
-    model = inverse_synthesis.InverseSynthesis(
+    model = models.InverseSynthesis(
         sinusoidal_encoder=encoders.ResnetSinusoidalEncoder(
             output_splits=(
                 ("frequencies", 3 * 64),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from ddsp.training import models, original_optimizer, trainers
 from ddsp.training.models import loading
@@ -40,7 +41,6 @@ def stack(module):
 @pytest.mark.parametrize("kind", ["until TensorFlow 2.10", "from 2.11 on"])
 def test_moments_belong_to_their_variables(tmp_path, kind):
     """Of variables of one shape too, in whichever order the optimiser has them."""
-    tf_keras = pytest.importorskip("tf_keras", reason="the package that is Keras 2")
 
     class Model(tf_keras.Model):
         def __init__(self):
