@@ -1,5 +1,6 @@
 """How the command-line programs start and how they fail."""
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -8,6 +9,12 @@ from absl import app, flags, logging
 
 class UserError(Exception):
     """Something the user can mend: shown as one message, without a traceback."""
+
+
+# An error in a layer's `call`: the message in bold, then all arguments.
+_OF_KERAS = re.compile(
+    r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m.*", re.DOTALL
+)
 
 
 def run_main(main: Callable[[list[str]], None]) -> None:
@@ -42,10 +49,10 @@ def _help_of(module: str) -> None:
 
 
 def _message(error: Exception) -> str:
-    """The message of an error, without the calls that gin adds to it."""
+    """The message of an error, without what gin and Keras add about calls."""
     lines = [
         line
-        for line in str(error).strip().splitlines()
+        for line in _OF_KERAS.sub(r"\1", str(error)).strip().splitlines()
         if not line.lstrip().startswith("In call to configurable")
     ]
     return "\n".join(lines) or type(error).__name__

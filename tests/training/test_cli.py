@@ -3,6 +3,9 @@
 import sys
 import types
 
+import gin
+import keras
+import pytest
 from absl import flags
 
 from ddsp.training import cli
@@ -22,3 +25,17 @@ def test_help_is_that_of_the_program_not_of_its_launcher(monkeypatch):
     cli._help_of("a_program")
     assert sys.modules["__main__"].__doc__ == "Does a thing."
     assert "--thing: Which." in values.main_module_help()
+
+
+def test_an_error_in_a_layer_is_its_message_alone():
+    class Picky(keras.layers.Layer):
+        def call(self, x):
+            raise ValueError(f"Two axes, got {x.shape}.")
+
+    @gin.configurable("call_picky")
+    def call_picky():
+        Picky()(keras.ops.zeros([1, 2, 3]))
+
+    with pytest.raises(ValueError, match="Arguments received") as error:
+        call_picky()
+    assert cli._message(error.value) == "Two axes, got (1, 2, 3)."
