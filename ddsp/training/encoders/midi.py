@@ -9,9 +9,22 @@ from ddsp.training import nn
 
 
 class _NoteEncoder(nn.DictLayer):
-    """A network over features side by side, then two outputs: pitch and velocity."""
+    """A network over features side by side, then pitch and velocity."""
 
-    def __init__(self, net: keras.layers.Layer | None, f0_residual: bool, **kwargs):
+    def __init__(
+        self, net: keras.layers.Layer | None = None, f0_residual: bool = True, **kwargs
+    ):
+        """Initializer.
+
+        Args:
+          net: From [batch, time, channels] to [batch, time, other channels].
+          f0_residual: Whether the network gives the note's distance from the pitch,
+            not the note itself.
+          **kwargs: Passed on to `keras.layers.Layer`.
+
+        Raises:
+          ValueError: If there is no network.
+        """
         if net is None:
             raise ValueError(
                 f"`{type(self).__name__}` needs a network: give it `net`, such as "
@@ -37,22 +50,6 @@ class _NoteEncoder(nn.DictLayer):
 class MidiEncoder(_NoteEncoder):
     """From pitch and loudness to notes, not yet quantised."""
 
-    def __init__(
-        self, net: keras.layers.Layer | None = None, f0_residual: bool = True, **kwargs
-    ):
-        """Initializer.
-
-        Args:
-          net: From [batch, time, channels] to [batch, time, other channels].
-          f0_residual: Whether the network gives the note's distance from the pitch,
-            not the note itself.
-          **kwargs: Passed on to `keras.layers.Layer`.
-
-        Raises:
-          ValueError: If there is no network.
-        """
-        super().__init__(net, f0_residual, **kwargs)
-
     def call(self, f0_midi, loudness):
         """Encodes pitch and loudness.
 
@@ -69,22 +66,6 @@ class MidiEncoder(_NoteEncoder):
 @configurable.layer(module="ddsp.training.encoders")
 class HarmonicToMidiEncoder(_NoteEncoder):
     """From the controls of the synthesisers to notes, not yet quantised."""
-
-    def __init__(
-        self, net: keras.layers.Layer | None = None, f0_residual: bool = True, **kwargs
-    ):
-        """Initializer.
-
-        Args:
-          net: From [batch, time, channels] to [batch, time, other channels].
-          f0_residual: Whether the network gives the note's distance from the pitch,
-            not the note itself.
-          **kwargs: Passed on to `keras.layers.Layer`.
-
-        Raises:
-          ValueError: If there is no network.
-        """
-        super().__init__(net, f0_residual, **kwargs)
 
     def call(self, f0_midi, amps, hd, noise):
         """Encodes controls.
