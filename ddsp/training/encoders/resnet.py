@@ -125,7 +125,10 @@ class ResnetF0Encoder(nn.DictLayer):
           a frame for each hop that the audio begins.
         """
         audio = tf_float32(audio)
-        x = tf_float32(self.dense_out(_features(self.resnet, self.spectral_fn(audio))))
+        x = _features(self.resnet, self.spectral_fn(audio))
+        # Adam's steps add up over thousands of inputs: unscaled they drive the softmax
+        # within some steps to where it has no gradient left.
+        x = tf_float32(self.dense_out(x / math.sqrt(x.shape[-1])))
         lowest, highest = _F0_RANGE
         f0_hz = core.frequencies_softmax(x, self.f0_bins, lowest, highest)
         n_samples = audio.shape[1] or tf.shape(audio)[1]
