@@ -176,6 +176,16 @@ COMPOSED: dict = {
         SOLO,
         recordings,
     ),
+    "ae that finds the pitch": (
+        ["models/unsupervised_ae.gin", "datasets/tfrecord.gin", "eval/basic_f0_ld.gin"],
+        [
+            *SOLO,
+            "ResnetF0Encoder.size='tiny'",
+            "ResnetF0Encoder.spectral_fn=@f0/spectral_ops.compute_logmel",
+            "f0/compute_logmel.bins=32",
+        ],
+        recordings,
+    ),
     **{
         f"plug-in at {rate // 1000} kHz": (
             [f"models/vst/{file}.gin", "datasets/tfrecord.gin", "eval/basic.gin"],
