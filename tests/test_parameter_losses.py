@@ -203,6 +203,7 @@ def test_layers_of_crepe_follow_one_another(rng):
     with pytest.raises(ValueError, match="got 'conv7-BN'"):
         losses.PretrainedCREPE(activation_layer="conv7-BN")
     assert layer.frame_length == spectral_ops.CREPE_FRAME_SIZE
+    assert not layer.weights  # no part of a model's checkpoint
 
 
 def test_hidden_states_against_all_their_sequences(rng):

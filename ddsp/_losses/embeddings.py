@@ -131,7 +131,9 @@ class PretrainedCREPE(keras.layers.Layer):
         checks.one_of("activation_layer", activation_layer, tuple(_SCALES))
         self.frame_length = pitch.FRAME_SIZE
         self.activation_layer = activation_layer
-        self._network = pitch.load(model_capacity)
+        # By its function alone, which is not tracked: a checkpoint of the model that is
+        # trained needs no copy of constants.
+        self._layer_output = pitch.load(model_capacity).layer_output
         self.build(None)
 
     def build(self, unused_x_shape: Any) -> None:
@@ -163,6 +165,6 @@ class PretrainedCREPE(keras.layers.Layer):
         frames = self.frame_audio(audio)
         shape = tf.shape(frames)
         flat = tf.reshape(frames, [-1, self.frame_length])
-        activations = self._network.layer_output(flat, self.activation_layer)
+        activations = self._layer_output(flat, self.activation_layer)
         n_activations = activations.shape[1]
         return tf.reshape(activations, [shape[0], shape[1], n_activations])

@@ -223,7 +223,7 @@ COMPOSED: dict = {
 
 
 @pytest.mark.parametrize("name", COMPOSED)
-def test_model_learns_for_two_steps(name):
+def test_model_learns_for_two_steps_and_is_restored(name, tmp_path):
     files, sizes, make_batch = COMPOSED[name]
     compose(files, sizes)
     assert gin.query_parameter("train.data_provider")
@@ -244,3 +244,10 @@ def test_model_learns_for_two_steps(name):
     for weight, old in zip(trainer.model.trainable_weights, before, strict=True):
         assert np.all(np.isfinite(weight))
         assert np.any(weight.numpy() != old), weight.path
+    learnt = [weight.numpy() for weight in trainer.model.weights]
+    path = trainer.save(str(tmp_path))
+    for weight in trainer.model.trainable_weights:
+        weight.assign(np.zeros(weight.shape))
+    trainer.restore(path)
+    for weight, value in zip(trainer.model.weights, learnt, strict=True):
+        np.testing.assert_array_equal(weight, value, err_msg=weight.path)

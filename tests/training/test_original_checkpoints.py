@@ -119,10 +119,15 @@ def test_solo_instrument(tmp_path, rnn_type):
 
 
 def test_autoencoder_with_latent_variable(tmp_path):
-    """A normalisation of MFCCs, a recurrent and a dense layer before the decoder."""
+    """A normalisation of MFCCs, a recurrent and a dense layer before the decoder.
+
+    The constants of the pitch tracker that a loss compares with are no part of ours.
+    """
+    crepe = {"_model": keras2.sequential(keras2.conv(512, 1, 1, 2))}
     values = keras2.write(
         tmp_path / "ckpt-4",
         {
+            "loss_objs": keras2.listed({"pretrained_model": crepe}),
             "encoder": {
                 "z_norm": original.norm(30),
                 "rnn": {"rnn": keras2.gru(30, 6)},

@@ -22,6 +22,8 @@ _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
 _SUFFIX = f"/.ATTRIBUTES/{_VALUE}"
 _ROOT = "model"
+# The original saved the constants of the networks that its losses compare with.
+_PRETRAINED = "/pretrained_model/"
 
 # By which attributes other versions lead to the same object. An empty path: what holds
 # the object here is the object itself there.
@@ -91,7 +93,7 @@ class ObjectGraph:
 
         Returns:
           {name: key}. What corresponds to no variable of the model has the name that
-          the checkpoint gives it.
+          the checkpoint gives it, unless it is of a loss's pretrained network.
         """
         nodes = self._matches(model)
         found = {names[i]: self._keys[node] for i, node in nodes.items() if i in names}
@@ -99,7 +101,7 @@ class ObjectGraph:
         others = {
             public(key.removeprefix(f"{_ROOT}/").removesuffix(_SUFFIX)): key
             for key in self._reachable_keys()
-            if key not in known
+            if key not in known and _PRETRAINED not in key
         }
         return {**others, **found}
 
