@@ -36,6 +36,7 @@ def layer(module: str) -> Callable[[T], T]:
 
     def decorate(cls: T) -> T:
         _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
+        _show_lists(cls)
         if cls.get_config.__module__.startswith("keras."):  # type: ignore[attr-defined]
             cls.get_config = _get_config  # type: ignore[attr-defined]
         if "from_config" not in cls.__dict__:
@@ -79,16 +80,33 @@ def _wrap_constructor(cls: type, selector: str) -> None:
                 self, _ARGUMENTS, _all_arguments(signature, self, args, kwargs)
             )
         original(self, *args, **kwargs)
-        _track_lists(self)
 
     init.__signature__ = signature  # type: ignore[attr-defined]
     cls.__init__ = init  # type: ignore[misc]
 
 
+def _show_lists(cls: type) -> None:
+    """Lets TensorFlow's checkpoints find layers in lists, which Keras does not show.
+
+    They are looked for when a checkpoint is, as a subclass may add some.
+    """
+    original = cls._trackable_children  # type: ignore[attr-defined]
+
+    @functools.wraps(original)
+    def children(self, *args, **kwargs):
+        if type(self)._trackable_children is children:
+            _track_lists(self)
+        return original(self, *args, **kwargs)
+
+    cls._trackable_children = children  # type: ignore[attr-defined]
+
+
 def _track_lists(instance: Any) -> None:
-    """Shows TensorFlow's checkpoints the layers in lists, which Keras does not."""
     for name, value in list(vars(instance).items()):
         if name.startswith("_") or not isinstance(value, list) or not value:
+            continue
+        known = instance._lookup_dependency(name)
+        if isinstance(known, list) and [*map(id, known)] == [*map(id, value)]:
             continue
         if all(isinstance(item, keras.layers.Layer) for item in value):
             tracked = tf.__internal__.tracking.wrap(list(value))
@@ -99,9 +117,21 @@ def _gin_arguments(selector: str, given: dict[str, Any]) -> dict[str, Any]:
     """Bindings for the arguments not given, with their references evaluated."""
     bindings = gin.get_bindings(selector, resolve_references=False)
     missing = {name: value for name, value in bindings.items() if name not in given}
+    _note_operative(selector, missing)
     # gin evaluates a reference when it is copied; copying only the missing ones
     # builds nothing twice.
     return copy.deepcopy(missing)
+
+
+def _note_operative(selector: str, bound: dict[str, Any]) -> None:
+    """Adds bindings to gin's operative config, as gin does where it calls by itself.
+
+    A model is built from its operative config again: without them it would be another.
+    """
+    if bound:
+        with gin.config._OPERATIVE_CONFIG_LOCK:
+            key = (gin.current_scope_str(), selector)
+            gin.config._OPERATIVE_CONFIG.setdefault(key, {}).update(bound)
 
 
 def _all_arguments(signature, instance, args, kwargs) -> dict[str, Any]:

@@ -38,6 +38,20 @@ def test_a_subclass_keeps_clear_of_its_parents_bindings():
     assert config["add_dry"] is True
 
 
+def test_what_gin_gave_is_operative():
+    """Also where Python code makes the layer: the model is made again from that."""
+    gin.parse_config("Harmonic.n_samples = 123\nlong/Reverb.reverb_length = 99")
+    synths.Harmonic(sample_rate=8000)
+    synths.FilteredNoise()
+    with gin.config_scope("long"):
+        effects.Reverb()
+    lines = gin.operative_config_str().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        "Harmonic.n_samples = 123",
+        "long/Reverb.reverb_length = 99",
+    ]
+
+
 GROUP = """
 ProcessorGroup.dag = [
   (@synths.Harmonic(), ['amps', 'harmonic_distribution', 'f0_hz']),

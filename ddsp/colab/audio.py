@@ -42,6 +42,7 @@ def play(
 
     Raises:
       ValueError: If the audio has other axes.
+      FileNotFoundError: If the directory of `path` is missing.
     """
     del ephemeral
     audio = np.asarray(array_of_floats, dtype=np.float32)
@@ -58,6 +59,8 @@ def play(
         os.close(handle)
         print(f"Audio written to {path}")
     if path is not None:
+        if not os.path.isdir(os.path.dirname(path) or "."):
+            raise FileNotFoundError(f"There is no such directory to write to: {path!r}")
         soundfile.write(path, audio, sample_rate)
     return path
 

@@ -16,13 +16,25 @@ _OF_KERAS = re.compile(
     r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m.*", re.DOTALL
 )
 
+# What gin says when a configurable lacks a value, in several lines.
+_UNBOUND = (
+    re.compile(
+        r"Required bindings for [`'](?P<owner>[\w.]+)[`'] not .*?: \[(?P<names>.*?)\]"
+    ),
+    re.compile(
+        r"No values supplied by Gin or caller for arguments: \[(?P<names>.*?)\]"
+        r".*?In call to configurable '(?P<owner>[\w.]+)'",
+        re.DOTALL,
+    ),
+)
+
 
 def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs an absl program; mistakes of the user end in one line and exit code 1.
 
     `ValueError`, `TypeError`, `OSError` and `UserError` are what this library
-    raises for bad input; their message says what to do. With `-v 1` the traceback
-    is shown too.
+    raises for bad input, and gin a `RuntimeError`; their message says what to do.
+    With `-v 1` the traceback is shown too.
 
     Args:
       main: Takes the positional arguments, program name first.
@@ -31,8 +43,10 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     def guarded(argv: list[str]) -> None:
         try:
             main(argv)
-        except (ValueError, TypeError, OSError, UserError) as error:
-            if logging.get_verbosity() >= logging.DEBUG:
+        except (ValueError, TypeError, OSError, UserError, RuntimeError) as error:
+            # Only gin's runtime errors are the user's.
+            foreign = isinstance(error, RuntimeError) and not _unbound(str(error))
+            if foreign or logging.get_verbosity() >= logging.DEBUG:
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
@@ -50,9 +64,24 @@ def _help_of(module: str) -> None:
 
 def _message(error: Exception) -> str:
     """The message of an error, without what gin and Keras add about calls."""
+    if unbound := _unbound(str(error)):
+        return unbound
     lines = [
         line
         for line in _OF_KERAS.sub(r"\1", str(error)).strip().splitlines()
         if not line.lstrip().startswith("In call to configurable")
     ]
     return "\n".join(lines) or type(error).__name__
+
+
+def _unbound(text: str) -> str | None:
+    """What to do about a value that gin lacks, if it is that what a message says."""
+    for pattern in _UNBOUND:
+        if match := pattern.search(text):
+            names = [name.strip(" '") for name in match["names"].split(",")]
+            missing = ", ".join(f"{match['owner']}.{name}" for name in names)
+            return (
+                f"Nothing binds {missing}: name the gin file that does (--gin_file), "
+                f"or give a value (--gin_param='{match['owner']}.{names[0]} = ...')."
+            )
+    return None

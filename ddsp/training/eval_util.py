@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import gin
@@ -83,16 +83,18 @@ def evaluate_or_sample(
             os.path.join(save_dir, "summaries", "eval")
         )
         with writer.as_default():
+            batches = _Counted(dataset.take(num_batches))
             results = evaluation.run_evaluators(
                 forward,
-                dataset.take(num_batches),
+                batches,
                 step,
                 measure=evaluators if mode == "eval" or evaluate_and_sample else (),
                 show=evaluators if mode == "sample" or evaluate_and_sample else (),
             )
         writer.flush()
         if results:
-            print(evaluation.format_table(f"step {step}", results), flush=True)
+            title = f"step {step}: {batches.n} batches of {batch_size}"
+            print(evaluation.format_table(title, results), flush=True)
             _record(os.path.join(save_dir, "eval_metrics.json"), step, results)
         if run_once or 0 < run_until_step <= step:
             break
@@ -134,6 +136,19 @@ def sample(
 ) -> dict[str, float]:
     """Writes examples of checkpoints: `evaluate_or_sample` with `mode='sample'`."""
     return evaluate_or_sample(mode="sample", **locals())
+
+
+class _Counted:
+    """Batches, and in `n` how many were taken."""
+
+    def __init__(self, batches: Iterable[Any]):
+        self._batches = batches
+        self.n = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._batches:
+            self.n += 1
+            yield batch
 
 
 def _watch(restore_dir: str, run_once: bool, delay_secs: float) -> Iterator[str]:

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddsp.training import checkpoints, evaluation, original_optimizer
+from ddsp.training.models import restoring
 
 GRADIENT_NORM = "gradient_norm"
 
@@ -208,12 +209,17 @@ class Trainer:
 
         Args:
           batch: Features as the data provider gives them; the first example is used.
+
+        Raises:
+          ValueError: Checkpoints of the model would lack some of its weights.
         """
         local = tf.nest.map_structure(
             lambda x: self.strategy.experimental_local_results(x)[0], batch
         )
         with self.strategy.scope():
             evaluation.build(self.model, local)
+            # Better now than when the run is to be resumed.
+            restoring.model_variables(self.model)
             self.optimizer.build(self.model.trainable_variables)
 
     def distribute_dataset(self, dataset: Any) -> Any:

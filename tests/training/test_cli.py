@@ -39,3 +39,28 @@ def test_an_error_in_a_layer_is_its_message_alone():
     with pytest.raises(ValueError, match="Arguments received") as error:
         call_picky()
     assert cli._message(error.value) == "Two axes, got (1, 2, 3)."
+
+
+@gin.configurable
+def trains_on(data=gin.REQUIRED):
+    return data
+
+
+@gin.configurable
+def reads(folder):
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "unbound"),
+    [
+        (trains_on, RuntimeError, "trains_on.data"),
+        (reads, TypeError, "reads.folder"),
+    ],
+)
+def test_what_no_config_binds_is_named(call, error, unbound):
+    with pytest.raises(error) as caught:
+        call()
+    message = cli._message(caught.value)
+    assert message.startswith(f"Nothing binds {unbound}: ")
+    assert "\n" not in message

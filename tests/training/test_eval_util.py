@@ -32,7 +32,7 @@ def test_measures_of_the_latest(tmp_path, capsys):
     expected = np.mean((outputs["audio_synth"] - provider.examples["audio"]) ** 2)
     assert results["losses/l2"] == pytest.approx(expected, rel=1e-5)
     table = capsys.readouterr().out
-    assert "step 3" in table and "losses/total_loss" in table
+    assert "step 3: 3 batches of 2" in table and "losses/total_loss" in table
     recorded = json.loads((tmp_path / "eval_metrics.json").read_text())
     assert recorded == {"3": results}
     assert list((tmp_path / "summaries" / "eval").glob("events*"))

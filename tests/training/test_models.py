@@ -272,9 +272,10 @@ def test_load_says_what_is_missing(tmp_path):
     saved(small(), tmp_path)
     with pytest.raises(FileNotFoundError, match="operative_config"):
         models.load(tmp_path)
-    (tmp_path / "operative_config-3.gin").write_text("")
-    with pytest.raises(ValueError, match="does not describe a model"):
-        models.load(tmp_path)
+    for config in ("", "get_model.model = @models.HmmMidiAutoencoder()"):
+        (tmp_path / "operative_config-3.gin").write_text(config)
+        with pytest.raises(ValueError, match="config-3.gin' does not describe a model"):
+            models.load(tmp_path)
 
 
 def test_a_model_without_variables_says_so():

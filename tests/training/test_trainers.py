@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp.training import trainers
+from ddsp.training import models, nn, trainers
 from tests.training import tiny
 
 
@@ -118,6 +118,68 @@ def test_bad_checkpoints(tmp_path):
         tiny.built_trainer(units=5).restore(str(tmp_path))
     with pytest.raises(ValueError, match="build"):
         tiny.make_trainer().restore(str(tmp_path))
+
+
+class WithList(nn.DictLayer):
+    """As users write layers: a class of theirs, layers in a list."""
+
+    def __init__(self):
+        super().__init__(input_keys=["audio"], output_keys=["audio_synth"])
+        self.stacks = [keras.layers.Dense(1), keras.layers.Dense(1)]
+
+    def call(self, audio):
+        x = audio[..., tf.newaxis]
+        for layer in self.stacks:
+            x = layer(x)
+        return x[..., 0]
+
+
+class Hidden(keras.layers.Layer):
+    """A list that no checkpoint finds: the class is Keras's alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.stacks = [keras.layers.Dense(1)]
+
+    def call(self, features):
+        return {"audio_synth": self.stacks[0](features["audio"][..., tf.newaxis])}
+
+
+class Wrapped(models.Model):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, features, training=True):
+        return self.layer(features)
+
+    def compute_losses(self, outputs):
+        return {"power": tf.reduce_mean(outputs["audio_synth"] ** 2)}
+
+    def get_audio_from_outputs(self, outputs):
+        return outputs["audio_synth"]
+
+
+def _wrapped(layer):
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    trainer = trainers.Trainer(Wrapped(layer), strategy)
+    trainer.build(_batch())
+    return trainer
+
+
+def test_layers_in_lists_of_a_users_class(tmp_path):
+    source, other = (_wrapped(WithList()) for _ in range(2))
+    source.train_step(_batch())
+    source.save(str(tmp_path))
+    other.restore(str(tmp_path))
+    assert len(other.model.weights) == 4
+    for a, b in zip(source.model.weights, other.model.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_step_of_what_no_checkpoint_would_hold():
+    with pytest.raises(ValueError, match=r"none lead to some.*kernel"):
+        _wrapped(Hidden())
 
 
 @pytest.mark.parametrize(

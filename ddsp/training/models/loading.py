@@ -65,7 +65,7 @@ def from_config(config: str, bindings: Sequence[str] = ()) -> Model:
         gin.parse_config(list(bindings), skip_unknown=True)
     try:
         return get_model()
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"The config {config!r} does not describe a model: {error}"
         ) from error

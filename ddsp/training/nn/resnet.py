@@ -200,7 +200,8 @@ class ResNet(keras.layers.Layer):
 
         Args:
           size: 'tiny', 'small', 'medium' or 'large'.
-          norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
+          norm_type: 'layer', 'instance', 'group' (not with 'tiny', whose layers have
+            too few channels) or None, see `normalize_op`.
           conditional: Whether a second input sets scales and shifts of the first
             normalisation in every layer.
           shift_only: Whether the second input sets shifts only.
