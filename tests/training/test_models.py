@@ -192,9 +192,9 @@ def test_restore_layers_in_lists(tmp_path):
 def test_weights_that_no_attribute_leads_to_are_named(tmp_path):
     path = saved(small(), tmp_path)
     model = small()
-    # Past the constructor, which is when lists are looked at.
-    model.late = [keras.layers.Dense(1)]
-    model.late[0].build([1, 2])
+    # Lists are shown to checkpoints by the names of public attributes alone.
+    model._hidden = [keras.layers.Dense(1)]
+    model._hidden[0].build([1, 2])
     with pytest.raises(ValueError, match=r"got \['.*kernel', '.*bias'\]"):
         model.restore(path)
 
