@@ -107,6 +107,15 @@ def test_seed_makes_the_order_reproducible(shards):
     assert order(1)[:6] != order(1)[6:12]
 
 
+def test_audio_of_16k_has_both_names(tmp_path):
+    write_shard(tmp_path / "a", rate=16000)
+    at_16k = {"sample_rate": 16000}
+    batch = next(iter(provider(tmp_path / "a", **at_16k).get_batch(2)))
+    np.testing.assert_array_equal(batch["audio_16k"], batch["audio"])
+    chosen = provider(tmp_path / "a", features=["audio", "f0_hz"], **at_16k)
+    assert set(next(iter(chosen.get_dataset()))) == {"audio", "f0_hz"}
+
+
 def test_optional_and_selected_features(tmp_path):
     path = write_shard(tmp_path / "a", audio_16k=32000)
     assert provider(path).features_dict["audio_16k"].shape == [32000]

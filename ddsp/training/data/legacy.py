@@ -29,6 +29,8 @@ class LegacyTFRecordProvider(TFRecordProvider):
       ValueError: If a file is truncated, or what is in it is not `features_dict`.
     """
 
+    _completes_audio_16k = False
+
     def __init__(
         self,
         file_pattern=None,
@@ -68,7 +70,7 @@ class LegacyTFRecordProvider(TFRecordProvider):
     def _lengths_of_manifest(self, path):
         return self._checked(path, super()._lengths_of_manifest(path))
 
-    def _checked(self, path, lengths) -> dict[str, int]:
+    def _checked(self, path, lengths) -> dict[str, int | None]:
         """Lengths of the features that are read; refuses what does not fit."""
         wanted = self.features_dict
         missing = sorted(set(wanted) - set(lengths))

@@ -25,17 +25,19 @@ class Manifest:
 
     Attributes:
       sample_rate: Of `audio`, samples a second.
-      frame_rate: Of the features, frames a second.
-      example_secs: Length of an example, seconds.
+      frame_rate: Of the features, frames a second; None if there are none.
+      example_secs: Length of an example, seconds; None if each is a whole recording.
       hop_secs: From the start of an example to the next in a recording, seconds.
       center: Whether frame `i` is centred on time `i / frame_rate` rather than
         starting there; there is then one frame more.
-      features: Length of each float feature, by name.
-      pitch_tracker: Name, model and whether Viterbi decoding was used.
+      features: Length of each float feature, by name; None where it differs from
+        example to example.
+      pitch_tracker: Name, model and whether Viterbi decoding was used; empty if pitch
+        was not tracked.
       splits: Per split ('all', or 'train' and 'eval'), numbers of `examples` and
         `shards`.
       statistics: Of the training examples, plain numbers and lists, as
-        `postprocessing.statistics_from_dict` reads them.
+        `postprocessing.statistics_from_dict` reads them; empty if there are none.
       recordings: Per input file its `path`, `status` ('used' or 'skipped'),
         `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split and
         `warnings`. Synthetic data has none.
@@ -43,11 +45,11 @@ class Manifest:
     """
 
     sample_rate: int
-    frame_rate: float
-    example_secs: float
+    frame_rate: float | None
+    example_secs: float | None
     hop_secs: float
     center: bool
-    features: dict[str, int]
+    features: dict[str, int | None]
     pitch_tracker: dict[str, Any]
     splits: dict[str, dict[str, int]]
     statistics: dict[str, Any]

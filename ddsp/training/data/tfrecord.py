@@ -1,7 +1,5 @@
 """Examples from TFRecord files: those of `ddsp_prepare_tfrecord`, and older ones."""
 
-import functools
-
 import gin
 import tensorflow as tf
 
@@ -9,6 +7,8 @@ from ddsp._core import checks
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data import shards, splits
 from ddsp.training.data.provider import DataProvider
+
+_CREPE_SAMPLE_RATE = 16000
 
 FRAME_FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
 _KNOWN_FEATURES = ("audio", "audio_16k", *FRAME_FEATURES)
@@ -34,7 +34,8 @@ class TFRecordProvider(DataProvider):
         manifest overrides it.
       seed: Of the shuffling; see `DataProvider`.
       features: Names of the features to read. By default all there are of `audio`,
-        `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db`.
+        `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db`. Records of 16 kHz
+        that lack `audio_16k` give their `audio` under this name too.
 
     Raises:
       FileNotFoundError: If no file matches.
@@ -44,6 +45,8 @@ class TFRecordProvider(DataProvider):
 
     # What a manifest and the configuration must agree on.
     _rates_of_manifest: tuple[str, ...] = ("sample_rate", "frame_rate")
+    # Whether examples hold `audio_16k` though their records do not.
+    _completes_audio_16k = True
 
     def __init__(
         self,
@@ -70,8 +73,13 @@ class TFRecordProvider(DataProvider):
                 f"The TFRecord files hold no examples, got {_brief(self._paths)}."
             )
         self._lengths = self._find_lengths([p for p in self._paths if counts[p]])
+        self._copies = self._find_copies(features)
         if features is not None:
-            self._lengths = {name: self._length_of(name) for name in features}
+            self._lengths = {
+                name: self._length_of(name)
+                for name in features
+                if name not in self._copies
+            }
 
     @property
     def default_file_pattern(self):
@@ -105,11 +113,8 @@ class TFRecordProvider(DataProvider):
 
     @property
     def features_dict(self):
-        """What is read: `tf.io.FixedLenFeature` of each feature, by name."""
-        return {
-            name: tf.io.FixedLenFeature([length], dtype=tf.float32)
-            for name, length in self._lengths.items()
-        }
+        """What is read, by name, as `tf.io.parse_single_example` takes it."""
+        return {name: _floats(length) for name, length in self._lengths.items()}
 
     def get_feature_length(self, centered):
         """Number of frames in an example.
@@ -138,10 +143,39 @@ class TFRecordProvider(DataProvider):
             cycle_length=min(len(self._paths), _CYCLE_LENGTH),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        parse = functools.partial(
-            tf.io.parse_single_example, features=self.features_dict
-        )
-        return dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+        return dataset.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def get_batch(self, batch_size, shuffle=True, repeats=-1, drop_remainder=True):
+        """Groups the examples; see `DataProvider.get_batch`.
+
+        Raises:
+          ValueError: If the data do not fill even one batch, or if a batch would hold
+            examples of different lengths.
+        """
+        if batch_size > 1 and None in self._lengths.values():
+            raise ValueError(
+                "Examples of different lengths, here whole recordings, do not fit in "
+                "one batch: prepare the data with `example_secs`, got "
+                f"batch_size={batch_size}."
+            )
+        return super().get_batch(batch_size, shuffle, repeats, drop_remainder)
+
+    def _parse(self, record):
+        example = tf.io.parse_single_example(record, self.features_dict)
+        return example | {
+            name: example[source] for name, source in self._copies.items()
+        }
+
+    def _find_copies(self, features) -> dict[str, str]:
+        """Features that records lack, by name, with those that stand for them."""
+        if (
+            self._completes_audio_16k
+            and self._sample_rate == _CREPE_SAMPLE_RATE
+            and "audio_16k" not in self._lengths
+            and (features is None or {"audio", "audio_16k"} <= set(features))
+        ):
+            return {"audio_16k": "audio"}
+        return {}
 
     def _of_files(self, paths):
         """A provider that reads the same features from other files."""
@@ -151,7 +185,7 @@ class TFRecordProvider(DataProvider):
             self.sample_rate,
             self.frame_rate,
             self._centered,
-            features=list(self._lengths),
+            features=[*self._lengths, *self._copies],
         )
 
     def _length_of(self, name):
@@ -161,10 +195,10 @@ class TFRecordProvider(DataProvider):
             )
         return self._lengths[name]
 
-    def _find_lengths(self, paths) -> dict[str, int]:
+    def _find_lengths(self, paths) -> dict[str, int | None]:
         """Lengths of the features, the same in every file."""
-        lengths: dict[str, int] = {}
-        known: dict[str, dict[str, int]] = {}
+        lengths: dict[str, int | None] = {}
+        known: dict[str, dict[str, int | None]] = {}
         for path in paths:
             manifest_path = manifests.find_for_shard(path)
             if manifest_path is None:
@@ -181,11 +215,11 @@ class TFRecordProvider(DataProvider):
                 )
         return lengths
 
-    def _lengths_of_manifest(self, path) -> dict[str, int]:
+    def _lengths_of_manifest(self, path) -> dict[str, int | None]:
         manifest = manifests.read(path)
         for name in self._rates_of_manifest:
             configured, stored = getattr(self, name), getattr(manifest, name)
-            if configured != stored:
+            if stored is not None and configured != stored:
                 raise ValueError(
                     f"The records were prepared with {name}={stored} ({path}), but "
                     f"the configuration says {type(self).__name__}.{name}="
@@ -193,13 +227,13 @@ class TFRecordProvider(DataProvider):
                     f"configuration, got {configured}."
                 )
         self._manifest = manifest
-        self._example_secs = manifest.example_secs
+        self._example_secs = manifest.example_secs or self._example_secs
         self._centered = manifest.center
         return dict(manifest.features)
 
-    def _lengths_of_record(self, path) -> dict[str, int]:
+    def _lengths_of_record(self, path) -> dict[str, int | None]:
         record = shards.first_record(path)
-        lengths = {
+        lengths: dict[str, int | None] = {
             name: len(record.features.feature[name].float_list.value)
             for name in _KNOWN_FEATURES
             if name in record.features.feature
@@ -237,6 +271,12 @@ class TFRecordProvider(DataProvider):
                 f"example_secs={self._example_secs}, {rate}, which makes {expected}; "
                 f"got {found}."
             )
+
+
+def _floats(length: int | None):
+    if length is None:
+        return tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True)
+    return tf.io.FixedLenFeature([length], tf.float32)
 
 
 def _brief(paths) -> str:

@@ -49,9 +49,14 @@ _SAMPLE_RATE = flags.DEFINE_integer(
 _FRAME_RATE = flags.DEFINE_integer(
     "frame_rate",
     250,
-    "Of pitch and loudness, frames a second. Divides the sample rate and 16000.",
+    "Of pitch and loudness, frames a second. Divides the sample rate and 16000. 0: "
+    "neither is measured.",
 )
-_EXAMPLE_SECS = flags.DEFINE_float("example_secs", 4, "Length of an example, seconds.")
+_EXAMPLE_SECS = flags.DEFINE_float(
+    "example_secs",
+    4,
+    "Length of an example, seconds. 0: pieces of --chunk_secs that do not overlap.",
+)
 _HOP_SECS = flags.DEFINE_float(
     "hop_secs",
     1,
@@ -68,7 +73,8 @@ _CHUNK_SECS = flags.DEFINE_float(
     "chunk_secs",
     20.0,
     "How much audio is analysed at a time, seconds. Memory grows with it; results "
-    "do not depend on it.",
+    "do not depend on it. With --example_secs=0, the length of an example; 0 there "
+    "makes each recording one example.",
 )
 _CENTER = flags.DEFINE_boolean(
     "center",

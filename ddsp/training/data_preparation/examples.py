@@ -52,35 +52,43 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
     if plan.skipped:
         yield _outcome(plan, [])
         return
-    audio = {name: _open(plan, rate) for name, rate in settings.audio_rates.items()}
-    features = []
-    n_frames = max(plan.n_frames, settings.example_frames) + settings.center
-
-    def remembered() -> Iterator[np.ndarray]:
-        for block in feature_blocks(
-            _open(plan, CREPE_SAMPLE_RATE),
-            _open(plan, CREPE_SAMPLE_RATE),
-            n_frames,
-            settings,
-        ):
-            features.append(block)
-            yield block
-
-    frames = RollingReader(remembered(), (len(FRAME_FEATURES),))
+    rates = settings.audio_rates
+    audio = {rate: _open(plan, rate) for rate in set(rates.values())}
+    example_frames = settings.example_frames or plan.n_frames
+    blocks: list[np.ndarray] = []
+    frames = RollingReader(_features(plan, settings, blocks), (len(FRAME_FEATURES),))
     for window in plan.windows:
-        stop = window.start + settings.example_frames
+        stop = window.start + example_frames
         values = {}
-        for name, reader in audio.items():
-            hop_size = checks.hop_size(settings.audio_rates[name], settings.frame_rate)
-            values[name] = reader.read(window.start * hop_size, stop * hop_size)
-        columns = frames.read(window.start, window.start + settings.feature_frames).T
-        values |= dict(zip(FRAME_FEATURES, columns, strict=True))
-        yield Example(window.split, serialize(values), stop / settings.frame_rate)
+        for name, rate in rates.items():
+            hop_size = checks.hop_size(rate, settings.grid_rate)
+            values[name] = audio[rate].read(window.start * hop_size, stop * hop_size)
+        if settings.frame_features:
+            columns = frames.read(window.start, stop + settings.center).T
+            values |= dict(zip(settings.frame_features, columns, strict=True))
+        yield Example(window.split, serialize(values), stop / settings.grid_rate)
     # Of what was recorded, not of the silence that fills up a short example.
-    warnings = quality.warnings_for(np.concatenate(features)[: plan.n_frames])
-    if plan.n_frames < settings.example_frames:
+    warnings = (
+        quality.warnings_for(np.concatenate(blocks)[: plan.n_frames]) if blocks else []
+    )
+    if plan.n_frames < example_frames:
         warnings.insert(0, "is shorter than one example, filled up with silence")
     yield _outcome(plan, warnings)
+
+
+def _features(
+    plan: Plan, settings: Settings, blocks: list[np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Yields the frame features of a recording, and keeps them in `blocks`."""
+    n_frames = max(plan.n_frames, settings.example_frames or 0) + settings.center
+    for block in feature_blocks(
+        _open(plan, CREPE_SAMPLE_RATE),
+        _open(plan, CREPE_SAMPLE_RATE),
+        n_frames,
+        settings,
+    ):
+        blocks.append(block)
+        yield block
 
 
 def _open(plan: Plan, sample_rate: int) -> RollingReader:

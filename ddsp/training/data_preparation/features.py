@@ -44,7 +44,7 @@ def feature_blocks(
     activations = RollingReader(
         _activation_blocks(audio_16k, n_frames, settings), (pitch.N_BINS,)
     )
-    context = round(_VITERBI_CONTEXT_SECS * settings.frame_rate)
+    context = round(_VITERBI_CONTEXT_SECS * settings.grid_rate)
     context = context if settings.viterbi else 0
     loudness_padding = loudness_padding or settings.padding
     for first, last in _stretches(n_frames, settings):
@@ -60,11 +60,11 @@ def feature_blocks(
                 first,
                 last,
                 LOUDNESS_FRAME_SIZE,
-                settings.frame_rate,
+                settings.grid_rate,
                 loudness_padding,
             ),
             sample_rate=CREPE_SAMPLE_RATE,
-            frame_rate=settings.frame_rate,
+            frame_rate=settings.grid_rate,
             n_fft=LOUDNESS_FRAME_SIZE,
             padding="valid",
         )
@@ -77,16 +77,16 @@ def _activation_blocks(
     audio: RollingReader, n_frames: int, settings: Settings
 ) -> Iterator[np.ndarray]:
     crepe = pitch.load(settings.crepe_model)
-    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.frame_rate)
+    hop_size = checks.hop_size(CREPE_SAMPLE_RATE, settings.grid_rate)
     for first, last in _stretches(n_frames, settings):
         samples = _samples(
-            audio, first, last, pitch.FRAME_SIZE, settings.frame_rate, settings.padding
+            audio, first, last, pitch.FRAME_SIZE, settings.grid_rate, settings.padding
         )
         yield crepe.activations(samples, hop_size, padding="valid")
 
 
 def _stretches(n_frames: int, settings: Settings) -> Iterator[tuple[int, int]]:
-    step = max(1, round(settings.chunk_secs * settings.frame_rate))
+    step = max(1, round(settings.chunk_secs * settings.grid_rate))
     for first in range(0, n_frames, step):
         yield first, min(first + step, n_frames)
 

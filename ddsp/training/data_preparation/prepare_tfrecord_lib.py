@@ -40,8 +40,8 @@ def prepare_tfrecord(
     """Prepares recordings for training: examples of audio, pitch and loudness.
 
     Each example holds the float features `audio`, `f0_hz`, `f0_confidence` and
-    `loudness_db`, and `audio_16k` if the sample rate is another. The shards are
-    named `<output_tfrecord_path>-00000-of-00010`, or with an evaluation split
+    `loudness_db`, and `audio_16k`, the audio at 16 kHz. The shards are named
+    `<output_tfrecord_path>-00000-of-00010`, or with an evaluation split
     `...-train-00000-of-00010` and `...-eval-00000-of-00010`. The manifest stands
     beside them as `manifest-<name>.json`. All of it appears at the end, or nothing.
 
@@ -50,14 +50,16 @@ def prepare_tfrecord(
       output_tfrecord_path: Start of the names of the shards.
       num_shards: Files, per split.
       sample_rate: Of the audio in the examples, samples a second.
-      frame_rate: Of the features, frames a second.
-      example_secs: Length of an example, seconds.
+      frame_rate: Of the features, frames a second. None or 0: audio alone.
+      example_secs: Length of an example, seconds. None or 0: pieces of `chunk_secs`
+        that do not overlap.
       hop_secs: From the start of an example to the next, seconds.
       eval_split_fraction: Share of the audio kept for evaluation: whole recordings
         if that comes near it, else the end of each. No example of one split shares
         audio with one of the other.
       chunk_secs: Audio analysed at a time, seconds; memory depends on it, results
-        do not.
+        do not. None or 0: the default. Without `example_secs`, the length of an
+        example; then None or 0 makes each recording one example.
       center: Whether frames are centred on their times, which makes one more.
       viterbi: Whether pitch follows the most likely path.
       pipeline_options: Of Apache Beam, to run there; empty to run in local
@@ -78,11 +80,11 @@ def prepare_tfrecord(
     """
     settings = Settings(
         sample_rate=sample_rate,
-        frame_rate=frame_rate,
-        example_secs=example_secs,
-        hop_secs=hop_secs,
+        frame_rate=frame_rate or None,
+        example_secs=example_secs or chunk_secs or None,
+        hop_secs=hop_secs if example_secs else chunk_secs or hop_secs,
         eval_split_fraction=eval_split_fraction,
-        chunk_secs=chunk_secs,
+        chunk_secs=chunk_secs or Settings.chunk_secs,
         center=center,
         viterbi=viterbi,
         crepe_model=crepe_model,
@@ -91,7 +93,8 @@ def prepare_tfrecord(
         files.expand_path(output_tfrecord_path), num_shards, split.split_names(settings)
     )
     paths = audio_io.find_audio(input_audio_paths)
-    pitch.find_weights(crepe_model)
+    if settings.frame_rate:
+        pitch.find_weights(crepe_model)
     if isinstance(pipeline_options, str):
         pipeline_options = pipeline_options.split()
     with writer.staging(output) as directory:
@@ -107,13 +110,14 @@ def prepare_tfrecord(
             outcomes = local_runner.write_examples(
                 plans, settings, output, directory, num_workers
             )
-        manifest = _manifest(outcomes, settings, output, directory)
+        manifest = _manifest(plans, outcomes, settings, output, directory)
         writer.publish(output, directory)
     manifest.write(output.manifest_path)
     return manifest
 
 
 def _manifest(
+    plans: Sequence[split.Plan],
     outcomes: Sequence[dict[str, Any]],
     settings: Settings,
     output: writer.Output,
@@ -122,34 +126,56 @@ def _manifest(
     counts: Counter[str] = Counter()
     for outcome in outcomes:
         counts.update(outcome["examples"])
+    features = _feature_lengths(plans, settings)
     return Manifest(
         sample_rate=settings.sample_rate,
         frame_rate=settings.frame_rate,
         example_secs=settings.example_secs,
         hop_secs=settings.hop_secs,
         center=settings.center,
-        features=settings.feature_lengths,
+        features=features,
         pitch_tracker={
             "name": "crepe",
             "model": settings.crepe_model,
             "viterbi": settings.viterbi,
-        },
+        }
+        if settings.frame_rate
+        else {},
         splits={
             name: {"examples": counts[name], "shards": output.num_shards}
             for name in output.splits
         },
         statistics=_statistics(
-            settings, output.shard_paths(output.splits[0], directory)
+            settings,
+            features["audio"],
+            output.shard_paths(output.splits[0], directory),
         ),
         recordings=list(outcomes),
     )
 
 
-def _statistics(settings: Settings, shards: Sequence[str]) -> dict[str, Any]:
+def _feature_lengths(
+    plans: Sequence[split.Plan], settings: Settings
+) -> dict[str, int | None]:
+    """Lengths by name; None where they differ from recording to recording."""
+    if settings.example_frames is not None:
+        return dict(settings.feature_lengths(settings.example_frames))
+    first, *others = [plan.n_frames for plan in plans if plan.windows]
+    lengths = settings.feature_lengths(first)
+    if any(n_frames != first for n_frames in others):
+        return dict.fromkeys(lengths)
+    return dict(lengths)
+
+
+def _statistics(
+    settings: Settings, example_samples: int | None, shards: Sequence[str]
+) -> dict[str, Any]:
     """Of the examples to train on, read back as training will read them."""
+    if settings.frame_rate is None or example_samples is None:
+        return {}
     provider = TFRecordProvider(
         shards,
-        example_secs=settings.example_secs,
+        example_secs=example_samples / settings.sample_rate,
         sample_rate=settings.sample_rate,
         frame_rate=settings.frame_rate,
         centered=settings.center,
@@ -194,7 +220,8 @@ def summary(manifest: Manifest) -> str:
     minutes = sum(recording["seconds"] for recording in used) / 60
     lines.append(
         f"{len(used)} of {len(manifest.recordings)} recordings used, "
-        f"{minutes:.1f} minutes: {examples} of {manifest.example_secs:g} s."
+        f"{minutes:.1f} minutes: {examples}"
+        + (f" of {manifest.example_secs:g} s." if manifest.example_secs else ".")
     )
     return "\n".join(lines)
 

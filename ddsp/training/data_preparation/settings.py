@@ -1,6 +1,7 @@
 """How recordings are cut and analysed."""
 
 import dataclasses
+import math
 
 from ddsp._core import checks
 
@@ -15,10 +16,11 @@ class Settings:
     Attributes:
       sample_rate: Of the audio in the examples, samples a second.
       frame_rate: Of the features, frames a second. Divides `sample_rate` and 16000,
-        the rate at which pitch and loudness are measured.
-      example_secs: Length of an example, seconds; a whole number of frames.
+        the rate at which pitch and loudness are measured. None: audio alone.
+      example_secs: Length of an example, seconds; a whole number of frames. None:
+        each recording is one example.
       hop_secs: From the start of an example to the next, seconds; a whole number
-        of frames.
+        of frames. Not used where recordings are not cut.
       eval_split_fraction: Share of the audio kept for evaluation, 0 <= x < 1.
       chunk_secs: How much audio is analysed at a time, seconds. Results do not
         depend on it; memory does.
@@ -33,8 +35,8 @@ class Settings:
     """
 
     sample_rate: int = 16000
-    frame_rate: int = 250
-    example_secs: float = 4
+    frame_rate: int | None = 250
+    example_secs: float | None = 4
     hop_secs: float = 1
     eval_split_fraction: float = 0.0
     chunk_secs: float = 20.0
@@ -43,12 +45,15 @@ class Settings:
     crepe_model: str = "tiny"
 
     def __post_init__(self):
-        checks.hop_size(self.sample_rate, self.frame_rate)
-        checks.hop_size(CREPE_SAMPLE_RATE, self.frame_rate)
+        if self.frame_rate is not None:
+            checks.hop_size(self.sample_rate, self.frame_rate)
+            checks.hop_size(CREPE_SAMPLE_RATE, self.frame_rate)
+        checks.positive("sample_rate", self.sample_rate)
         checks.positive("chunk_secs", self.chunk_secs)
         checks.one_of("crepe_model", self.crepe_model, CREPE_MODELS)
-        for name in ("example_secs", "hop_secs"):
-            self._check_whole_frames(name)
+        if self.example_secs is not None:
+            for name in ("example_secs", "hop_secs"):
+                self._check_whole_frames(name)
         if not 0 <= self.eval_split_fraction < 1:
             raise ValueError(
                 "`eval_split_fraction` must be at least 0 and below 1, got "
@@ -58,13 +63,14 @@ class Settings:
     def _check_whole_frames(self, name: str) -> None:
         seconds = getattr(self, name)
         checks.positive(name, seconds)
-        frames = seconds * self.frame_rate
+        frames = seconds * self.grid_rate
         # 1e-6 frames: what rounding in float64 can leave of a whole number.
         if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
-            nearest = max(1, round(frames)) / self.frame_rate
+            nearest = max(1, round(frames)) / self.grid_rate
             raise ValueError(
-                f"`{name}` must be a whole number of frames at frame_rate="
-                f"{self.frame_rate}; the nearest is {nearest:g} s, got {seconds}."
+                f"`{name}` must be a whole number of frames at "
+                f"{self.grid_rate} frames a second; the nearest is {nearest:g} s, "
+                f"got {seconds}."
             )
 
     @property
@@ -73,36 +79,42 @@ class Settings:
         return "center" if self.center else "same"
 
     @property
-    def example_frames(self) -> int:
-        """Frames that an example lasts."""
-        return round(self.example_secs * self.frame_rate)
+    def grid_rate(self) -> int:
+        """Frames a second in which recordings are cut.
+
+        Without features, the highest rate that divides both sample rates.
+        """
+        return self.frame_rate or math.gcd(self.sample_rate, CREPE_SAMPLE_RATE)
+
+    @property
+    def example_frames(self) -> int | None:
+        """Frames that an example lasts; None for a whole recording."""
+        if self.example_secs is None:
+            return None
+        return round(self.example_secs * self.grid_rate)
 
     @property
     def hop_frames(self) -> int:
         """Frames from an example to the next."""
-        return round(self.hop_secs * self.frame_rate)
-
-    @property
-    def feature_frames(self) -> int:
-        """Frames of features that an example holds."""
-        return self.example_frames + self.center
+        return round(self.hop_secs * self.grid_rate)
 
     @property
     def audio_rates(self) -> dict[str, int]:
         """Sample rates of the audio features in an example, by name."""
-        rates = {"audio": self.sample_rate}
-        if self.sample_rate != CREPE_SAMPLE_RATE:
-            rates["audio_16k"] = CREPE_SAMPLE_RATE
-        return rates
+        return {"audio": self.sample_rate, "audio_16k": CREPE_SAMPLE_RATE}
 
     @property
-    def feature_lengths(self) -> dict[str, int]:
-        """Length of each feature of an example, by name."""
+    def frame_features(self) -> tuple[str, ...]:
+        """Names of the features with one value a frame."""
+        return FRAME_FEATURES if self.frame_rate else ()
+
+    def feature_lengths(self, n_frames: int) -> dict[str, int]:
+        """Length of each feature of an example that lasts `n_frames`, by name."""
         lengths = {
-            name: self.example_frames * checks.hop_size(rate, self.frame_rate)
+            name: n_frames * checks.hop_size(rate, self.grid_rate)
             for name, rate in self.audio_rates.items()
         }
-        return lengths | dict.fromkeys(FRAME_FEATURES, self.feature_frames)
+        return lengths | dict.fromkeys(self.frame_features, n_frames + self.center)
 
 
 # In the order of the columns that `features.feature_blocks` yields.

@@ -15,6 +15,8 @@ from ddsp.training.data_preparation.settings import Settings
 ALL, TRAIN, EVAL = "all", "train", "eval"
 # How far from the wanted share whole recordings may be, as a part of it.
 _TOLERANCE = 0.5
+# A serialised example cannot pass 2 GiB.
+_MAX_VALUES = 2**28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,17 +105,33 @@ def window_starts(n_frames: int, window: int, hop: int) -> list[int]:
 def _plan(recording: Recording, settings: Settings) -> Plan:
     if recording.problem:
         return Plan(recording, 0, skipped=recording.problem)
-    n_frames = recording.n_samples * settings.frame_rate // recording.sample_rate
-    if not window_starts(n_frames, settings.example_frames, settings.hop_frames):
-        return Plan(
-            recording,
-            n_frames,
-            skipped=(
-                f"is shorter than half an example ({recording.seconds:.2f} s; "
-                f"examples last {settings.example_secs:g} s)"
-            ),
+    n_frames = recording.n_samples * settings.grid_rate // recording.sample_rate
+    return Plan(
+        recording, n_frames, skipped=_unfit_length(recording, n_frames, settings)
+    )
+
+
+def _unfit_length(
+    recording: Recording, n_frames: int, settings: Settings
+) -> str | None:
+    """Why a recording gives no example, or None."""
+    if settings.example_secs is None:
+        if not n_frames:
+            return "is shorter than a frame"
+        if sum(settings.feature_lengths(n_frames).values()) > _MAX_VALUES:
+            return f"is too long for one example ({recording.seconds:.0f} s)"
+    elif not _starts(n_frames, settings):
+        return (
+            f"is shorter than half an example ({recording.seconds:.2f} s; "
+            f"examples last {settings.example_secs:g} s)"
         )
-    return Plan(recording, n_frames)
+    return None
+
+
+def _starts(n_frames: int, settings: Settings) -> list[int]:
+    if settings.example_frames is None:
+        return [0]
+    return window_starts(n_frames, settings.example_frames, settings.hop_frames)
 
 
 def _none_usable(plans: Sequence[Plan]) -> str:
@@ -131,9 +149,7 @@ def _windows_of(
     windows = [
         Window(first + start, split)
         for split, (first, last) in regions.items()
-        for start in window_starts(
-            last - first, settings.example_frames, settings.hop_frames
-        )
+        for start in _starts(last - first, settings)
     ]
     return tuple(sorted(windows, key=lambda window: window.start))
 
@@ -174,6 +190,12 @@ def _time_regions(
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """The end of each recording that is long enough, else of the longest."""
     example = settings.example_frames
+    if example is None:
+        raise ValueError(
+            "Recordings that are not cut are divided between training and evaluation "
+            "as they are, and no choice of them comes near `eval_split_fraction`, got "
+            f"{settings.eval_split_fraction} and {len(plans)} recordings."
+        )
     cuts = {}
     for plan in plans:
         length = round(settings.eval_split_fraction * plan.n_frames)

@@ -66,6 +66,7 @@ def test_examples_are_windows_of_the_recording(violin):
         samples = slice(start * 128, start * 128 + 16000)
         frames = slice(start, start + 125)
         np.testing.assert_array_equal(example["audio"], audio[samples])
+        np.testing.assert_array_equal(example["audio_16k"], audio[samples])
         # Float32 rounding in batches of other sizes.
         np.testing.assert_allclose(example["f0_hz"], f0_hz[frames], rtol=1e-4)
         np.testing.assert_allclose(
@@ -80,6 +81,7 @@ def test_manifest_tells_what_it_is(violin):
     assert data.manifest == manifest
     assert manifest.features == {
         "audio": 16000,
+        "audio_16k": 16000,
         "f0_hz": 125,
         "f0_confidence": 125,
         "loudness_db": 125,
