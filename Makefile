@@ -13,8 +13,6 @@ DEMO_BIN = $(DEMO_ENV)/bin
 DEMO_DATA = demo/data/violin.tfrecord
 PREPARED = demo/prepared
 
-# TensorFlow's notices stay away; its warnings and errors are shown.
-export TF_CPP_MIN_LOG_LEVEL = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo test test-all lint bench clean python

@@ -41,6 +41,15 @@ EXTRAS = {
     ],
 }
 
+COMMANDS = [
+    "ddsp_export",
+    "ddsp_generate_synthetic_dataset",
+    "ddsp_prepare_tfrecord",
+    "ddsp_run",
+    "ddsp_stream",
+    "ddsp_timbre_transfer",
+]
+
 setup(
     name="ddsp",
     version=VERSION["__version__"],
@@ -52,6 +61,7 @@ setup(
     # `configs/` stands at the top of the repository, where users of the original
     # look for it, and is installed as `ddsp.configs`, where `ddsp_run` finds it.
     packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
+    py_modules=["ddsp_launcher"],
     package_dir={"ddsp.configs": "configs"},
     package_data={"ddsp.configs": ["**/*.gin"], "ddsp.training.export": ["page/*"]},
     install_requires=[
@@ -71,17 +81,7 @@ setup(
     ],
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": [
-            "ddsp_run = ddsp.training.ddsp_run:console_entry_point",
-            "ddsp_export = ddsp.training.ddsp_export:console_entry_point",
-            "ddsp_generate_synthetic_dataset = ddsp.training.data_preparation"
-            ".ddsp_generate_synthetic_dataset:console_entry_point",
-            "ddsp_prepare_tfrecord = "
-            "ddsp.training.data_preparation.ddsp_prepare_tfrecord:console_entry_point",
-            "ddsp_stream = ddsp.training.ddsp_stream:console_entry_point",
-            "ddsp_timbre_transfer = "
-            "ddsp.training.ddsp_timbre_transfer:console_entry_point",
-        ]
+        "console_scripts": [f"{name} = ddsp_launcher:{name}" for name in COMMANDS]
     },
     classifiers=[
         "Intended Audience :: Science/Research",

@@ -8,7 +8,6 @@ Every format is run on the test vector; one that differs by more than 1e-4 is an
 and then nothing is left behind.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -107,7 +106,6 @@ def _default_output(model: str) -> str:
 
 def console_entry_point() -> None:
     """The command `ddsp_export`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     define_flags()
     run_main(main)
 

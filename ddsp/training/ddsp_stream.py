@@ -134,7 +134,6 @@ def _check_usage(argv: list[str]) -> None:
 
 def console_entry_point() -> None:
     """The command `ddsp_stream`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     define_flags()
     # Flags may follow INPUT.
     FLAGS.set_gnu_getopt(True)

@@ -6,7 +6,6 @@ INPUT is an audio file of any rate, length and number of channels, or a folder o
 them (then OUT is a folder).
 """
 
-import os
 import sys
 
 from absl import flags
@@ -123,7 +122,6 @@ def main(argv: list[str]) -> None:
 
 def console_entry_point() -> None:
     """The command `ddsp_timbre_transfer`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     define_flags()
     # Flags may follow INPUT.
     FLAGS.set_gnu_getopt(True)

@@ -1,0 +1,76 @@
+"""Starts the commands without TensorFlow's start-up lines on the screen.
+
+TensorFlow writes them when it is imported, and `import ddsp` imports it: whatever is to
+keep them away has to run before, and so stands outside the package. Who sets
+TF_CPP_MIN_LOG_LEVEL sees what TensorFlow says.
+"""
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def ddsp_run() -> None:
+    """Trains, evaluates or samples."""
+    _launch("ddsp.training.ddsp_run")
+
+
+def ddsp_export() -> None:
+    """Exports a trained model."""
+    _launch("ddsp.training.ddsp_export")
+
+
+def ddsp_stream() -> None:
+    """Plays a model in real time."""
+    _launch("ddsp.training.ddsp_stream")
+
+
+def ddsp_timbre_transfer() -> None:
+    """Plays recordings with a model."""
+    _launch("ddsp.training.ddsp_timbre_transfer")
+
+
+def ddsp_prepare_tfrecord() -> None:
+    """Prepares recordings for training."""
+    _launch("ddsp.training.data_preparation.ddsp_prepare_tfrecord")
+
+
+def ddsp_generate_synthetic_dataset() -> None:
+    """Writes a data set of synthetic notes."""
+    _launch("ddsp.training.data_preparation.ddsp_generate_synthetic_dataset")
+
+
+def _launch(module: str) -> None:
+    if _LOG_LEVEL not in os.environ:
+        # What goes wrong in TensorFlow is an exception as well.
+        os.environ[_LOG_LEVEL] = "3"
+        with _without_stderr():
+            importlib.import_module("tensorflow")
+    importlib.import_module(module).console_entry_point()
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Holds back what is written to the error stream, shown only if the body fails.
+
+    Libraries that are registered twice say so before any log level is read.
+    """
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(screen, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen, 2)
+            os.close(screen)
