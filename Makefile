@@ -102,7 +102,7 @@ demo: $(PREPARED)
 	  --gin_param=evaluate.batch_size=8
 	$(DEMO_BIN)/ddsp_timbre_transfer examples/audio/melody.flac \
 	  --model demo/model -o demo/transfer.wav --report
-	$(DEMO_BIN)/python examples/demo_report.py demo
+	TF_CPP_MIN_LOG_LEVEL=3 $(DEMO_BIN)/python examples/demo_report.py demo
 	@echo
 	@echo 'Done: open demo/report.html'
 

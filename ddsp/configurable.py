@@ -10,6 +10,7 @@ it that checkpoints hold every layer.
 import copy
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,6 +22,11 @@ T = TypeVar("T", bound=type)
 F = TypeVar("F", bound=Callable)
 
 _ARGUMENTS = "_constructor_arguments"
+_CALLED = "_was_called"
+
+# One lock for all layers, since layers hold each other: with one each, two threads
+# could wait for each other.
+_first_calls = threading.RLock()
 
 
 def layer(module: str) -> Callable[[T], T]:
@@ -37,6 +43,7 @@ def layer(module: str) -> Callable[[T], T]:
     def decorate(cls: T) -> T:
         _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
         _show_lists(cls)
+        first_call_alone(cls)
         if cls.get_config.__module__.startswith("keras."):  # type: ignore[attr-defined]
             cls.get_config = _get_config  # type: ignore[attr-defined]
         if "from_config" not in cls.__dict__:
@@ -63,6 +70,32 @@ def function(module: str) -> Callable[[F], F]:
         return gin.register(fn, module=module)
 
     return decorate
+
+
+def first_call_alone(cls: T) -> T:
+    """Decorates a Keras layer class: its first call may come from several threads.
+
+    Keras makes a layer's weights when it is first called, twice if that happens in two
+    threads at a time. Here the others wait until the first call is over. Subclasses
+    inherit it.
+    """
+    original = cls.__call__
+    if hasattr(original, _CALLED):
+        return cls
+
+    @functools.wraps(original)
+    def call(self, *args, **kwargs):
+        # Replicas of a strategy wait for each other inside a call.
+        if _CALLED in vars(self) or tf.distribute.has_strategy():
+            return original(self, *args, **kwargs)
+        with _first_calls:
+            outputs = original(self, *args, **kwargs)
+            object.__setattr__(self, _CALLED, True)
+        return outputs
+
+    setattr(call, _CALLED, True)
+    cls.__call__ = call  # type: ignore[method-assign]
+    return cls
 
 
 def _wrap_constructor(cls: type, selector: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import gin
 import keras
 
-from ddsp import core
+from ddsp import configurable, core
 
 _KERAS_ARGUMENTS = ("trainable", "name", "dtype", "dynamic")
 
@@ -44,6 +44,7 @@ def _gin_verbose(verbose: bool = False) -> bool:
     return verbose
 
 
+@configurable.first_call_alone
 class DAGLayer(keras.layers.Layer):
     """A layer that runs other layers one after the other, wired by keys.
 

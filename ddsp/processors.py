@@ -16,6 +16,7 @@ from ddsp.group_stream import GroupStream
 from ddsp.streaming import FRAME, SAMPLE, Rates, State, Streaming, memoryless
 
 
+@configurable.first_call_alone
 class Processor(Streaming, keras.layers.Layer):
     """Base class of synthesisers and effects.
 

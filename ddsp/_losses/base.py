@@ -12,6 +12,7 @@ from ddsp._core import checks
 LOSS_TYPES = ("L1", "L2", "COSINE")
 
 
+@configurable.first_call_alone
 class Loss(keras.layers.Layer):
     """Base class of losses: a layer whose `call` returns a scalar.
 

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddsp import core
+from ddsp import configurable, core
 from ddsp.training.models import restoring
 
 
+@configurable.first_call_alone
 class Model(keras.Model):
     """A Keras model that returns a dictionary of outputs, and its losses on request.
 
