@@ -30,6 +30,7 @@ EXTRAS = {
         *EXPORT,
         *MIDI,
         *NSYNTH,
+        "hypothesis",
         "import-linter",
         "mypy",
         "pytest",

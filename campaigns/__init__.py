@@ -1,0 +1,1 @@
+"""Programs that try to break the library, and count what it survives."""

@@ -1,0 +1,95 @@
+"""Command line: `python -m campaigns --help`."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# Cases run in forked children, which must not find a device taken.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+EPILOG = """\
+Every case ends well when the library survives it with the right result, or refuses
+it in one clear line. Cases follow from the seed. What fails is kept, with its files,
+and runs again with --replay. docs/trust.md explains the campaigns and the counts.
+
+A short run takes some minutes on two cores, a full one some hours.
+"""
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m campaigns",
+        description="Tries to break ddsp, and counts what it survives.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="campaigns, see --list; default: all")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="as many cases as it takes")
+    size.add_argument("--cases", type=int, metavar="N", help="of each campaign")
+    add("--seed", type=int, default=0, metavar="S", help="of the cases, default 0")
+    add("--json", type=Path, metavar="FILE", help="write the counts")
+    add("--keep", type=Path, metavar="DIR", default=Path("campaign-failures"))
+    add("--replay", type=Path, metavar="DIR", help="run a case that was kept")
+    add("--list", action="store_true", help="name the campaigns and stop")
+    flags = parser.parse_args(arguments)
+    if flags.cases is not None and flags.cases < 1:
+        parser.error(f"--cases must be at least 1, got {flags.cases}")
+    if flags.json is not None and not flags.json.absolute().parent.is_dir():
+        parser.error(f"--json: there is no folder for {flags.json}")
+    return flags
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs campaigns; returns the exit status."""
+    flags = parse(arguments)
+    # Only now, so that --help answers at once.
+    import tqdm
+
+    from campaigns import outcomes, running
+
+    # Its thread would be in the way of forks.
+    tqdm.tqdm.monitor_interval = 0
+    unknown = [name for name in flags.names if name not in running.CAMPAIGNS]
+    if unknown:
+        known = ", ".join(running.CAMPAIGNS)
+        print(f"campaigns: names are {known}; got {unknown}.", file=sys.stderr)
+        return 2
+    if flags.list:
+        for name, campaign in running.CAMPAIGNS.items():
+            print(f"{name:12}  {campaign.full:5}  {campaign.about}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="ddsp-campaigns-") as work:
+        if flags.replay is not None:
+            try:
+                outcome = running.replay(flags.replay, Path(work))
+            except FileNotFoundError as error:
+                print(f"campaigns: {error}", file=sys.stderr)
+                return 2
+            print(f"{outcome.kind}: {outcome.detail}")
+            return int(outcome.failed)
+        results = []
+        for name in flags.names or running.CAMPAIGNS:
+            place = Path(work) / name
+            results.append(
+                running.run(
+                    name, flags.cases, flags.full, flags.seed, place, flags.keep
+                )
+            )
+            for failure in results[-1].failures:
+                print(f"{failure['kept']}: {failure['kind']}: {failure['detail']}")
+    about = running.about(sys.argv[1:] if arguments is None else arguments)
+    if flags.json is not None:
+        flags.json.write_text(outcomes.to_json(about, results) + "\n")
+    print(outcomes.table(about, results))
+    return int(any(result.failed for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

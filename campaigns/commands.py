@@ -1,0 +1,198 @@
+"""The library's commands, started, watched and stopped."""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from campaigns import isolation
+from campaigns.outcomes import HANG, LOST, ORPHAN, REFUSED, TRACEBACK, Outcome
+
+_MODULES = {
+    "ddsp_prepare_tfrecord": "ddsp.training.data_preparation.ddsp_prepare_tfrecord",
+    "ddsp_run": "ddsp.training.ddsp_run",
+    "ddsp_timbre_transfer": "ddsp.training.ddsp_timbre_transfer",
+    "ddsp_export": "ddsp.training.ddsp_export",
+    "ddsp_stream": "ddsp.training.ddsp_stream",
+}
+_FORK = multiprocessing.get_context("fork")
+_POLL_SECS = 0.002
+# How long the children of a command that was killed may take to notice.
+_ORPHAN_SECS = 15.0
+# What TensorFlow prints as it starts, and warnings, are no part of a message.
+_NO_MESSAGE = re.compile(r"^([IWE]\d{4} |WARNING|To enable|warning: |\d{4}-\d\d-)")
+
+Argv = Sequence[str]
+
+
+class Command:
+    """A command that runs."""
+
+    def __init__(self, argv: Argv, log: Path, real: bool = False):
+        """Starts it.
+
+        Args:
+          argv: Name of a command and its arguments.
+          log: Start of the names of two files for what it prints.
+          real: Whether to start a new interpreter rather than to fork.
+        """
+        self.argv = list(argv)
+        self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
+        for path in (self._out, self._err):
+            path.unlink(missing_ok=True)
+            path.touch()
+        self.seconds = 0.0
+        self._start = time.monotonic()
+        self._process: Any
+        if real:
+            self._process = _spawn(self.argv, self._out, self._err)
+        else:
+            self._process = _FORK.Process(
+                target=_run, args=(self.argv, self._out, self._err)
+            )
+            self._process.start()
+        self.pid: int = self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """Exit status; negative for a signal, None while it runs."""
+        if isinstance(self._process, subprocess.Popen):
+            return self._process.poll()
+        return self._process.exitcode
+
+    def wait(self, seconds: float) -> int | None:
+        """Waits for the end; the exit status, or None if there is none in time."""
+        end = time.monotonic() + seconds
+        while self.code is None and time.monotonic() < end:
+            time.sleep(_POLL_SECS)
+        self.seconds = time.monotonic() - self._start
+        return self.code
+
+    def send(self, number: int) -> None:
+        """Sends a signal to the command alone, not to its children."""
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    @property
+    def text(self) -> str:
+        """What it printed as errors."""
+        return self._err.read_text(errors="replace")
+
+    def message(self) -> list[str]:
+        """The lines it printed as errors, without those of TensorFlow's start."""
+        lines = re.split(r"[\r\n]+", self.text)
+        return [
+            line
+            for line in lines
+            if line.strip() and not _NO_MESSAGE.match(line) and "%|" not in line
+        ]
+
+    def orphans(self) -> list[int]:
+        """Processes of its session that outlive it, after some time to notice."""
+        end = time.monotonic() + _ORPHAN_SECS
+        while (left := _session(self.pid)) and time.monotonic() < end:
+            time.sleep(0.05)
+        return left
+
+    def end(self) -> None:
+        """Kills it and what it started."""
+        self.send(signal.SIGKILL)
+        self.wait(5.0)
+        for pid in _session(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _spawn(argv: Argv, out: Path, err: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", _MODULES[argv[0]], *argv[1:]]
+    with out.open("a") as out_file, err.open("a") as err_file:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out_file,
+            stderr=err_file,
+            start_new_session=True,
+        )
+
+
+def _run(argv: Argv, out: Path, err: Path) -> None:
+    os.setsid()
+    isolation.redirect(out, err)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.argv = list(argv)
+    importlib.import_module(_MODULES[argv[0]]).console_entry_point()
+
+
+def _session(leader: int) -> list[int]:
+    """Processes of the session that a process led; zombies do not count."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            text = (Path("/proc") / name / "stat").read_text()
+            # The name in brackets may hold anything.
+            state, _, _, session = text.rpartition(")")[2].split()[:4]
+            if int(session) == leader and state not in "ZX":
+                found.append(int(name))
+    return found
+
+
+@contextlib.contextmanager
+def running(argv: Argv, log: Path, real: bool = False) -> Iterator[Command]:
+    """A command that is killed at the end, with all that it started."""
+    command = Command(argv, log, real)
+    try:
+        yield command
+    finally:
+        command.end()
+
+
+def finish(argv: Argv, log: Path, seconds: float = 300.0) -> Command:
+    """Runs a command to its end.
+
+    Raises:
+      RuntimeError: If it failed or took too long.
+    """
+    with running(argv, log) as command:
+        if command.wait(seconds) != 0:
+            raise RuntimeError(
+                f"{' '.join(argv)} ended with {command.code}: {command.text[-1500:]}"
+            )
+        return command
+
+
+def judge_end(command: Command, *, interrupted: bool = False) -> Outcome | None:
+    """What is wrong with the way in which a command ended, or None.
+
+    Args:
+      command: That was waited for.
+      interrupted: Whether a signal ended it, so that it need not name a reason.
+    """
+    if command.code is None:
+        return Outcome(HANG, f"{command.argv[0]} does not end: {command.text[-300:]}")
+    if "Traceback (most recent call last)" in command.text:
+        return Outcome(TRACEBACK, command.text[-1500:])
+    lines = command.message()
+    if command.code > 0 and len(lines) != 1 and not interrupted:
+        return Outcome(TRACEBACK, f"{len(lines)} lines: " + "\n".join(lines)[-1000:])
+    if command.code < 0 and not interrupted:
+        return Outcome(LOST, f"ended by signal {-command.code}: {command.text[-500:]}")
+    if left := command.orphans():
+        return Outcome(ORPHAN, f"{len(left)} processes outlive {command.argv[0]}")
+    return None
+
+
+def refusal(command: Command) -> Outcome:
+    """The outcome of a command that said no."""
+    return Outcome(REFUSED, " ".join(command.message())[-300:])

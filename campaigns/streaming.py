@@ -1,0 +1,136 @@
+"""Long streams: memory stays flat, and audio equals that of the whole."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaigns import isolation, material
+from campaigns.campaign import Campaign
+from campaigns.drawing import Case
+from campaigns.outcomes import MEMORY, SURVIVED, WRONG_DATA, Outcome
+
+_BLOCKS = (512, 64, 1000, 4096)
+_COMPARED_SECS = 20.0
+_WARM_UP_SECS = 10.0
+# What the allocator may keep, and per hour of audio.
+_MEGABYTES = 20.0
+
+
+def cases(n: int, seed: int, base: Path) -> list[Case]:
+    """One long stream, then shorter ones in threads."""
+    del base
+    hour = {"seconds": 3600.0, "block": _BLOCKS[0], "threads": 1, "seed": seed}
+    short = [
+        {
+            "seconds": 60.0,
+            "block": _BLOCKS[i % 4],
+            "threads": 1 + i % 4,
+            "seed": seed + i,
+        }
+        for i in range(n)
+    ]
+    # A short run has no time for the hour.
+    return [hour, *short[1:]] if n >= CAMPAIGN.full else short
+
+
+def prepare(base: Path) -> None:
+    """A run whose model is played."""
+    material.save_run(base / "run", (4,))
+
+
+def judge(case: Case, base: Path, folder: Path) -> Outcome:
+    """Plays streams in threads, and compares how they begin with the whole."""
+    del folder
+    from ddsp.training import models
+
+    model = models.load(str(base / "run"))
+    played: list[Any] = [None] * case["threads"]
+    memory: list[float] = []
+
+    def play(index: int) -> None:
+        played[index] = _play(model, case, index, memory if index == 0 else [])
+
+    threads = [threading.Thread(target=play, args=(i,)) for i in range(case["threads"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for index, (audio, start, finite) in enumerate(played):
+        if not finite:
+            return Outcome(WRONG_DATA, f"thread {index} plays what is not finite")
+        whole = _whole(model, case, index)
+        n = min(len(whole), len(start))
+        difference = float(np.max(np.abs(whole[:n] - start[:n])))
+        if difference > 1e-5 * max(1.0, float(np.max(np.abs(whole)))):
+            return Outcome(WRONG_DATA, f"thread {index} is off by {difference:.1e}")
+        del audio
+    grown = memory[-1] - memory[0]
+    text = f"{case['seconds']:.0f} s, memory {grown:+.1f} MB"
+    return Outcome(MEMORY if grown > _MEGABYTES else SURVIVED, text)
+
+
+def _controls(case: Case, index: int, n_hops: int) -> tuple[np.ndarray, np.ndarray]:
+    """Audio of a hop for each hop, and its pitch; the same again after a second."""
+    rng = np.random.default_rng(case["seed"] + index)
+    hop = material.SAMPLE_RATE // material.FRAME_RATE
+    second = material.tone(1.0, 220.0 + 10.0 * index) * rng.uniform(0.2, 1.0)
+    audio = np.tile(second, -(-n_hops * hop // len(second)))[: n_hops * hop]
+    f0_hz = 220.0 + 30.0 * np.sin(np.arange(n_hops) / 100.0 + index)
+    return audio, f0_hz.astype(np.float32)
+
+
+def _play(model: Any, case: Case, index: int, memory: list[float]) -> Any:
+    from ddsp.training.inference import StreamingModel
+
+    stream = StreamingModel(model, crepe_model=None)
+    period_hops = material.FRAME_RATE * 60
+    audio, f0_hz = _controls(case, index, period_hops)
+    hop, block = stream.hop_size, case["block"]
+    n_samples = round(case["seconds"] * material.SAMPLE_RATE)
+    start: list[np.ndarray] = []
+    kept = finite_blocks = done = blocks = 0
+    next_look = _WARM_UP_SECS
+    while done < n_samples:
+        places = np.arange(done, done + block) % len(audio)
+        hops = np.arange(done // hop, (done + block) // hop) % period_hops
+        out = stream.process(audio[places], f0_hz=f0_hz[hops])
+        blocks += 1
+        finite_blocks += bool(np.all(np.isfinite(out)))
+        if kept < _COMPARED_SECS * material.SAMPLE_RATE:
+            start.append(out)
+            kept += len(out)
+        done += block
+        if done >= next_look * material.SAMPLE_RATE:
+            memory.append(isolation.status_megabytes("VmRSS"))
+            next_look += 10.0
+    joined = np.concatenate(start)[stream.latency_samples :]
+    return None, joined, finite_blocks == blocks
+
+
+def _whole(model: Any, case: Case, index: int) -> np.ndarray:
+    """The beginning, in one block of a fresh stream with the same features."""
+    from ddsp.training.inference import StreamingModel
+
+    n_hops = round((_COMPARED_SECS + 1.0) * material.FRAME_RATE)
+    audio, f0_hz = _controls(case, index, material.FRAME_RATE * 60)
+    n_hops = min(n_hops, len(f0_hz))
+    stream = StreamingModel(model, crepe_model=None)
+    hop = stream.hop_size
+    return stream.process(audio[: n_hops * hop], f0_hz=f0_hz[:n_hops])[
+        stream.latency_samples :
+    ]
+
+
+CAMPAIGN = Campaign(
+    about="an hour of streaming with flat memory, and streams in threads",
+    cases=cases,
+    prepare=prepare,
+    judge=judge,
+    full=9,
+    short=1,
+    seconds=1800.0,
+    megabytes=3000.0,
+    group=lambda case: f"{case['seconds']:.0f} s, {case['threads']} threads",
+)

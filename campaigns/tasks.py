@@ -1,0 +1,223 @@
+"""Commands whose results can be told old, new, or neither.
+
+A task has a directory of its own to write in. `start` makes what stands there before,
+if anything; `look` says in a child what stands there now.
+"""
+
+import dataclasses
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import soundfile
+
+from campaigns import commands, isolation, material
+from campaigns.outcomes import HALF_WRITTEN, LOST, WRONG_DATA, Outcome
+
+ABSENT = "absent"
+REFUSED = "refused"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A command and how its result is read.
+
+    Attributes:
+      argv: The command, given the base directory, the one it writes in, and
+        whether it makes the old result or the new one.
+      look: A digest of the result in a directory, or `ABSENT` or `REFUSED`.
+      may_refuse: Whether a stop may leave what the reader refuses.
+      varies: Names of files that differ from run to run.
+    """
+
+    argv: Callable[[Path, Path, bool], list[str]]
+    look: Callable[[Path], str]
+    may_refuse: bool = False
+    varies: str = "$^"
+
+    def listing(self, folder: Path) -> list[str]:
+        """Names of what stands in a directory, without those that vary."""
+        varies = re.compile(self.varies)
+        return [x for x in material.listing(folder) if not varies.search(x)]
+
+
+def _prepare(base: Path, folder: Path, new: bool) -> list[str]:
+    recordings = base / ("new" if new else "old")
+    return [
+        "ddsp_prepare_tfrecord",
+        f"--input_audio_filepatterns={recordings}",
+        f"--output_tfrecord_path={folder / 'set.tfrecord'}",
+        *material.PREPARE,
+    ]
+
+
+def _look_at_shards(folder: Path) -> str:
+    if not list(folder.glob("set.tfrecord*")):
+        return ABSENT
+    try:
+        return material.read(str(folder / "set.tfrecord*"))
+    except (ValueError, OSError):
+        return REFUSED
+
+
+def _train(base: Path, folder: Path, new: bool) -> list[str]:
+    return [
+        "ddsp_run",
+        "--mode=train",
+        f"--save_dir={folder / 'run'}",
+        f"--gin_file={base / 'train.gin'}",
+        f"--gin_param=TFRecordProvider.file_pattern='{base / 'data' / 'set.tfrecord*'}'",
+        f"--gin_param=train.num_steps={4 if new else 2}",
+        "--seed=1",
+    ]
+
+
+def _look_at_checkpoints(folder: Path) -> str:
+    """The newest step, if every checkpoint there can be read whole."""
+    import tensorflow as tf
+
+    from ddsp.training import checkpoints
+
+    saved = checkpoints.list_checkpoints(str(folder / "run"))
+    for path in saved.values():
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    return f"step {max(saved)}" if saved else ABSENT
+
+
+def _transfer(base: Path, folder: Path, new: bool) -> list[str]:
+    source = base / ("new" if new else "old") / "tone0.wav"
+    return [
+        "ddsp_timbre_transfer",
+        str(source),
+        f"--model={base / 'run'}",
+        f"--output={folder / 'played.wav'}",
+        "--noadjust",
+    ]
+
+
+def _look_at_audio(folder: Path) -> str:
+    path = folder / "played.wav"
+    if not path.exists():
+        return ABSENT
+    audio, rate = soundfile.read(path, dtype="int16")
+    return f"{rate} Hz, {hashlib.sha256(audio.tobytes()).hexdigest()}"
+
+
+def _export(base: Path, folder: Path, new: bool) -> list[str]:
+    return [
+        "ddsp_export",
+        f"--model={base / 'run'}",
+        f"--output={folder / 'bundle'}",
+        f"--license={'new' if new else 'old'}",
+    ]
+
+
+def _look_at_bundle(folder: Path) -> str:
+    from ddsp.training import bundle
+
+    if not (folder / "bundle").exists():
+        return ABSENT
+    opened = bundle.load(folder / "bundle")
+    if opened.check() > 1e-4:
+        return "plays otherwise"
+    return opened.info.license
+
+
+TASKS = {
+    "prepare": Task(_prepare, _look_at_shards, may_refuse=True),
+    "train": Task(
+        _train,
+        _look_at_checkpoints,
+        varies=r"events\.out\.|operative_config|dataset_statistics|^run/summaries",
+    ),
+    "transfer": Task(_transfer, _look_at_audio),
+    "export": Task(_export, _look_at_bundle),
+}
+
+
+def make_base(base: Path) -> None:
+    """Recordings, data, a run, and for each task how old and new results look."""
+    material.write_recordings(base / "old", 2, 0.9)
+    material.write_recordings(base / "new", 3, 1.3)
+    (base / "data").mkdir()
+    isolation.call(
+        _call_prepare, str(base / "new"), str(base / "data" / "set.tfrecord")
+    )
+    isolation.call(material.save_run, base / "run")
+    (base / "train.gin").write_text(material.MODEL + material.TRAIN)
+    for name, task in TASKS.items():
+        for age, new in (("old", False), ("new", True)):
+            folder = base / name / age
+            folder.mkdir(parents=True)
+            if new and name == "train":
+                # A training resumes from what is there.
+                shutil.copytree(base / name / "old", folder, dirs_exist_ok=True)
+            done = commands.finish(task.argv(base, folder, new), base / f"{name}-{age}")
+            (base / name / f"{age}.txt").write_text(isolation.call(task.look, folder))
+            (base / name / f"{age}.seconds").write_text(f"{done.seconds}")
+
+
+def _call_prepare(source: str, output: str) -> None:
+    material.prepare([source], output)
+
+
+def expected(base: Path, name: str) -> dict[str, str]:
+    """How the old and the new result of a task look."""
+    return {a: (base / name / f"{a}.txt").read_text() for a in ("old", "new")}
+
+
+def seconds(base: Path, name: str) -> float:
+    """How long a task takes when nothing stops it."""
+    return float((base / name / "new.seconds").read_text())
+
+
+def set_up(base: Path, name: str, folder: Path, old: bool) -> None:
+    """Puts the old result into a directory, if there is to be one."""
+    folder.mkdir()
+    if old:
+        shutil.copytree(base / name / "old", folder, dirs_exist_ok=True)
+
+
+def judge_left(base: Path, name: str, folder: Path, old: bool) -> Outcome | None:
+    """What is wrong with what an interrupted task left, or None."""
+    task, looks = TASKS[name], expected(base, name)
+    try:
+        seen = isolation.call(task.look, folder)
+    except isolation.ChildError as error:
+        return Outcome(HALF_WRITTEN, f"{material.listing(folder)}: {error}"[-1500:])
+    allowed = {looks["new"], looks["old"] if old else ABSENT}
+    if task.may_refuse:
+        allowed.add(REFUSED)
+    if seen in allowed:
+        return None
+    kind = LOST if seen in (ABSENT, REFUSED) else WRONG_DATA
+    return Outcome(kind, f"left {seen!r}: {material.listing(folder)}")
+
+
+def judge_rerun(base: Path, name: str, folder: Path) -> Outcome | None:
+    """Runs a task again after a stop; what is wrong then, or None."""
+    task = TASKS[name]
+    with commands.running(task.argv(base, folder, True), folder.parent / "again") as c:
+        c.wait(120.0)
+        if problem := commands.judge_end(c):
+            return problem
+        if c.code:
+            return Outcome(LOST, f"the rerun fails: {' '.join(c.message())[-800:]}")
+    try:
+        seen = isolation.call(task.look, folder)
+    except isolation.ChildError as error:
+        return Outcome(LOST, f"after the rerun: {error}"[-1500:])
+    if seen != expected(base, name)["new"]:
+        return Outcome(WRONG_DATA, f"after the rerun: {seen!r}")
+    left, right = task.listing(folder), task.listing(base / name / "new")
+    if left != right:
+        return Outcome(
+            HALF_WRITTEN,
+            f"after the rerun: more {sorted(set(left) - set(right))}, "
+            f"missing {sorted(set(right) - set(left))}",
+        )
+    return None
