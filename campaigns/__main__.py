@@ -76,12 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
             return int(outcome.failed)
         results = []
         for name in flags.names or running.CAMPAIGNS:
-            place = Path(work) / name
-            results.append(
-                running.run(
-                    name, flags.cases, flags.full, flags.seed, place, flags.keep
-                )
-            )
+            size = flags.cases, flags.full, flags.seed
+            results.append(running.run(name, *size, Path(work), flags.keep))
             for failure in results[-1].failures:
                 print(f"{failure['kept']}: {failure['kind']}: {failure['detail']}")
     about = running.about(sys.argv[1:] if arguments is None else arguments)

@@ -1,7 +1,6 @@
 """The library's commands, started, watched and stopped."""
 
 import contextlib
-import importlib
 import multiprocessing
 import os
 import re
@@ -13,16 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import ddsp_launcher
 from campaigns import isolation
 from campaigns.outcomes import HANG, LOST, ORPHAN, REFUSED, TRACEBACK, Outcome
 
-_MODULES = {
-    "ddsp_prepare_tfrecord": "ddsp.training.data_preparation.ddsp_prepare_tfrecord",
-    "ddsp_run": "ddsp.training.ddsp_run",
-    "ddsp_timbre_transfer": "ddsp.training.ddsp_timbre_transfer",
-    "ddsp_export": "ddsp.training.ddsp_export",
-    "ddsp_stream": "ddsp.training.ddsp_stream",
-}
 _FORK = multiprocessing.get_context("fork")
 _POLL_SECS = 0.002
 # How long the children of a command that was killed may take to notice.
@@ -88,18 +81,19 @@ class Command:
         return self._err.read_text(errors="replace")
 
     def message(self) -> list[str]:
-        """The lines it printed as errors, without those of TensorFlow's start."""
-        lines = re.split(r"[\r\n]+", self.text)
-        return [
+        """The lines of its error; without one, all that it printed beside warnings."""
+        lines = [
             line
-            for line in lines
+            for line in re.split(r"[\r\n]+", self.text)
             if line.strip() and not _NO_MESSAGE.match(line) and "%|" not in line
         ]
+        errors = [i for i, line in enumerate(lines) if "error:" in line.lower()]
+        return lines[errors[0] :] if errors else lines
 
     def orphans(self) -> list[int]:
         """Processes of its session that outlive it, after some time to notice."""
         end = time.monotonic() + _ORPHAN_SECS
-        while (left := _session(self.pid)) and time.monotonic() < end:
+        while (left := session(self.pid)) and time.monotonic() < end:
             time.sleep(0.05)
         return left
 
@@ -107,13 +101,14 @@ class Command:
         """Kills it and what it started."""
         self.send(signal.SIGKILL)
         self.wait(5.0)
-        for pid in _session(self.pid):
+        for pid in session(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
 def _spawn(argv: Argv, out: Path, err: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", _MODULES[argv[0]], *argv[1:]]
+    start = f"import ddsp_launcher; ddsp_launcher.{argv[0]}()"
+    command = [sys.executable, "-c", start, *argv[1:]]
     with out.open("a") as out_file, err.open("a") as err_file:
         return subprocess.Popen(
             command,
@@ -130,10 +125,10 @@ def _run(argv: Argv, out: Path, err: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = list(argv)
-    importlib.import_module(_MODULES[argv[0]]).console_entry_point()
+    getattr(ddsp_launcher, argv[0])()
 
 
-def _session(leader: int) -> list[int]:
+def session(leader: int) -> list[int]:
     """Processes of the session that a process led; zombies do not count."""
     found = []
     for name in os.listdir("/proc"):

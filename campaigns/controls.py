@@ -23,24 +23,25 @@ _VALUES = (
 )  # fmt: skip
 _EMPTY = ("no frames", "no rows", "no channels")
 
+Shapes = dict[str, tuple[int, ...]]
 _FRAME, _AUDIO = (_BATCH, _FRAMES), (_BATCH, _SAMPLES)
-_HARMONIC = {
+_HARMONIC: Shapes = {
     "amplitudes": (*_FRAME, 1),
     "harmonic_distribution": (*_FRAME, _HARMONICS),
     "f0_hz": (*_FRAME, 1),
 }
-_PAIR = {"target": _AUDIO, "audio": _AUDIO}
+_PAIR: Shapes = {"target": _AUDIO, "audio": _AUDIO}
 # What comes out does not depend on all of the audio.
 _DROPS = ("crop",)
 
 
-def _layers() -> dict[str, tuple[Callable[[], Any], dict[str, tuple[int, ...]]]]:
+def _layers() -> dict[str, tuple[Callable[[], Any], Shapes]]:
     """What is called, and the shapes of its arguments in their order."""
     from ddsp import effects, losses, processors, synths
 
-    magnitudes = {"magnitudes": (*_FRAME, _BANDS)}
-    with_audio = {"audio": _AUDIO, **magnitudes}
-    one = {"audio": _AUDIO}
+    magnitudes: Shapes = {"magnitudes": (*_FRAME, _BANDS)}
+    with_audio: Shapes = {"audio": _AUDIO, **magnitudes}
+    one: Shapes = {"audio": _AUDIO}
     part = functools.partial
     harmonic = part(synths.Harmonic, n_samples=_SAMPLES)
     return {
@@ -291,5 +292,5 @@ CAMPAIGN = Campaign(
     short=20,
     seconds=120.0,
     megabytes=1000.0,
-    group=lambda case: case["layer"] if "layer" in case else "stream",
+    group=lambda case: case.get("layer", "stream"),
 )

@@ -13,6 +13,8 @@ from campaigns.outcomes import LOST, SURVIVED, Outcome
 
 # How much later than its usual end a kill may come: it then finds the command done.
 _LATE = 1.05
+# Until the interpreter has read the first line; until it has imported TensorFlow.
+_START_SECS, _IMPORT_SECS = 0.5, 4.0
 _POLL_SECS = 0.0005
 _END_SECS = 60.0
 
@@ -64,7 +66,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         command.wait(_END_SECS)
         if problem := commands.judge_end(command, interrupted=True):
             return problem
-        if was_running and number != signal.SIGKILL and len(command.message()) > 2:
+        if was_running and number != signal.SIGKILL and len(command.message()) > 3:
             return Outcome(LOST, f"too many lines: {command.text[-800:]}")
         ended = f"ended with {command.code}: {' '.join(command.message())[-200:]}"
     problem = tasks.judge_left(base, name, output, old) or tasks.judge_rerun(
@@ -79,8 +81,10 @@ def _wait_for(
     """Waits until the moment of a kill, or the end of the command."""
     moment = case["moment"]
     if "share" in moment:
-        # A new interpreter needs some seconds for its imports.
-        command.wait(moment["share"] * usual_secs + (4.0 if case["real"] else 0.0))
+        after = moment["share"] * usual_secs
+        if case["real"]:
+            after = max(_START_SECS, moment["share"] * (usual_secs + _IMPORT_SECS))
+        command.wait(after)
         return
     seen = _state(output)
     changes = 0

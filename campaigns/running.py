@@ -14,6 +14,8 @@ from pathlib import Path
 
 import tqdm
 
+import ddsp.training.export.exporting
+import ddsp.training.timbre_transfer  # noqa: F401  (imported once, for all children)
 from campaigns import (
     bundles,
     checkpoints,
@@ -86,9 +88,7 @@ def run(
     n = n if n is not None else campaign.full if full else campaign.short
     result = Result(name)
     start = time.monotonic()
-    base = work / "base"
-    base.mkdir(parents=True)
-    isolation.call(_prepare, campaign, base, seconds=900.0)
+    base = _base(campaign, work)
     cases = campaign.cases(n, seed, base)
     with (
         _judging(campaign, work) as judge,
@@ -126,12 +126,21 @@ def replay(place: Path, work: Path) -> Outcome:
         raise FileNotFoundError(f"No case was kept in {place}: it has no {_CASE_FILE}.")
     kept = json.loads(path.read_text())
     campaign = CAMPAIGNS[kept["campaign"]]
-    base, folder = work / "base", work / "case"
-    base.mkdir(parents=True)
+    base, folder = _base(campaign, work), work / "case"
     folder.mkdir()
-    isolation.call(_prepare, campaign, base, seconds=900.0)
     with _judging(campaign, work) as judge:
         return judge(kept["case"], base, folder)
+
+
+def _base(campaign: Campaign, work: Path) -> Path:
+    """The directory that cases start from; campaigns may have it in common."""
+    made = campaign.prepare
+    base = work / f"{made.__module__}.{made.__name__}"
+    if not base.exists():
+        base.mkdir()
+        os.environ[CANARY] = str(work / "canary")
+        isolation.call(_prepare, campaign, base, seconds=900.0)
+    return base
 
 
 def _prepare(campaign: Campaign, base: Path) -> None:

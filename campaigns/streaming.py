@@ -1,5 +1,6 @@
 """Long streams: memory stays flat, and audio equals that of the whole."""
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,8 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
     del base
     hour = {"seconds": 3600.0, "block": _BLOCKS[0], "threads": 1, "seed": seed}
     short = [
-        {
-            "seconds": 60.0,
-            "block": _BLOCKS[i % 4],
-            "threads": 1 + i % 4,
-            "seed": seed + i,
-        }
-        for i in range(n)
+        {"seconds": 60.0, "block": block, "threads": 1 + i % 4, "seed": seed + i}
+        for i, block in zip(range(n), itertools.cycle(_BLOCKS), strict=False)
     ]
     # A short run has no time for the hour.
     return [hour, *short[1:]] if n >= CAMPAIGN.full else short

@@ -63,12 +63,13 @@ def _look_at_shards(folder: Path) -> str:
 
 
 def _train(base: Path, folder: Path, new: bool) -> list[str]:
+    pattern = base / "data" / "set.tfrecord*"
     return [
         "ddsp_run",
         "--mode=train",
         f"--save_dir={folder / 'run'}",
         f"--gin_file={base / 'train.gin'}",
-        f"--gin_param=TFRecordProvider.file_pattern='{base / 'data' / 'set.tfrecord*'}'",
+        f"--gin_param=TFRecordProvider.file_pattern='{pattern}'",
         f"--gin_param=train.num_steps={4 if new else 2}",
         "--seed=1",
     ]
