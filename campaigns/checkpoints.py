@@ -116,7 +116,7 @@ def _change(case: Case, base: Path, run: Path) -> None:
         case "dangling":
             path.symlink_to(run / "nowhere")
         case "of step 2":
-            older = run / case["file"].replace("ckpt-4", "ckpt-2")
+            older = base / "run" / case["file"].replace("ckpt-4", "ckpt-2")
             path.write_bytes(older.read_bytes())
         case "other model":
             other = base / "outside" / case["file"]

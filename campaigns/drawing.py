@@ -42,7 +42,7 @@ def draw(strategy: st.SearchStrategy[Case], n: int, seed: int) -> list[Case]:
         given = hypothesis.given(strategy)(collect)
         given = hypothesis.seed(seed * 1000 + turn)(given)
         hypothesis.settings(
-            max_examples=missing,
+            max_examples=missing + 10,
             database=None,
             deadline=None,
             phases=[hypothesis.Phase.generate],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +33,9 @@ FAILURES = (
 )
 KINDS = (SURVIVED, REFUSED, *FAILURES)
 
-# A message is one line; the start of a run may print this many more.
+_OF_KERAS = re.compile(r"Exception encountered when .*?\x1b\[1m(.*?)\x1b\[0m", re.S)
+_OF_GIN = re.compile(r"\n\s*In call to configurable .*")
+# A message is one line, that a person reads.
 _LONGEST_MESSAGE = 2000
 
 
@@ -93,7 +96,7 @@ def of_error(error: BaseException, *names: str) -> Outcome:
     Returns:
       `REFUSED`, or a failure.
     """
-    message = str(error)
+    message = _without_frames(str(error))
     told = f"{type(error).__name__}: {message}"[:_LONGEST_MESSAGE]
     if isinstance(error, MemoryError):
         return Outcome(MEMORY, told)
@@ -106,6 +109,13 @@ def of_error(error: BaseException, *names: str) -> Outcome:
     if names and not any(name in message for name in names):
         return Outcome(TRACEBACK, f"names none of {names}: {told}")
     return Outcome(REFUSED, told)
+
+
+def _without_frames(message: str) -> str:
+    """A message without what Keras and gin say about the call, as commands show it."""
+    if inner := _OF_KERAS.search(message):
+        message = inner[1]
+    return _OF_GIN.sub("", message).strip()
 
 
 def table(about: Mapping[str, str], results: Sequence[Result]) -> str:
