@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from campaigns import commands, drawing, outcomes
 from campaigns.outcomes import Outcome
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 WORKER = """
 import os, sys, time

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("hypothesis", reason="the campaigns draw their cases with it")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 # Those that start commands have their results to compare with in common.
 GROUPS = (
