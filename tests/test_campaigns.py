@@ -133,8 +133,11 @@ def test_the_table_adds_up():
     assert line.split() == ["kills", "4", "1", "2", "1", "1", "2"]
 
 
-def test_processes_that_outlive_a_command_are_found(tmp_path):
-    script = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)"
+def test_processes_that_outlive_a_command_are_found():
+    script = (
+        "import subprocess as s\n"
+        "print(s.Popen(['sleep', '60'], stdout=s.DEVNULL).pid, flush=True)"
+    )
     done = subprocess.Popen(
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,
