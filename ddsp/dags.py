@@ -7,6 +7,7 @@ import gin
 import keras
 
 from ddsp import configurable, core
+from ddsp._core.tensors import array_of_lists
 
 _KERAS_ARGUMENTS = ("trainable", "name", "dtype", "dynamic")
 
@@ -51,9 +52,9 @@ class DAGLayer(keras.layers.Layer):
     The graph is a list of nodes `(module, input_keys)` or
     `(module, input_keys, output_keys)`, run in the order given. A module is a layer,
     or the name under which a layer was given as a keyword argument. An input key is a
-    path into the inputs and the outputs so far, such as `'f0_hz'` or
-    `'harmonic/signal'`. What a module returns is stored under its name; output keys
-    name the parts if it is no dictionary.
+    path into the inputs and the outputs so far, such as `'f0_hz'`, which is also
+    `'inputs/f0_hz'`, or `'harmonic/signal'`. What a module returns is stored under its
+    name; output keys name the parts if it is no dictionary.
 
     Args:
       dag: The nodes.
@@ -78,7 +79,7 @@ class DAGLayer(keras.layers.Layer):
         nodes: list[tuple[Any, ...]] = []
         for node in dag:
             nodes.append(self._read_node(node, modules))
-        self._module_names = list(modules)
+        self.module_names = list(modules)
         for key, module in modules.items():
             setattr(self, key, module)
         self.dag = tuple(nodes)
@@ -116,7 +117,7 @@ class DAGLayer(keras.layers.Layer):
         """Returns the nodes by name and each layer once, however often it is used."""
         modules = {
             name: keras.saving.serialize_keras_object(module)
-            for name, module in zip(self._module_names, self.modules, strict=True)
+            for name, module in zip(self.module_names, self.modules, strict=True)
         }
         dag = [[name, *(list(keys) for keys in rest)] for name, *rest in self.dag]
         return {"dag": dag, **modules, "name": self.name}
@@ -124,7 +125,11 @@ class DAGLayer(keras.layers.Layer):
     @property
     def modules(self) -> list[keras.layers.Layer]:
         """The layers, in the order in which they were named."""
-        return [getattr(self, name) for name in self._module_names]
+        return [getattr(self, name) for name in self.module_names]
+
+    def __call__(self, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
+        """Calls the layer; nested lists of numbers are taken as arrays."""
+        return super().__call__(array_of_lists(inputs), **kwargs)
 
     def call(self, inputs: Mapping[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Runs the graph; see `run_dag`."""
@@ -141,14 +146,14 @@ class DAGLayer(keras.layers.Layer):
           **kwargs: Passed to every module.
 
         Returns:
-          The inputs, each module's outputs under its name, and the last module's
-          outputs also under `'out'`.
+          The inputs, at the top and under `'inputs'`, each module's outputs under its
+          name, and the last module's outputs also under `'out'`.
 
         Raises:
           KeyError: if an input key leads nowhere.
         """
         verbose = verbose or _gin_verbose()
-        outputs = dict(inputs)
+        outputs = {"inputs": dict(inputs), **inputs}
         module_outputs: Any = {}
         for name, input_keys, *output_keys in self.dag:
             module = getattr(self, name)

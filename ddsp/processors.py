@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ddsp import configurable, core, dags
 from ddsp._core import checks, filter_streams, resampling
+from ddsp._core.tensors import array_of_lists
 from ddsp.group_stream import GroupStream
 from ddsp.streaming import FRAME, SAMPLE, Rates, State, Streaming, memoryless
 
@@ -31,6 +32,11 @@ class Processor(Streaming, keras.layers.Layer):
     def __init__(self, name: str, trainable: bool = False):
         super().__init__(name=name, trainable=trainable, dtype="float32")
         self._allow_non_tensor_positional_args = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the layer; nested lists of numbers are taken as arrays."""
+        named = {key: array_of_lists(value) for key, value in kwargs.items()}
+        return super().__call__(*map(array_of_lists, args), **named)
 
     def call(
         self,
@@ -83,6 +89,11 @@ class ProcessorGroup(dags.DAGLayer):
         kwarg_processors.setdefault("name", "processor_group")
         kwarg_processors.setdefault("dtype", "float32")
         super().__init__(dag, **kwarg_processors)
+
+    @property
+    def processor_names(self) -> list[str]:
+        """Names of the processors, in the order in which they were named."""
+        return self.module_names
 
     @property
     def processors(self) -> list[keras.layers.Layer]:
@@ -157,7 +168,10 @@ class ProcessorGroup(dags.DAGLayer):
             )
         # Processors that were not asked work in hops too.
         self.hop_size = hop_size
-        dag = [(name, getattr(self, name), keys) for name, keys, *_ in self.dag]
+        dag = [
+            (name, getattr(self, name), [key.removeprefix("inputs/") for key in keys])
+            for name, keys, *_ in self.dag
+        ]
         return GroupStream(dag, hop_size)
 
     @property
@@ -200,7 +214,7 @@ class ProcessorGroup(dags.DAGLayer):
 
 @configurable.layer(module="ddsp.processors")
 class Add(Processor):
-    """Sums two signals."""
+    """Sums two signals of one shape, [batch, n_samples] or with more axes."""
 
     control_rates: ClassVar[Rates] = {"signal_one": SAMPLE, "signal_two": SAMPLE}
 
@@ -208,13 +222,11 @@ class Add(Processor):
         super().__init__(name=name)
 
     def get_controls(self, signal_one: Any, signal_two: Any) -> dict[str, tf.Tensor]:
-        """Passes the signals on, both [batch, n_samples]."""
-        checks.rank("signal_one", core.tf_float32(signal_one), 2)
-        checks.rank("signal_two", core.tf_float32(signal_two), 2)
-        return {"signal_one": signal_one, "signal_two": signal_two}
+        """Passes the signals on, both [batch, n_samples, ...]."""
+        return _two_signals(signal_one, signal_two)
 
     def get_signal(self, signal_one: Any, signal_two: Any) -> tf.Tensor:
-        """Sums the signals, both [batch, n_samples]."""
+        """Sums the signals, both [batch, n_samples, ...]."""
         return core.tf_float32(signal_one) + core.tf_float32(signal_two)
 
     def _start(self, batch_size, static):
@@ -249,40 +261,37 @@ class Mix(Processor):
         """Scales the level and brings it to the sample rate.
 
         Args:
-          signal_one: [batch, n_samples].
-          signal_two: [batch, n_samples].
+          signal_one: [batch, n_samples, ...].
+          signal_two: [batch, n_samples, ...].
           nn_out_mix_level: [batch, n_frames, 1], any value; its sigmoid is the share
             of `signal_one` in the power.
 
         Returns:
           Both signals, and `mix_level` [batch, n_samples, 1] in [0, 1].
         """
-        signal_one = core.tf_float32(signal_one)
-        checks.rank("signal_one", signal_one, 2)
-        checks.rank("signal_two", core.tf_float32(signal_two), 2)
+        signals = _two_signals(signal_one, signal_two)
         level = core.tf_float32(nn_out_mix_level)
         checks.rank("nn_out_mix_level", level, 3)
-        n_samples = signal_one.shape[1]
+        n_samples = signals["signal_one"].shape[1]
         level = core.resample(
             tf.nn.sigmoid(level),
-            tf.shape(signal_one)[1] if n_samples is None else n_samples,
+            tf.shape(signals["signal_one"])[1] if n_samples is None else n_samples,
         )
-        return {
-            "signal_one": signal_one,
-            "signal_two": signal_two,
-            "mix_level": level,
-        }
+        return {**signals, "mix_level": level}
 
     def get_signal(self, signal_one: Any, signal_two: Any, mix_level: Any) -> tf.Tensor:
         """Returns sqrt(level) * one + sqrt(1 - level) * two.
 
         Args:
-          signal_one: [batch, n_samples].
-          signal_two: [batch, n_samples].
+          signal_one: [batch, n_samples, ...].
+          signal_two: [batch, n_samples, ...].
           mix_level: [batch, n_samples, 1] or [batch, n_samples], in [0, 1].
         """
         signal_one = core.tf_float32(signal_one)
-        level = tf.reshape(core.tf_float32(mix_level), [-1, tf.shape(signal_one)[1]])
+        channels = [1] * (signal_one.shape.rank - 2)
+        level = tf.reshape(
+            core.tf_float32(mix_level), [-1, tf.shape(signal_one)[1], *channels]
+        )
         two = core.safe_sqrt(1.0 - level) * core.tf_float32(signal_two)
         return core.safe_sqrt(level) * signal_one + two
 
@@ -291,7 +300,8 @@ class Mix(Processor):
         return self._hop()
 
     def _start(self, batch_size, static):
-        signal = tf.zeros([batch_size, self._hop()])
+        channels = self.control_shape("signal_one")[2:]
+        signal = tf.zeros([batch_size, self._hop(), *channels])
         return {"one": signal, "two": signal, "level": tf.zeros([batch_size, 1, 1])}
 
     def _advance(self, block, state, noise):
@@ -307,6 +317,18 @@ class Mix(Processor):
         return self.get_signal(
             state["one"], state["two"], tf.repeat(state["level"], self._hop(), axis=1)
         )
+
+
+def _two_signals(signal_one: Any, signal_two: Any) -> dict[str, tf.Tensor]:
+    """The two signals as float32 tensors of one shape, at least [batch, n_samples]."""
+    one, two = core.tf_float32(signal_one), core.tf_float32(signal_two)
+    enough = one.shape.rank is None or one.shape.rank >= 2
+    if not enough or not one.shape.is_compatible_with(two.shape):
+        raise ValueError(
+            "The two signals must have one shape, [batch, n_samples] or with more "
+            f"axes, got {one.shape} and {two.shape}."
+        )
+    return {"signal_one": one, "signal_two": two}
 
 
 @configurable.layer(module="ddsp.processors")

@@ -189,6 +189,29 @@ def test_sinc_matches_scipy_and_leaves_its_argument_alone():
     np.testing.assert_allclose(ir[0], taps / taps.sum(), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("cutoff", "shape"),
+    [
+        (0.5, (1, 1, 257)),
+        ([0.2, 0.5], (2, 1, 257)),
+        ([[0.2, 0.3, 0.4], [0.5, 0.6, 0.7]], (2, 3, 257)),
+        ([[[0.2], [0.3]]], (1, 2, 257)),
+    ],
+)
+@pytest.mark.parametrize("window_size", [256, 257])
+def test_shapes_of_cutoffs(cutoff, shape, window_size):
+    ir = core.sinc_impulse_response(cutoff, window_size)
+    assert ir.shape == shape
+    lags = np.arange(-128, 129)
+    window = scipy.signal.get_window("hamming", 257, fftbins=False)
+    taps = np.sinc(np.reshape(cutoff, [*shape[:2], 1]) * lags) * window
+    expected = taps / taps.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(ir, expected, atol=1e-6)
+    audio = np.random.default_rng(0).standard_normal([shape[0], 1200]).astype("f")
+    got = core.sinc_filter(audio, cutoff, window_size=window_size)
+    np.testing.assert_array_equal(got, core.fft_convolve(audio, ir))
+
+
 def test_a_sinc_filter_follows_its_cutoff():
     n = 8000
     time = np.arange(n) / 16000

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp import dags, processors, synths
+from ddsp import dags, effects, losses, processors, synths
 
 AUDIO = np.random.default_rng(0).standard_normal([2, 2, 64]).astype(np.float32)
 
@@ -38,6 +38,101 @@ def test_the_level_is_a_sigmoid_at_the_sample_rate():
 
 def test_add():
     np.testing.assert_array_equal(processors.Add()(*AUDIO), AUDIO[0] + AUDIO[1])
+
+
+@pytest.mark.parametrize("shape", [(2, 64), (2, 64, 3), (2, 64, 3, 2)])
+def test_signals_of_any_rank(shape):
+    rng = np.random.default_rng(1)
+    one, two = rng.standard_normal([2, *shape]).astype(np.float32)
+    np.testing.assert_array_equal(processors.Add()(one, two), one + two)
+    nn_out = rng.standard_normal([2, 64, 1]).astype(np.float32)
+    level = 1 / (1 + np.exp(-nn_out.astype(np.float64)))
+    level = level.reshape([2, 64] + [1] * (len(shape) - 2))
+    expected = np.sqrt(level) * one + np.sqrt(1 - level) * two
+    np.testing.assert_allclose(
+        processors.Mix()(one, two, nn_out), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_channels_are_mixed_in_blocks():
+    rng = np.random.default_rng(1)
+    one, two = rng.standard_normal([2, 1, 64, 3]).astype(np.float32)
+    nn_out = rng.standard_normal([1, 8, 1]).astype(np.float32)
+    mix = processors.Mix(hop_size=8)
+    whole = mix(one, two, nn_out)
+    state, parts = mix.initial_state(1), []
+    for i in range(0, 8, 4):
+        block = {
+            "signal_one": one[:, 8 * i : 8 * (i + 4)],
+            "signal_two": two[:, 8 * i : 8 * (i + 4)],
+            "nn_out_mix_level": nn_out[:, i : i + 4],
+        }
+        audio, state = mix.step(block, state)
+        parts.append(audio)
+    played = np.concatenate([*parts, mix.flush(state)], axis=1)[:, 8:]
+    np.testing.assert_allclose(played, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("shapes", [([2, 64], [2, 63]), ([64], [64])])
+def test_signals_must_have_one_shape(shapes):
+    signals = [np.zeros(shape, np.float32) for shape in shapes]
+    with pytest.raises(ValueError, match=r"one shape.*, got \("):
+        processors.Add().get_controls(*signals)
+    with pytest.raises(ValueError, match=r"one shape.*, got \("):
+        processors.Mix().get_controls(*signals, np.zeros([2, 1, 1]))
+
+
+def test_lists_are_arrays():
+    audio = AUDIO[0]
+    reverb = effects.ExpDecayReverb(reverb_length=100, seed=0)
+    expected = reverb(audio, np.array([[-2.0]] * 2), np.array([[2.0]] * 2))
+    got = reverb(audio, [[-2.0]] * 2, [[2.0]] * 2)
+    np.testing.assert_array_equal(got, expected)
+
+    harmonic = synths.Harmonic(n_samples=80, sample_rate=16000)
+    f0_hz = [[[440.0]] * 5]
+    inputs = np.ones([1, 5, 1]), np.ones([1, 5, 3])
+    expected = harmonic(*inputs, np.array(f0_hz))
+    np.testing.assert_array_equal(harmonic(*inputs, f0_hz), expected)
+    np.testing.assert_array_equal(harmonic(*inputs, f0_hz=f0_hz), expected)
+    listed = [x.tolist() for x in inputs]
+    np.testing.assert_array_equal(harmonic(*listed, f0_hz), expected)
+
+    np.testing.assert_array_equal(
+        processors.Add()(audio, audio.tolist()), audio + audio
+    )
+    group = processors.ProcessorGroup([(processors.Add(), ["a", "b"])])
+    np.testing.assert_array_equal(
+        group({"a": audio, "b": audio.tolist()}), audio + audio
+    )
+    assert losses.SpectralLoss()(audio, audio.tolist()) == 0.0
+
+
+def test_keys_of_inputs_may_say_so():
+    group = processors.ProcessorGroup(
+        [
+            (processors.Add(name="first"), ["inputs/a", "b"]),
+            (processors.Add(name="second"), ["first/signal", "inputs/b"]),
+        ]
+    )
+    a, b = AUDIO
+    outputs = group.get_controls({"a": a, "b": b})
+    np.testing.assert_array_equal(outputs["inputs"]["a"], a)
+    np.testing.assert_array_equal(outputs["a"], a)
+    np.testing.assert_allclose(outputs["out"]["signal"], a + 2 * b, atol=1e-6)
+    assert group.module_names == group.processor_names == ["first", "second"]
+    group.hop_size = 8
+    played, _ = group.step({"a": a, "b": b}, group.initial_state(2))
+    np.testing.assert_allclose(played, a + 2 * b, atol=1e-6)
+
+
+def test_names_of_losses():
+    group = losses.LossGroup(
+        dag=[("spectral", ["a", "b"])], spectral=losses.SpectralLoss(name="loss")
+    )
+    assert group.loss_names == ["spectral"]
+    assert [loss.name for loss in group.losses] == ["loss"]
+    assert list(group({"a": AUDIO[0], "b": AUDIO[1]})) == ["loss"]
 
 
 def test_crop():

@@ -168,3 +168,25 @@ def test_center_crop(frame_size):
 def test_center_crop_refuses_to_leave_nothing():
     with pytest.raises(ValueError, match="frame_size=200"):
         core.center_crop(np.zeros([1, 200]), 200)
+
+
+@pytest.mark.parametrize(("n_in", "n_out"), [(9, 16000), (100, 6400), (5, 1000)])
+@pytest.mark.parametrize("add_endpoint", [True, False])
+def test_cubic_differs_from_tensorflow_where_its_positions_are_rounded(
+    n_in, n_out, add_endpoint
+):
+    x = frames(n_in, channels=1, batch=1)
+    got = core.resample(x, n_out, "cubic", add_endpoint)[:, :, 0]
+    resized = tf.compat.v1.image.resize(
+        x[:, :, np.newaxis],
+        [n_out, 1],
+        tf.compat.v1.image.ResizeMethod.BICUBIC,
+        align_corners=not add_endpoint,
+    )
+    off = np.abs(got - resized[:, :, 0, 0])[0] > 1e-5
+    # TensorFlow rounds positions to float32, then to 1/1024: only there it takes
+    # another of the 1024 steps.
+    steps = 1024 * positions(n_in, n_out, add_endpoint)
+    on_the_edge = np.abs(steps % 1 - 0.5) < 1024 * n_in * 2.0**-23
+    assert not np.any(off & ~on_the_edge)
+    assert np.mean(off) < 0.01

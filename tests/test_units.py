@@ -16,6 +16,22 @@ def test_midi_matches_librosa():
     np.testing.assert_allclose(core.midi_to_hz(midi), librosa.midi_to_hz(midi), 1e-5)
 
 
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_scaled_pitch_keeps_the_digits_of_float64(as_tensor):
+    unit = np.linspace(-0.5, 1.5, 101) + 1e-10
+    given = tf.constant(unit) if as_tensor else unit
+    midi = core.unit_to_midi(given, 20.0, 90.0)
+    # Float32 would be off by 1e-6.
+    np.testing.assert_allclose(midi, 20.0 + 70.0 * unit, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(core.midi_to_unit(midi), unit, rtol=0, atol=1e-12)
+    clipped = core.unit_to_midi(given, 20.0, 90.0, clip=True)
+    np.testing.assert_allclose(
+        clipped, 20.0 + 70.0 * np.clip(unit, 0, 1), rtol=0, atol=1e-12
+    )
+    assert core.unit_to_midi([0.5]).dtype == tf.float32
+    assert core.unit_to_hz(given, 20.0, 2000.0).dtype == tf.float32
+
+
 def test_silence_has_no_pitch():
     np.testing.assert_array_equal(core.hz_to_midi([0.0, -5.0]), [0.0, 0.0])
     np.testing.assert_allclose(core.midi_to_hz([0.0]), [440 * 2 ** (-69 / 12)], 1e-6)

@@ -21,6 +21,46 @@ def test_lookup_interpolates_and_wraps():
     np.testing.assert_allclose(core.linear_lookup(phase, tables), got, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("phase_shape", "table_shape"),
+    [
+        ((2, 60, 1), (2, 1, 16)),
+        ((2, 60, 1), (1, 60, 16)),
+        ((1, 60, 1), (3, 16)),
+        ((2, 60), (2, 16)),
+        ((4, 2, 60, 1), (2, 60, 16)),
+        ((2, 1, 1), (2, 60, 16)),
+    ],
+)
+def test_phase_and_tables_broadcast(phase_shape, table_shape):
+    phase = RNG.uniform(0, 1, phase_shape)
+    tables = RNG.standard_normal(table_shape)
+    got = core.linear_lookup(phase, tables)
+    leading = phase if len(phase_shape) == 2 else phase[..., 0]
+    tables = tables[:, np.newaxis] if tables.ndim == 2 else tables
+    shape = np.broadcast_shapes(leading.shape, tables.shape[:-1])
+    at = np.broadcast_to(leading, shape)
+    rows = np.broadcast_to(tables, [*shape, 16])
+    expected = [
+        np.interp(16 * at[i], np.arange(17), np.append(rows[i], rows[i][0]))
+        for i in np.ndindex(shape)
+    ]
+    np.testing.assert_allclose(got, np.reshape(expected, shape), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("phase_shape", "table_shape", "message"),
+    [
+        ((2, 60, 1), (2, 50, 16), "broadcast, got"),
+        ((2, 60, 1), (3, 16), "broadcast, got"),
+        ((2, 60, 2), (2, 16), "size 1, got"),
+    ],
+)
+def test_phase_and_tables_that_do_not_fit(phase_shape, table_shape, message):
+    with pytest.raises(ValueError, match=message):
+        core.linear_lookup(np.zeros(phase_shape), np.zeros(table_shape))
+
+
 def test_a_table_is_a_sum_of_cosines():
     shares = RNG.uniform(0, 1, [2, 3, 5]).astype(np.float32)
     cosines = np.cos(2 * np.pi * np.outer(np.arange(1, 6), np.arange(256)) / 256)

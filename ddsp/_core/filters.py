@@ -425,16 +425,22 @@ def sinc_impulse_response(
     """Returns Hamming-windowed sinc filters.
 
     Args:
-      cutoff_frequency: [..., 1], in Hz if `sample_rate` is given, else as a share
-        of Nyquist, [0, 1].
+      cutoff_frequency: [..., 1], or a number, [batch] or [batch, n_frames]; in Hz if
+        `sample_rate` is given, else as a share of Nyquist, [0, 1].
       window_size: Samples of the window, rounded up to an odd number.
       sample_rate: Samples a second, or None.
       high_pass: Whether to keep what is above the cut-off instead.
 
     Returns:
-      [..., 2 * (window_size // 2) + 1], with a gain of 1 at 0 Hz (low-pass).
+      [..., ir_size], with `ir_size = 2 * (window_size // 2) + 1`, and a gain of 1 at
+      0 Hz (low-pass). [1, 1, ir_size] for a number, [batch, 1, ir_size] and
+      [batch, n_frames, ir_size] for cutoffs without a last axis of size 1.
     """
     cutoff_frequency = tf_float32(cutoff_frequency)
+    if cutoff_frequency.shape.rank < 2:
+        cutoff_frequency = tf.reshape(cutoff_frequency, [-1, 1, 1])
+    elif cutoff_frequency.shape.rank == 2 and cutoff_frequency.shape[1] != 1:
+        cutoff_frequency = cutoff_frequency[:, :, tf.newaxis]
     if sample_rate is not None:
         cutoff_frequency = cutoff_frequency * 2.0 / float(sample_rate)
     half = window_size // 2
@@ -459,8 +465,8 @@ def sinc_filter(
 
     Args:
       audio: [batch, n_samples].
-      cutoff_frequency: [batch, 1] or [batch, n_frames, 1], see
-        `sinc_impulse_response`.
+      cutoff_frequency: A number, [batch], [batch, n_frames] or [batch, n_frames, 1],
+        see `sinc_impulse_response`.
       window_size: Samples of the window.
       sample_rate: Samples a second, or None for a cut-off relative to Nyquist.
       padding: `'same'` or `'valid'`.

@@ -1,6 +1,7 @@
 """Small helpers for tensors and nested dictionaries of them."""
 
 import copy
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,21 @@ def tf_float32(x: Any) -> tf.Tensor:
     if tf.is_tensor(x):
         return tf.cast(x, tf.float32)
     return tf.convert_to_tensor(x, tf.float32)
+
+
+def array_of_lists(x: Any) -> Any:
+    """Returns nested lists of numbers as a float32 tensor, all else as it is.
+
+    Those in dictionaries too. For arguments of layers: Keras takes every number in a
+    list for an input of its own.
+    """
+    if isinstance(x, Mapping):
+        return {key: array_of_lists(value) for key, value in x.items()}
+    if not isinstance(x, list | tuple) or not x:
+        return x
+    if all(isinstance(leaf, numbers.Real) for leaf in tf.nest.flatten(x)):
+        return tf_float32(x)
+    return x
 
 
 def make_iterable(x: Any) -> Any:

@@ -82,8 +82,11 @@ def hz_to_midi(frequencies: Any) -> tf.Tensor:
 def unit_to_midi(
     unit: Any, midi_min: float = 20.0, midi_max: float = 90.0, clip: bool = False
 ) -> tf.Tensor:
-    """Maps [0, 1] to [midi_min, midi_max]; `clip` keeps it inside."""
-    unit = tf_float32(unit)
+    """Maps [0, 1] to [midi_min, midi_max]; `clip` keeps it inside.
+
+    A float64 `unit` gives float64; anything else becomes float32.
+    """
+    unit = _as_floats(unit)
     if clip:
         unit = tf.clip_by_value(unit, 0.0, 1.0)
     return midi_min + (midi_max - midi_min) * unit
@@ -92,13 +95,23 @@ def unit_to_midi(
 def midi_to_unit(
     midi: Any, midi_min: float = 20.0, midi_max: float = 90.0, clip: bool = False
 ) -> tf.Tensor:
-    """Maps [midi_min, midi_max] to [0, 1]; `clip` keeps it inside."""
-    unit = (tf_float32(midi) - midi_min) / (midi_max - midi_min)
+    """Maps [midi_min, midi_max] to [0, 1]; `clip` keeps it inside.
+
+    A float64 `midi` gives float64; anything else becomes float32.
+    """
+    unit = (_as_floats(midi) - midi_min) / (midi_max - midi_min)
     return tf.clip_by_value(unit, 0.0, 1.0) if clip else unit
+
+
+def _as_floats(x: Any) -> tf.Tensor:
+    """Returns `x` as it is if it is a float64 array or tensor, else in float32."""
+    is_double = getattr(x, "dtype", None) in (tf.float64, np.float64)
+    return tf.convert_to_tensor(x) if is_double else tf_float32(x)
 
 
 def unit_to_hz(unit: Any, hz_min: Any, hz_max: Any, clip: bool = False) -> tf.Tensor:
     """Maps [0, 1] to [hz_min, hz_max] along a logarithmic scale."""
+    unit = tf_float32(unit)
     midi = unit_to_midi(unit, hz_to_midi(hz_min), hz_to_midi(hz_max), clip)
     return midi_to_hz(midi)
 

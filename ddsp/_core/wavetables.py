@@ -16,21 +16,42 @@ def linear_lookup(phase: Any, wavetables: Any) -> tf.Tensor:
     """Reads wavetables at a phase, interpolating linearly and wrapping around.
 
     Args:
-      phase: [batch, n_samples, 1], cycles; whole cycles do not matter.
+      phase: [batch, n_samples, 1] or [batch, n_samples], cycles; whole cycles do not
+        matter. More axes before the last one are allowed.
       wavetables: [batch, n_wavetable], or [batch, n_samples, n_wavetable] with a
-        table for each sample.
+        table for each sample. Batch and samples broadcast with those of the phase.
 
     Returns:
       [batch, n_samples].
+
+    Raises:
+      ValueError: if the shapes do not broadcast.
     """
     phase, tables = tf_float32(phase), tf_float32(wavetables)
-    checks.rank("phase", phase, 3)
+    checks.rank("phase", phase, (2, 3, 4))
     checks.rank("wavetables", tables, (2, 3))
+    if phase.shape.rank > 2:
+        phase = _without_channel(phase)
     if tables.shape.rank == 2:
-        tables, rows = tables[:, tf.newaxis], tf.zeros([1], tf.int32)
-    else:
-        rows = tf.range(tf.shape(phase)[1])
-    return lookup(phase[:, :, 0], tables, rows)
+        tables = tables[:, tf.newaxis]
+    try:
+        tf.broadcast_static_shape(phase.shape, tables.shape[:-1])
+    except ValueError as error:
+        raise ValueError(
+            "Phase and wavetables must have batches and samples that broadcast, got "
+            f"{phase.shape} and {tables.shape[:-1]}."
+        ) from error
+    shape = tf.shape(tables)
+    rows = tf.reshape(tf.range(shape[0] * shape[1]), shape[:2])
+    return _read(phase, tf.reshape(tables, [-1]), rows, shape[2])
+
+
+def _without_channel(phase: tf.Tensor) -> tf.Tensor:
+    if phase.shape[-1] not in (1, None):
+        raise ValueError(
+            f"The last axis of `phase` must have size 1, got shape {phase.shape}."
+        )
+    return phase[..., 0]
 
 
 def lookup(phase: tf.Tensor, tables: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -38,14 +59,20 @@ def lookup(phase: tf.Tensor, tables: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
 
     `rows`, [n_samples] or [1], says which table each sample reads.
     """
-    n_tables, size = tf.shape(tables)[1], tf.shape(tables)[2]
+    if tables.shape[0] != 1:
+        rows += tf.range(tf.shape(tables)[0])[:, tf.newaxis] * tf.shape(tables)[1]
+    return _read(phase, tf.reshape(tables, [-1]), rows, tf.shape(tables)[2])
+
+
+def _read(phase: tf.Tensor, flat: tf.Tensor, rows: tf.Tensor, size: Any) -> tf.Tensor:
+    """Reads tables of `size` values, one after the other in `flat`, at `phase`.
+
+    `rows` says which table each value of `phase` reads, and broadcasts with it.
+    """
     position = (phase - tf.floor(phase)) * tf.cast(size, tf.float32)
     below = tf.floor(position)
     fraction = position - below
     index = tf.cast(below, tf.int32)
-    if tables.shape[0] != 1:
-        rows += tf.range(tf.shape(tables)[0])[:, tf.newaxis] * n_tables
-    flat = tf.reshape(tables, [-1])
 
     def read(index: tf.Tensor) -> tf.Tensor:
         # A phase so close to 1 that it rounds up to it wraps too.

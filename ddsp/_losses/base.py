@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ddsp import configurable, core, dags
 from ddsp._core import checks
+from ddsp._core.tensors import array_of_lists
 
 LOSS_TYPES = ("L1", "L2", "COSINE")
 
@@ -40,6 +41,11 @@ class Loss(keras.layers.Layer):
         )
         self._allow_non_tensor_positional_args = True
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the layer; nested lists of numbers are taken as arrays."""
+        named = {key: array_of_lists(value) for key, value in kwargs.items()}
+        return super().__call__(*map(array_of_lists, args), **named)
+
     def get_losses_dict(self, *args: Any, **kwargs: Any) -> dict[str, tf.Tensor]:
         """Returns `{name: loss}`."""
         return {self.name: self(*args, **kwargs)}
@@ -60,18 +66,25 @@ class LossGroup(dags.DAGLayer):
         super().__init__(dag, **kwarg_losses)
 
     @property
+    def loss_names(self) -> list[str]:
+        """Names of the losses in the graph, in the order in which they were named."""
+        return [
+            name
+            for name, module in zip(self.module_names, self.modules, strict=True)
+            if dags.is_loss(module)
+        ]
+
+    @property
     def losses(self) -> list[keras.layers.Layer]:
         """The losses, in the order in which they were named."""
-        return [module for module in self.modules if dags.is_loss(module)]
+        return [getattr(self, name) for name in self.loss_names]
 
     def call(self, outputs: Mapping[str, Any], **kwargs: Any) -> dict[str, tf.Tensor]:
         """Returns every loss by its name, computed from a model's outputs."""
         dag_outputs = self.run_dag(outputs, **kwargs)
         losses: dict[str, tf.Tensor] = {}
-        # Nodes go by their keys in the graph, which need not be the losses' names.
-        for key, module in zip(self._module_names, self.modules, strict=True):
-            if dags.is_loss(module):
-                losses.update(dag_outputs[key])
+        for name in self.loss_names:
+            losses.update(dag_outputs[name])
         return losses
 
     def get_losses_dict(

@@ -20,7 +20,7 @@ def specplot(
     size: int = 768,
     **matshow_kwargs: Any,
 ) -> None:
-    """Draws the log-magnitude spectrogram of a signal on the current axes.
+    """Draws the log-magnitude spectrogram of a signal in a new figure.
 
     Args:
       audio: `[n_samples]` or `[batch, n_samples]`, of which the first is drawn.
@@ -29,19 +29,18 @@ def specplot(
       rotate: Time runs to the right and frequency upwards; otherwise time runs
         downwards and frequency to the right.
       size: Window of the Fourier transform, in samples.
-      **matshow_kwargs: Passed to `matplotlib.axes.Axes.matshow`.
+      **matshow_kwargs: Passed to `matplotlib.pyplot.matshow`; `fignum=0` draws on the
+        current axes.
     """
     from matplotlib import pyplot
 
-    axes = pyplot.gca()
-    axes.matshow(
+    pyplot.matshow(
         log_spectrogram(audio, rotate=rotate, size=size),
         vmin=vmin,
         vmax=vmax,
-        aspect="auto",
-        cmap=matshow_kwargs.pop("cmap", "magma"),
-        **matshow_kwargs,
+        **{"aspect": "auto", "cmap": "magma", **matshow_kwargs},
     )
+    axes = pyplot.gca()
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel("Time" if rotate else "Frequency")
@@ -78,13 +77,14 @@ def transfer_function(
       sample_rate: Samples a second.
 
     Returns:
-      The frequencies, `[n_samples // 2 + 1]`, Hz, and the magnitudes in dB,
-      `[..., n_samples // 2 + 1]`, not below -120 dB.
+      The frequencies from 0 Hz to half the sample rate, `[n_fft // 2 + 1]`, and the
+      linear magnitudes, `[..., n_fft // 2 + 1]`, where `n_fft` is the next power of 2
+      that holds the response.
     """
     response = np.asarray(ir, np.float64)
-    magnitudes = np.abs(np.fft.rfft(response))
-    frequencies = np.fft.rfftfreq(response.shape[-1], 1.0 / sample_rate)
-    return frequencies, 20.0 * np.log10(np.maximum(magnitudes, 1e-6))
+    n_fft = core.get_fft_size(1, response.shape[-1])
+    frequencies = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
+    return frequencies, np.abs(np.fft.rfft(response, n_fft))
 
 
 def plot_impulse_responses(
@@ -93,28 +93,33 @@ def plot_impulse_responses(
     """Draws an impulse response, and its magnitudes beside those asked for.
 
     Args:
-      impulse_response: `[n_samples]` or `[batch, n_samples]`, of which the first is
-        drawn.
+      impulse_response: `[..., n_samples]`, of which the first is drawn.
       desired_magnitudes: Linear magnitudes from 0 Hz to half the sample rate,
-        `[n_bands]` or `[batch, n_bands]`.
+        `[..., n_bands]`, of which the first are drawn.
       sample_rate: Samples a second.
     """
     from matplotlib import pyplot
 
-    response = np.atleast_2d(np.asarray(impulse_response, np.float64))[0]
-    magnitudes = np.atleast_2d(np.asarray(desired_magnitudes, np.float64))[0]
-    frequencies, decibels = transfer_function(response, sample_rate)
-    desired_hz = np.linspace(0.0, sample_rate / 2.0, magnitudes.size)
+    response, desired = map(_first_row, (impulse_response, desired_magnitudes))
+    frequencies, magnitudes = transfer_function(response, sample_rate)
+    desired_hz = np.linspace(0.0, sample_rate / 2.0, desired.size)
 
     _, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4))
     left.plot(np.arange(response.size) / sample_rate * 1000.0, response)
     left.set(xlabel="Time (ms)", ylabel="Amplitude", title="Impulse response")
-    right.plot(
-        desired_hz, 20.0 * np.log10(np.maximum(magnitudes, 1e-6)), label="Desired"
-    )
-    right.plot(frequencies, decibels, label="Measured")
+    right.plot(desired_hz, _decibels(desired), label="Desired")
+    right.plot(frequencies, _decibels(magnitudes), label="Measured")
     right.set(xlabel="Frequency (Hz)", ylabel="Magnitude (dB)", title="Response")
     right.legend()
+
+
+def _first_row(x: Any) -> np.ndarray:
+    array = np.asarray(x, np.float64)
+    return array.reshape(-1, array.shape[-1])[0]
+
+
+def _decibels(magnitudes: np.ndarray) -> np.ndarray:
+    return 20.0 * np.log10(np.maximum(magnitudes, 1e-6))
 
 
 def pianoroll_plot_setup(

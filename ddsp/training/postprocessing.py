@@ -91,16 +91,16 @@ def detect_notes(
 
 
 def fit_quantile_transform(loudness_db, mask_on, inv_quantile=None):
-    """Fits the loudness of the notes; maps it to another distribution.
+    """Fits the loudness of the notes, and can map it to another distribution.
 
     Args:
       loudness_db: Any shape, dB.
       mask_on: Of the same shape, bool: the frames in which a note sounds.
-      inv_quantile: A fitted `QuantileTransformer`, the distribution to map to. By
-        default the one fitted here, which changes nothing.
+      inv_quantile: A fitted `QuantileTransformer`, the distribution to map to.
 
     Returns:
-      quantile_transform: Fitted to the loudness where `mask_on`.
+      quantile_transform: Fitted to the loudness where `mask_on`. With `inv_quantile`,
+        a pair of it and `loudness_norm`.
       loudness_norm: [n_frames, 1], dB, flattened; mapped where `mask_on`, and as
         given elsewhere.
 
@@ -116,9 +116,10 @@ def fit_quantile_transform(loudness_db, mask_on, inv_quantile=None):
         )
     quantile_transform = QuantileTransformer()
     quantiles = quantile_transform.fit_transform(loudness[mask])
-    target = quantile_transform if inv_quantile is None else inv_quantile
+    if inv_quantile is None:
+        return quantile_transform
     loudness_norm = loudness.copy()
-    loudness_norm[mask] = target.inverse_transform(quantiles)
+    loudness_norm[mask] = inv_quantile.inverse_transform(quantiles)
     return quantile_transform, loudness_norm
 
 

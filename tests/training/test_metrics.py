@@ -43,7 +43,9 @@ def test_f0_distance_in_confident_frames():
 
 
 def test_audio_features():
-    features = metrics.compute_audio_features(_tone(220.0)[0], FRAMES)
+    audio = _tone(220.0)
+    features = metrics.compute_audio_features(audio, FRAMES)
+    assert features["audio"] is audio
     assert {
         len(features[key]) for key in ("loudness_db", "f0_hz", "f0_confidence")
     } == {126}
@@ -63,30 +65,43 @@ def test_loudness_of_a_softer_copy():
 
 
 def test_pitch_of_a_transposed_copy():
-    """Three recordings: two semitones off, one silent, one without pitch."""
+    """Four recordings: two semitones off, one silent, one too high, one unpitched."""
     original = _tone(220.0)
     f0_hz, confidence = spectral_ops.compute_f0(original, FRAMES)
     n_frames = f0_hz.shape[1]
     batch = {
-        "f0_hz": np.repeat(f0_hz, 3, axis=0),
+        "f0_hz": np.repeat(f0_hz, 4, axis=0),
         "f0_confidence": np.concatenate(
-            [confidence, confidence, np.full([1, n_frames], 0.2)]
+            [confidence, confidence, confidence, np.full([1, n_frames], 0.2)]
         ),
     }
     generated = np.concatenate(
-        [_tone(220.0 * 2 ** (2 / 12)), 0 * original, _tone(500.0)]
+        [_tone(220.0 * 2 ** (2 / 12)), 0 * original, _tone(880.0), _tone(500.0)]
     )
     measure = metrics.F0CrepeMetrics(RATE, FRAMES)
     measure.update_state(batch, generated)
     results = measure.flush(0)
     # The tracker is good to a tenth of a semitone on a steady tone.
-    assert results["metrics/f0_crepe/f0_midi"] == pytest.approx(2.0, abs=0.15)
-    assert results["metrics/f0_crepe/outlier_ratio"] == pytest.approx(1 / 3)
-    # Of the first those of which the tracker is unsure, of the second all.
-    _, unsure = spectral_ops.compute_f0(generated[:1], FRAMES)
-    lost = np.mean(unsure[confidence >= 0.85] < 0.85)
-    expected = pytest.approx((lost + 1) / 2, abs=1e-3)
-    assert lost < 0.5 and results["metrics/f0_crepe/frames_lost"] == expected
+    # Two semitones and two octaves are compared where the tracker is sure.
+    assert results["metrics/f0_crepe/f0_midi"] == pytest.approx(13.0, abs=0.15)
+    assert results["metrics/f0_crepe/unpitched_ratio"] == pytest.approx(1 / 4)
+    # Of the three with a pitch, only the first is nearer than an octave: what the
+    # tracker makes of silence is as good as noise, so its distance is computed here.
+    distances = []
+    for example in generated[:3]:
+        tracked, _ = spectral_ops.compute_f0(example, FRAMES)
+        known = confidence[0] >= 0.85
+        distances.append(12 * np.mean(np.abs(np.log2(tracked / f0_hz[0])[known])))
+    near = [distance for distance in distances if distance <= 12]
+    assert distances[0] == pytest.approx(2.0, abs=0.3) and distances[2] > 12
+    assert results["metrics/f0_crepe/f0_dist"] == pytest.approx(np.mean(near), abs=0.01)
+    ratio = results["metrics/f0_crepe/outlier_ratio"]
+    assert ratio == pytest.approx(1 - len(near) / 3)
+    # Those of which the tracker is unsure; in silence all.
+    _, sure = spectral_ops.compute_f0(generated[:3], FRAMES)
+    lost = np.mean(sure[:, confidence[0] >= 0.85] < 0.85)
+    expected = pytest.approx(lost, abs=1e-3)
+    assert results["metrics/f0_crepe/frames_lost"] == expected
 
 
 @pytest.mark.parametrize("rate", [32000, 48000])
@@ -109,7 +124,7 @@ def test_predicted_pitch():
     results = measure.flush(0)
     assert results["metrics/f0/raw_pitch_accuracy"] == pytest.approx(0.5)
     assert results["metrics/f0/raw_chroma_accuracy"] == pytest.approx(0.75)
-    assert results["metrics/f0/f0_midi"] == pytest.approx(13 / 4, rel=1e-4)
+    assert results["metrics/f0/f0_dist"] == pytest.approx(13 / 4, rel=1e-4)
 
 
 @pytest.mark.parametrize(("n_frames", "exact"), [(10, True), (41, True), (20, False)])

@@ -30,6 +30,7 @@ def test_dict_layer_reads_its_keys_from_the_signature():
     assert layer.all_input_keys == ["a", "b", "bias"]
     assert layer.n_inputs == 3
     assert layer.get_default_argument_values("call") == [0.0]
+    assert layer.default_input_values == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,11 @@ def test_dict_layer_reads_its_keys_from_the_signature():
         lambda layer, a, b: layer({"a": a}, {"b": b}),
         lambda layer, a, b: layer({"a": b, "b": b}, {"a": a}),
         lambda layer, a, b: layer({"a": b, "b": b}, a=a),
+        lambda layer, a, b: layer({"a": a}, b),
+        lambda layer, a, b: layer(b, {"a": a}),
+        lambda layer, a, b: layer(a, {"b": b}),
+        lambda layer, a, b: layer(a, b.tolist()),
+        lambda layer, a, b: layer({"a": a.tolist(), "b": b}),
     ],
 )
 def test_dict_layer_takes_tensors_keywords_and_dicts(call, pair):
@@ -65,12 +71,54 @@ def test_dict_layer_takes_other_keys(pair):
     assert set(layer({"x": a, "y": b})) == {"p", "q"}
 
 
+def test_dict_layer_takes_paths(pair):
+    a, b = pair
+    layer = Affine(input_keys=["encoder/z", "b"])
+    outputs = layer({"encoder": {"z": a}, "b": b})
+    np.testing.assert_allclose(outputs["difference"], a - b, rtol=1e-6)
+    # A key with a slash of its own goes first.
+    outputs = layer({"encoder": {"z": b}, "b": b, "encoder/z": a})
+    np.testing.assert_allclose(outputs["difference"], a - b, rtol=1e-6)
+
+
+def test_dict_layer_keys_can_name_optional_arguments(pair):
+    a, b = pair
+
+    class Shift(nn.DictLayer):
+        def call(self, a, b=None) -> "shifted":  # noqa: F821
+            return a if b is None else a + b
+
+    assert Shift().output_keys == ["shifted"]
+    np.testing.assert_array_equal(Shift()({"a": a})["shifted"], a)
+    layer = Shift(input_keys=["a", "b"])
+    assert layer.default_input_keys == layer.default_input_values == []
+    np.testing.assert_array_equal(layer({"a": a, "b": b})["shifted"], a + b)
+    with pytest.raises(TypeError, match=r"\['b'\] are missing"):
+        layer({"a": a})
+
+
+def test_dict_layer_reads_annotations_that_are_source_code(pair):
+    namespace = {"nn": nn}
+    source = """
+from __future__ import annotations
+class Pair(nn.DictLayer):
+    def call(self, a) -> ["p", "q"]:
+        return a, a
+"""
+    exec(compile(source, "pair.py", "exec"), namespace)
+    assert namespace["Pair"]().output_keys == ["p", "q"]
+
+
 def test_dict_layer_refuses_bad_calls(pair):
     a, _ = pair
-    with pytest.raises(ValueError, match=r"\['b'\] are missing"):
+    with pytest.raises(TypeError, match=r"\['b'\] are missing, got \['a'\]"):
         Affine()({"a": a})
-    with pytest.raises(ValueError, match="received 4 tensors"):
+    with pytest.raises(TypeError, match="got 4 tensors"):
         Affine()(a, a, a, a)
+    with pytest.raises(TypeError, match=r"got 2 tensors beside \['a', 'b'\]"):
+        Affine()(a, a, {"a": a, "b": a})
+    with pytest.raises(TypeError, match=r"\['x', 'y'\] are missing"):
+        Affine(input_keys=["x", "y"])({"a": a, "b": a})
     with pytest.raises(ValueError, match="one value for each"):
         Affine(output_keys=["one"])(a, a)
 

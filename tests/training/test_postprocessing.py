@@ -146,6 +146,8 @@ def test_fit_quantile_transform_maps_only_the_notes():
     target = QuantileTransformer().fit(rng.normal(-20.0, 2.0, size=(4000, 1)))
     mask = np.arange(1000)[np.newaxis] < 600
     fitted, mapped = postprocessing.fit_quantile_transform(loudness, mask, target)
+    alone = postprocessing.fit_quantile_transform(loudness, mask)
+    np.testing.assert_array_equal(alone.quantiles_, fitted.quantiles_)
     assert mapped.shape == (1000, 1)
     # Sampling error of a mean of 600 values of deviation 2 is 0.1.
     assert abs(np.mean(mapped[:600]) + 20.0) < 0.4

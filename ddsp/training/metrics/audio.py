@@ -11,6 +11,8 @@ from ddsp import core, spectral_ops
 
 # A pitch of lower confidence is not compared: the tracker itself is unsure.
 F0_CONFIDENCE_THRESHOLD = 0.85
+# A pitch that is off by more, in semitones, is another note.
+_OUTLIER_SEMITONES = 12.0
 PITCH_SAMPLE_RATE = 16000
 
 
@@ -67,12 +69,12 @@ def compute_audio_features(audio: Any, frame_rate: int = 250) -> dict[str, np.nd
     """Loudness and pitch of a signal at 16 kHz.
 
     Args:
-      audio: `[n_samples]`, 16,000 samples a second.
+      audio: One signal, `[n_samples]` or `[1, n_samples]`, 16,000 samples a second.
       frame_rate: Frames a second, a divisor of 16,000.
 
     Returns:
-      Dictionary of `audio` and, at the frame rate, `loudness_db`, `f0_hz` and
-      `f0_confidence`, each `[n_samples // hop + 1]`.
+      Dictionary of `audio` as it was given and, at the frame rate, `loudness_db`,
+      `f0_hz` and `f0_confidence`, each `[n_samples // hop + 1]`.
     """
     signal = squeeze(audio).astype(np.float32)
     f0_hz, f0_confidence = spectral_ops.compute_f0(signal, frame_rate)
@@ -80,7 +82,7 @@ def compute_audio_features(audio: Any, frame_rate: int = 250) -> dict[str, np.nd
         signal, PITCH_SAMPLE_RATE, frame_rate, use_tf=False
     )
     return {
-        "audio": signal,
+        "audio": audio,
         "loudness_db": np.asarray(loudness_db, np.float32),
         "f0_hz": np.asarray(f0_hz, np.float32),
         "f0_confidence": np.asarray(f0_confidence, np.float32),
@@ -216,23 +218,28 @@ class LoudnessMetrics(BaseMetrics):
 class F0CrepeMetrics(BaseMetrics):
     """Difference in pitch between recording and resynthesis, by the pitch tracker.
 
-    Compared are the frames in which the tracker is confident of both. A recording
-    without any confident frame counts as an outlier and is compared no further.
+    Compared are the frames in which the tracker is confident of the recording. A
+    recording without any is left out.
     """
 
     def __init__(self, sample_rate: int, frame_rate: int, name: str = "f0_crepe"):
         super().__init__(sample_rate, frame_rate, name)
         self._metrics = {
+            "f0_dist": keras.metrics.Mean(),
+            "outlier_ratio": keras.metrics.Mean(),
             "f0_midi": keras.metrics.Mean(),
             "frames_lost": keras.metrics.Mean(),
-            "outlier_ratio": keras.metrics.Mean(),
+            "unpitched_ratio": keras.metrics.Mean(),
         }
 
     @property
     def metrics(self) -> dict[str, keras.metrics.Metric]:
-        """`f0_midi`: mean distance, semitones. `frames_lost`: share of the confident
-        frames of the recording in which the resynthesis is not confident.
-        `outlier_ratio`: share of recordings left out."""
+        """`f0_dist`: mean distance, semitones, of examples that are not outliers.
+        `outlier_ratio`: share of examples that are off by more than an octave in the
+        mean. `f0_midi`: mean distance over the frames in which the tracker is confident
+        of both. `frames_lost`: share of the confident frames of the recording in which
+        the resynthesis is not confident. `unpitched_ratio`: share of recordings left
+        out."""
         return self._metrics
 
     def update_state(self, batch: dict[str, Any], audio_gen: Any) -> None:
@@ -263,21 +270,29 @@ class F0CrepeMetrics(BaseMetrics):
             audio = soxr.resample(audio.T, self._sample_rate, PITCH_SAMPLE_RATE).T
         hop = PITCH_SAMPLE_RATE // self._frame_rate
         centered = n_frames == audio.shape[1] // hop + 1
-        tracks = spectral_ops.compute_f0(
-            audio, self._frame_rate, padding="center" if centered else "same"
-        )
+        tracks = [
+            spectral_ops.compute_f0(
+                example, self._frame_rate, padding="center" if centered else "same"
+            )
+            for example in audio
+        ]
         # Frames of synthetic notes are longer than the frame rate says.
-        n_tracked = tracks[0].shape[1]
+        n_tracked = len(tracks[0][0])
         nearest = np.arange(n_frames) * n_tracked // n_frames
         if abs(n_tracked - n_frames) <= 1:
             nearest = np.minimum(np.arange(n_frames), n_tracked - 1)
-        return [np.asarray(track)[:, nearest] for track in tracks]
+        return [np.stack(rows)[:, nearest] for rows in zip(*tracks, strict=True)]
 
     def _update_example(self, f0_hz, confidence, f0_hz_gen, confidence_gen) -> None:
-        outlier = is_outlier(confidence)
-        self._metrics["outlier_ratio"].update_state(float(outlier))
-        if outlier:
+        unpitched = is_outlier(confidence)
+        self._metrics["unpitched_ratio"].update_state(float(unpitched))
+        if unpitched:
             return
+        distance = f0_dist_conf_thresh(f0_hz, f0_hz_gen, confidence)
+        outlier = distance > _OUTLIER_SEMITONES
+        self._metrics["outlier_ratio"].update_state(float(outlier))
+        if not outlier:
+            self._metrics["f0_dist"].update_state(distance)
         both = np.minimum(confidence, confidence_gen)
         known = confidence >= F0_CONFIDENCE_THRESHOLD
         lost = known & (confidence_gen < F0_CONFIDENCE_THRESHOLD)
@@ -312,14 +327,14 @@ class F0Metrics(BaseMetrics):
         super().__init__(sample_rate, frame_rate, name)
         self._tolerance = rpa_tolerance
         self._metrics = {
-            "f0_midi": keras.metrics.Mean(),
+            "f0_dist": keras.metrics.Mean(),
             "raw_pitch_accuracy": keras.metrics.Mean(),
             "raw_chroma_accuracy": keras.metrics.Mean(),
         }
 
     @property
     def metrics(self) -> dict[str, keras.metrics.Metric]:
-        """`f0_midi`: mean distance, semitones; two accuracies in [0, 1]."""
+        """`f0_dist`: mean distance, semitones; two accuracies in [0, 1]."""
         return self._metrics
 
     def update_state(self, batch: dict[str, Any], f0_hz_predict: Any) -> None:
@@ -347,7 +362,7 @@ class F0Metrics(BaseMetrics):
         f0_hz, confidence, predicted = f0_hz[:n], confidence[:n], predicted[:n]
         distance = f0_dist_conf_thresh(f0_hz, predicted, confidence)
         if not np.isnan(distance):
-            self._metrics["f0_midi"].update_state(distance)
+            self._metrics["f0_dist"].update_state(distance)
         voiced = ((confidence >= F0_CONFIDENCE_THRESHOLD) & (f0_hz > 0)).astype(float)
         cents = [melody.hz2cents(curve.astype(float)) for curve in (f0_hz, predicted)]
         arguments = (voiced, cents[0], np.ones(n), cents[1], self._tolerance)

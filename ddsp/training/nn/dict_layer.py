@@ -1,5 +1,7 @@
 """Layers that take their inputs from dictionaries and return dictionaries."""
 
+import ast
+import contextlib
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ddsp import configurable
+from ddsp import configurable, core
+from ddsp._core.tensors import array_of_lists
 
 OutputSplits = Sequence[tuple[str, int]]
 
@@ -53,8 +56,10 @@ class DictLayer(keras.layers.Layer):
 
     The layer is then called with tensors, `layer(a, b)`, with keywords,
     `layer(a=a, b=b)`, or with any number of dictionaries, `layer({'a': a, 'b': b})`,
-    where later ones take precedence. Arguments with a default are optional: they are
-    picked from the dictionaries where they are present.
+    where later ones take precedence. Tensors beside dictionaries are the inputs that
+    have no name, in order. Keys may be paths into nested dictionaries, such as
+    `'encoder/z'`. Arguments with a default are optional: they are picked from the
+    dictionaries where they are present.
     """
 
     def __init__(
@@ -66,18 +71,24 @@ class DictLayer(keras.layers.Layer):
         """Initializer.
 
         Args:
-          input_keys: Keys of the required inputs, in the order of `call`'s
-            arguments. By default the names of the arguments without default.
+          input_keys: Keys of the inputs, in the order of `call`'s arguments, all
+            required. By default the names of the arguments; those with a default are
+            then optional.
           output_keys: Keys of the outputs. By default the return annotation of
-            `call`, a list of strings.
+            `call`, a string or a list of strings.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
           ValueError: If the output keys are neither given nor annotated.
         """
         super().__init__(**kwargs)
-        self.input_keys = list(input_keys or self.get_argument_names("call"))
-        self.default_input_keys = list(self.get_default_argument_names("call"))
+        self.default_input_keys: list[str] = []
+        self.default_input_values: list[Any] = []
+        if not input_keys:
+            input_keys = self.get_argument_names("call")
+            self.default_input_keys = self.get_default_argument_names("call")
+            self.default_input_values = self.get_default_argument_values("call")
+        self.input_keys = list(input_keys)
         self.output_keys = list(output_keys or self.get_return_annotations("call"))
 
     def build(self, *unused_input_shapes, **unused_named_shapes):
@@ -87,8 +98,8 @@ class DictLayer(keras.layers.Layer):
         """Picks the inputs, runs `call` and names the outputs.
 
         Args:
-          *inputs: Dictionaries with at least `input_keys`, or the tensors themselves
-            in the order of `all_input_keys`.
+          *inputs: Dictionaries, tensors in the order of those of `all_input_keys` that
+            the dictionaries lack, or both.
           **kwargs: Inputs by keyword, which take precedence, and further arguments
             of `call`.
 
@@ -96,31 +107,44 @@ class DictLayer(keras.layers.Layer):
           {key: output} for each of `output_keys`.
 
         Raises:
-          ValueError: If an input is missing, or the outputs are not as many as
-            `output_keys`.
+          TypeError: If an input is missing or given twice.
+          ValueError: If the outputs are not as many as `output_keys`.
         """
-        features: dict[str, Any] = {}
-        tensors = [x for x in inputs if not isinstance(x, dict)]
-        if len(tensors) > self.n_inputs:
-            raise ValueError(
-                f"Layer '{self.name}' takes at most the inputs {self.all_input_keys}; "
-                f"received {len(tensors)} tensors."
-            )
-        features.update(zip(self.all_input_keys, tensors, strict=False))
+        given: dict[str, Any] = {}
         for dictionary in inputs:
             if isinstance(dictionary, dict):
-                features.update(dictionary)
-        features.update({k: kwargs.pop(k) for k in self.all_input_keys if k in kwargs})
-
+                given.update(dictionary)
+        given.update({k: kwargs.pop(k) for k in self.all_input_keys if k in kwargs})
+        features = self._pick(given)
+        unnamed = [key for key in self.all_input_keys if key not in features]
+        tensors = [x for x in inputs if not isinstance(x, dict)]
+        if len(tensors) > len(unnamed):
+            raise TypeError(
+                f"Layer '{self.name}' takes each of the inputs {self.all_input_keys} "
+                f"once, got {len(tensors)} tensors beside {sorted(features)}."
+            )
+        features.update(zip(unnamed, tensors, strict=False))
         missing = [key for key in self.input_keys if key not in features]
         if missing:
-            raise ValueError(
+            raise TypeError(
                 f"Layer '{self.name}' needs the inputs {self.input_keys}, of which "
-                f"{missing} are missing; received {sorted(features)}."
+                f"{missing} are missing, got {sorted({*given, *features})}."
             )
+        features = {key: array_of_lists(value) for key, value in features.items()}
         required = [features[key] for key in self.input_keys]
         optional = {k: features[k] for k in self.default_input_keys if k in features}
         return self._name_outputs(super().__call__(*required, **optional, **kwargs))
+
+    def _pick(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The inputs that `given` has under their keys, or under paths."""
+        found = {}
+        for key in self.all_input_keys:
+            if key in given:
+                found[key] = given[key]
+                continue
+            with contextlib.suppress(KeyError):
+                found[key] = core.nested_lookup(key, given)
+        return found
 
     def _name_outputs(self, outputs) -> dict[str, Any]:
         if isinstance(outputs, dict):
@@ -172,9 +196,14 @@ class DictLayer(keras.layers.Layer):
         """Output keys written as the method's return annotation.
 
         Raises:
-          ValueError: If the annotation is not a list of strings.
+          ValueError: If the annotation is neither a string nor a list of strings.
         """
         annotation = inspect.signature(getattr(self, method)).return_annotation
+        if isinstance(annotation, str):
+            # Under `from __future__ import annotations` this is its source code.
+            with contextlib.suppress(ValueError, SyntaxError):
+                annotation = ast.literal_eval(annotation)
+            annotation = core.make_iterable(annotation)
         if not isinstance(annotation, list | tuple) or not all(
             isinstance(key, str) for key in annotation
         ):
