@@ -19,7 +19,7 @@ GIN_FILES = {
 
 def model(name: str):
     """The model of a gin file, with new weights."""
-    directory = training.train_util.config_dir()
+    directory = training.gin_files.config_dir()
     gin.clear_config()
     gin.add_config_file_search_path(directory)
     # gin reports every folder in which it looks for a file in vain.

@@ -9,6 +9,7 @@ from ddsp.training import (
     encoders,
     eval_util,
     evaluators,
+    gin_files,
     metrics,
     models,
     nn,
@@ -18,6 +19,8 @@ from ddsp.training import (
     train_util,
     trainers,
 )
+
+gin_files.register_original_places()
 
 __all__ = [
     "data",

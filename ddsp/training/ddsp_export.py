@@ -17,6 +17,18 @@ from ddsp.training.cli import UserError, run_main
 
 FLAGS = flags.FLAGS
 
+# What the original's command can be asked for.
+_MODULES = (
+    "autoencoder",
+    "streaming_f0_pw",
+    "vst_extract_features",
+    "vst_predict_controls",
+    "vst_stateless_predict_controls",
+    "vst_synthesize",
+    "vst_synthesize_harmonic",
+    "vst_synthesize_noise",
+)
+
 
 def define_flags() -> None:
     """Defines the flags of this program."""
@@ -29,7 +41,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "output",
         None,
-        "Folder to write; by default `export` in that of the run.",
+        "Folder to write; by default `export`, or --name, in that of the run.",
         short_name="o",
     )
     flags.DEFINE_list(
@@ -61,9 +73,18 @@ def define_flags() -> None:
     flags.DEFINE_boolean(
         "need_statistics", True, "Refuse a model without statistics of its data."
     )
+    flags.DEFINE_string("name", None, "Of the plug-in's model: NAME.tflite.")
     # As the original calls them.
     flags.DEFINE_alias("model_path", "model")
     flags.DEFINE_alias("save_dir", "output")
+    flags.DEFINE_enum(
+        "inference_model",
+        None,
+        _MODULES,
+        "A module of the original's plug-in, all of which are in --formats=vst.",
+    )
+    flags.DEFINE_boolean("tflite", None, "As --formats=tflite.")
+    flags.DEFINE_boolean("tfjs", None, "Replaced by --formats=web.")
 
 
 def main(argv: list[str]) -> None:
@@ -77,14 +98,16 @@ def main(argv: list[str]) -> None:
     from ddsp.training.export import exporting
 
     output = FLAGS.output or _default_output(FLAGS.model)
+    formats = _formats()
     try:
         comparisons = exporting.export_model(
             output,
             FLAGS.model,
-            FLAGS.formats,
+            formats,
             FLAGS.forms,
             FLAGS.block_frames,
             progress=lambda text: print(text, file=sys.stderr),
+            plugin_name=FLAGS.name or "model",
             license=FLAGS.license,
             attribution=FLAGS.attribution,
             crepe_model=FLAGS.crepe_model,
@@ -101,7 +124,26 @@ def _default_output(model: str) -> str:
     folder = Path(model)
     if not folder.is_dir():
         folder = folder.parent
-    return str(folder / "export")
+    return str(folder / (FLAGS.name or "export"))
+
+
+def _formats() -> list[str]:
+    """What `--formats` and the original's flags ask for."""
+    if FLAGS.tfjs:
+        raise UserError(
+            "Models for TensorFlow.js are not written; --formats=web writes a page "
+            "that plays the model in a browser, got --tfjs."
+        )
+    module = FLAGS.inference_model
+    if module is None:
+        return [*FLAGS.formats, *(["tflite"] if FLAGS.tflite else [])]
+    if module.startswith("vst_"):
+        return [*FLAGS.formats, "vst"]
+    raise UserError(
+        "Whole models are written by --formats=saved_model, with --forms=whole for all "
+        "frames at once and --forms=stream for blocks, got --inference_model="
+        f"{module}."
+    )
 
 
 def console_entry_point() -> None:

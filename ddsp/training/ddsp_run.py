@@ -22,6 +22,7 @@ from ddsp.training import (
     cli,
     eval_util,
     files,
+    gin_files,
     models,
     train_util,
     trainers,
@@ -131,7 +132,7 @@ def parse_gin(restore_dir: str) -> None:
         that does not exist.
     """
     gin.config.register_file_reader(tf.io.gfile.GFile, tf.io.gfile.exists)
-    for path in [train_util.config_dir(), *FLAGS.gin_search_path]:
+    for path in [gin_files.config_dir(), *FLAGS.gin_search_path]:
         gin.add_config_file_search_path(files.expand_path(path))
     optimization = "base_tpu.gin" if FLAGS.tpu else "base.gin"
     with gin.unlock_config(), _quiet():

@@ -88,20 +88,6 @@ def set_precision(dtype_policy: str = "float32") -> None:
     keras.config.set_dtype_policy(dtype_policy)
 
 
-def config_dir() -> str:
-    """Directory of the gin files that come with the library."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for directory in (
-        os.path.join(package, "configs"),
-        os.path.join(os.path.dirname(package), "configs"),
-    ):
-        if os.path.isdir(os.path.join(directory, "models")):
-            return directory
-    raise FileNotFoundError(
-        f"The gin files of the library are missing: reinstall it. Received: {package}"
-    )
-
-
 def get_latest_file(
     dir_path: str, prefix: str = "operative_config-", suffix: str = ".gin"
 ) -> str:

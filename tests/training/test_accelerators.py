@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp.training import models, train_util, trainers
+from ddsp.training import gin_files, models, train_util, trainers
 from tests.training import tiny
 
 N_FRAMES, HOP = 20, 64
@@ -33,7 +33,7 @@ def float32_again():
 
 
 def _trainer(name, **kwargs):
-    gin.add_config_file_search_path(train_util.config_dir())
+    gin.add_config_file_search_path(gin_files.config_dir())
     gin.parse_config_file(f"papers/iclr2020/{name}.gin")
     gin.parse_config(SMALL)
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")

@@ -5,13 +5,15 @@ values, with spaces for line breaks.
 """
 
 import json
+import os
 from pathlib import Path
 
 import gin
 import pytest
 from gin import config_parser
 
-from ddsp.training import models, train_util
+from ddsp import training
+from ddsp.training import gin_files, models
 from tests.training.composing import compose
 
 CONFIGS = json.loads(
@@ -45,8 +47,20 @@ def statements(text):
     return bindings, includes
 
 
+@pytest.mark.parametrize("start", ["", "ddsp", os.path.dirname(training.__file__)])
+def test_configs_are_found_where_the_original_has_them(start):
+    name = "optimization/base.gin"
+    place = f"{start}/../training/gin" if start else "ddsp/training/gin"
+    with gin.unlock_config():
+        gin.clear_config()
+        gin.parse_config_file(f"{place}/{name}")
+    assert gin.query_parameter("Trainer.lr_decay_rate") == 0.98
+    with pytest.raises(OSError, match=r"training/gin/none\.gin"):
+        gin.parse_config_file(f"{place}/none.gin")
+
+
 def test_all_configs_of_the_original_are_there():
-    root = Path(train_util.config_dir())
+    root = Path(gin_files.config_dir())
     ours = {str(path.relative_to(root)) for path in root.rglob("*.gin")}
     assert len(CONFIGS) == 33
     assert set(CONFIGS) <= ours
@@ -59,7 +73,7 @@ def test_config_has_the_originals_bindings(name):
             f"{key} = {value}" for key, value in CONFIGS[name]["bindings"].items()
         )
     )
-    text = (Path(train_util.config_dir()) / name).read_text()
+    text = (Path(gin_files.config_dir()) / name).read_text()
     assert statements(text) == (expected, CONFIGS[name]["include"])
 
 

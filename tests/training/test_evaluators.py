@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 
 from ddsp import synths
-from ddsp.training import eval_util, evaluation, evaluators, midi, train_util
+from ddsp.training import eval_util, evaluation, evaluators, gin_files, midi
 from tests.training import test_models
 
 RATE, SAMPLE_RATE, N_FRAMES = 250, 16000, 250
 # An A, a rest, an E.
 PLAYED = [(69, 100, 0.0, 0.4), (76, 100, 0.6, 1.0)]
-CONFIGS = Path(train_util.config_dir())
+CONFIGS = Path(gin_files.config_dir())
 
 
 def parse(name):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp.training import heuristics, midi, train_util
+from ddsp.training import gin_files, heuristics, midi
 
 RATE = 250
 HEURISTICS = (
@@ -260,7 +260,7 @@ def test_missing_controls_are_named():
 
 @pytest.mark.parametrize("name", ["heuristic", "heuristic_power"])
 def test_config_chooses_the_rules(name):
-    path = Path(train_util.config_dir()) / "eval" / f"{name}.gin"
+    path = Path(gin_files.config_dir()) / "eval" / f"{name}.gin"
     with gin.unlock_config():
         gin.parse_config(path.read_text())
     controls = controls_of(np.full(RATE, 330.0), np.full(RATE, 0.1))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp.training import checkpoints, postprocessing, train_util
+from ddsp.training import checkpoints, gin_files, postprocessing, train_util
 from ddsp.training.training_log import NonFiniteLossError, TrainingLog
 from tests.training import tiny
 
@@ -224,7 +224,7 @@ def test_paths(monkeypatch):
     assert train_util.expand_path("~/run$RUN") == "/home/me/run7"
     assert train_util.expand_path("gs://bucket/$RUN") == "gs://bucket/7"
     assert os.path.isfile(
-        os.path.join(train_util.config_dir(), "optimization", "base.gin")
+        os.path.join(gin_files.config_dir(), "optimization", "base.gin")
     )
 
 

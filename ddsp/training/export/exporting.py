@@ -32,6 +32,7 @@ def export_model(
     form_names: Sequence[str] = ("stream",),
     block_frames: int = 1,
     progress: Callable[[str], None] = lambda text: None,
+    plugin_name: str = "model",
     **settings: Any,
 ) -> list[Comparison]:
     """Writes a bundle, and other forms of the model into it.
@@ -48,6 +49,7 @@ def export_model(
       form_names: Some of `FORMS`, for the formats other than 'vst'.
       block_frames: Frames of a block of the forms that play in blocks, 1 to 128.
       progress: Told in a line what is being done.
+      plugin_name: Of the plug-in's TFLite file, without suffix.
       **settings: See `bundle.create`.
 
     Returns:
@@ -55,20 +57,23 @@ def export_model(
 
     Raises:
       FileNotFoundError: If there is no model.
-      ValueError: If a format or form is unknown, if the model has no statistics and
-        needs them, or if it cannot be played so, with the reason.
+      ValueError: If a format or form is unknown, if the name is no file name, if the
+        model has no statistics and needs them, or if it cannot be played so, with the
+        reason.
       ImportError: If a runtime is not installed; it names the extra to install.
       RuntimeError: If a file differs from Python by more than 1e-4.
       OSError: If something cannot be written.
     """
     _check(formats, form_names, block_frames)
+    if plugin_name in ("", ".", "..") or Path(plugin_name).name != plugin_name:
+        raise ValueError(f"`plugin_name` must be a file name, got {plugin_name!r}.")
     comparisons = []
     progress("Writing the bundle")
     with bundle.create(path, source, **settings) as draft:
         for name in dict.fromkeys(formats):
             folder = draft.folder / name
             if name == _VST:
-                written = plugin.write(draft, folder, progress)
+                written = plugin.write(draft, folder, progress, plugin_name)
             else:
                 written = _write(draft, name, form_names, block_frames, progress)
             for file, comparison in written:

@@ -23,7 +23,10 @@ _N_FRAMES = 20
 
 
 def write(
-    draft: bundle.Draft, folder: Path, progress: Callable[[str], None]
+    draft: bundle.Draft,
+    folder: Path,
+    progress: Callable[[str], None],
+    name: str = "model",
 ) -> list[tuple[str, Comparison]]:
     """Writes the plug-in's model, and the original's other modules as TFLite.
 
@@ -31,6 +34,7 @@ def write(
       draft: A bundle that is being made.
       folder: Where to write.
       progress: Told in a line what is being done.
+      name: Of the plug-in's model, without suffix.
 
     Returns:
       The path of each module, and how it compared.
@@ -47,17 +51,17 @@ def write(
     with tempfile.TemporaryDirectory() as run, quiet():
         _write_run(draft, Path(run))
         progress("Writing and comparing the plug-in's model")
-        path, *_ = vst.write_plugin(run, folder, draft.statistics)
+        path, *_ = vst.write_plugin(run, folder, draft.statistics, name)
         decoder = vst.module_form(_DECODER, run)
         played = _Played(decoder, draft)
         comparison = compare(decoder, path, vst.PluginFile(), played.calls(decoder))
         written = [(path, comparison)]
-        for name in vst.MODULES:
+        for module in vst.MODULES:
             # The plug-in's model is the decoder.
-            if name == _DECODER or not name.startswith("vst_"):
+            if module == _DECODER or not module.startswith("vst_"):
                 continue
-            progress(f"Writing and comparing {name} for tflite")
-            form = vst.module_form(name, run)
+            progress(f"Writing and comparing {module} for tflite")
+            form = vst.module_form(module, run)
             path = TFLite().write(form, folder)
             written.append((path, compare(form, path, TFLite(), played.calls(form))))
     return written

@@ -1,7 +1,9 @@
 """Bundles with other forms of the model in them, and the command that writes them."""
 
+import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -114,6 +116,41 @@ def test_blocks_that_do_not_divide_the_test_vector(run, tmp_path):
         tmp_path / "bundle", run, ["saved_model"], block_frames=50
     )
     assert comparison.difference <= 1e-4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tfjs"], "--formats=web"),
+        (["--inference_model=autoencoder"], "--formats=saved_model.*--forms=whole"),
+        (["--inference_model=streaming_f0_pw"], "--forms=stream for blocks"),
+        (["--name=a/b"], "file name, got 'a/b'"),
+    ],
+)
+def test_flags_of_the_original_say_what_replaces_them(
+    run, tmp_path, arguments, message
+):
+    done = command(f"--model={run}", f"--output={tmp_path / 'out'}", *arguments)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert re.search(message, line)
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line_of_the_original_exports_the_plugin(plugin_run, tmp_path):
+    done = command(
+        "--name=My_Instrument",
+        f"--model_path={plugin_run}",
+        f"--save_dir={tmp_path / 'out'}",
+        "--inference_model=vst_stateless_predict_controls",
+        "--tflite",
+        "--notfjs",
+    )
+    assert done.returncode == 0, done.stderr
+    model = tmp_path / "out" / "vst" / "My_Instrument.tflite"
+    with zipfile.ZipFile(model) as archive:
+        assert archive.namelist() == ["metadata.json"]
 
 
 def test_plugins_get_their_files(plugin_run, tmp_path):

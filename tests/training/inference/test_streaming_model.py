@@ -9,9 +9,9 @@ from ddsp import effects, processors, spectral_ops, synths
 from ddsp.training import (
     decoders,
     encoders,
+    gin_files,
     models,
     preprocessing,
-    train_util,
 )
 from ddsp.training.inference import PitchStream, StreamingModel
 
@@ -354,7 +354,7 @@ def test_where_the_latency_comes_from(
 def test_the_config_for_real_time_stays_within_ten_milliseconds():
     with gin.unlock_config():
         gin.clear_config()
-        gin.add_config_file_search_path(train_util.config_dir())
+        gin.add_config_file_search_path(gin_files.config_dir())
         gin.parse_config_file("models/realtime.gin")
         model = models.get_model()
         gin.clear_config()

@@ -1,0 +1,50 @@
+"""The gin files that come with the library, and the names by which they are found."""
+
+import os
+import re
+from pathlib import Path
+from typing import TextIO
+
+import gin
+
+# In the original they stand inside the package `ddsp.training`.
+_ORIGINAL_PLACE = re.compile(r"(?:^|.*/)training/gin/(.+)")
+
+
+def config_dir() -> str:
+    """Directory of the gin files that come with the library.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+    """
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for directory in (
+        os.path.join(package, "configs"),
+        os.path.join(os.path.dirname(package), "configs"),
+    ):
+        if os.path.isdir(os.path.join(directory, "models")):
+            return directory
+    raise FileNotFoundError(
+        f"The gin files of the library are missing: reinstall it. Received: {package}"
+    )
+
+
+def register_original_places() -> None:
+    """Lets gin find `.../training/gin/models/ae.gin` among the library's gin files.
+
+    A file that stands at the path itself goes first.
+    """
+    gin.config.register_file_reader(_open, lambda path: bool(_library_path(path)))
+
+
+def _open(path: str) -> TextIO:
+    return Path(_library_path(path)).open(encoding="utf-8")
+
+
+def _library_path(path: str) -> str:
+    """The library's file for a path of the original's, or an empty string."""
+    match = _ORIGINAL_PLACE.fullmatch(os.path.normpath(path).replace(os.sep, "/"))
+    if match is None:
+        return ""
+    found = os.path.join(config_dir(), match.group(1))
+    return found if os.path.isfile(found) else ""
