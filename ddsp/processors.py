@@ -326,7 +326,7 @@ def _two_signals(signal_one: Any, signal_two: Any) -> dict[str, tf.Tensor]:
     if not enough or not one.shape.is_compatible_with(two.shape):
         raise ValueError(
             "The two signals must have one shape, [batch, n_samples] or with more "
-            f"axes, got {one.shape} and {two.shape}."
+            f"axes, got shape {one.shape} and shape {two.shape}."
         )
     return {"signal_one": one, "signal_two": two}
 

@@ -76,9 +76,9 @@ def test_channels_are_mixed_in_blocks():
 @pytest.mark.parametrize("shapes", [([2, 64], [2, 63]), ([64], [64])])
 def test_signals_must_have_one_shape(shapes):
     signals = [np.zeros(shape, np.float32) for shape in shapes]
-    with pytest.raises(ValueError, match=r"one shape.*, got \("):
+    with pytest.raises(ValueError, match=r"one shape.*, got shape \("):
         processors.Add().get_controls(*signals)
-    with pytest.raises(ValueError, match=r"one shape.*, got \("):
+    with pytest.raises(ValueError, match=r"one shape.*, got shape \("):
         processors.Mix().get_controls(*signals, np.zeros([2, 1, 1]))
 
 
