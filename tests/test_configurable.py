@@ -72,6 +72,14 @@ def test_a_group_is_made_from_a_parsed_config():
     assert group.processors[0].n_samples == 320
 
 
+def test_add_is_the_processor_though_keras_layers_are_known():
+    import ddsp.training  # noqa: F401
+
+    gin.parse_config(GROUP.replace("@processors.Add()", "@Add()"))
+    *_, add = processors.ProcessorGroup().processors
+    assert isinstance(add, processors.Add)
+
+
 def test_a_group_from_gin_survives_without_gin():
     gin.parse_config(GROUP)
     config = keras.saving.serialize_keras_object(processors.ProcessorGroup())

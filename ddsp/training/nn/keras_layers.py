@@ -7,17 +7,19 @@ import gin
 import keras
 
 _MODULE = "tf.keras"
+# In gin files `@Add()` is the processor, which needs no second class of the name.
+_LEFT_OUT = ("Add",)
 
 
 def gin_register_keras_layers() -> None:
-    """Lets gin configs name `keras.Sequential` and every class of `keras.layers`.
+    """Lets gin configs name `keras.Sequential` and the classes of `keras.layers`.
 
-    As in `@tf.keras.layers.Dense()`. It has been called once `ddsp.training.nn` is
-    imported; to call it again does nothing.
+    All but `Add`, as in `@tf.keras.layers.Dense()`. It has been called once
+    `ddsp.training.nn` is imported; to call it again does nothing.
     """
     _register(keras.Sequential, f"{_MODULE}.Sequential")
     for name, value in inspect.getmembers(keras.layers, inspect.isclass):
-        if issubclass(value, keras.layers.Layer):
+        if issubclass(value, keras.layers.Layer) and name not in _LEFT_OUT:
             _register(value, f"{_MODULE}.layers.{name}")
 
 
