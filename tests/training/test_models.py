@@ -103,6 +103,14 @@ def test_call_leaves_the_batch_alone():
     assert features == before
 
 
+def test_lists_in_a_batch_are_arrays():
+    model, features = small(), batch(40)
+    listed = {**features, "f0_hz": features["f0_hz"].tolist()}
+    expected = model(features, training=False)["harmonic"]["signal"]
+    got = model(listed, training=False)["harmonic"]["signal"]
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 def test_every_variable_has_a_finite_gradient():
     model = small()
     features = batch(40)

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from ddsp import configurable, core
+from ddsp._core.tensors import array_of_lists
 from ddsp.training.models import restoring
 
 
@@ -34,7 +35,8 @@ class Model(keras.Model):
         """Runs the model.
 
         Args:
-          *args: Arguments of `call`, the batch first.
+          *args: Arguments of `call`, the batch first. Nested lists of numbers are taken
+            as arrays.
           return_losses: Also return the losses.
           **kwargs: Further arguments of `call`, such as `training`.
 
@@ -42,7 +44,7 @@ class Model(keras.Model):
           The outputs of `call`; with `return_losses` the pair (outputs, losses), where
           losses is {name: scalar}, their sum under 'total_loss' included.
         """
-        outputs = super().__call__(*args, **kwargs)
+        outputs = super().__call__(*map(array_of_lists, args), **kwargs)
         if not return_losses:
             return outputs
         losses = self.compute_losses(outputs)
