@@ -11,7 +11,7 @@ import copy
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import gin
@@ -27,21 +27,31 @@ _CALLED = "_was_called"
 # One lock for all layers, since layers hold each other: with one each, two threads
 # could wait for each other.
 _first_calls = threading.RLock()
+_GIVEN = "_given_arguments"
+_SELECTOR = "_gin_selector"
+
+# {selector: {argument: its default}} of layers and functions, without arguments that
+# have a meaning of their own.
+_SHARED_ARGUMENTS: dict[str, dict[str, Any]] = {}
 
 
-def layer(module: str) -> Callable[[T], T]:
+def layer(module: str, own: Sequence[str] = ()) -> Callable[[T], T]:
     """Decorates a Keras layer class: configurable by gin, serialisable by Keras.
 
     Args:
       module: Dotted path under which gin files name the class, such as
         `'ddsp.synths'` for `@synths.Harmonic()`.
+      own: Arguments named like one that the layers of a model share, such as
+        `time_steps`, but with another meaning; see `ddsp.training.rates`.
 
     Returns:
       A class decorator. The decorated class keeps its identity and signature.
     """
 
     def decorate(cls: T) -> T:
-        _wrap_constructor(cls, selector=f"{module}.{cls.__name__}")
+        selector = f"{module}.{cls.__name__}"
+        _share_arguments(selector, cls, own)
+        _wrap_constructor(cls, selector)
         _show_lists(cls)
         first_call_alone(cls)
         if cls.get_config.__module__.startswith("keras."):  # type: ignore[attr-defined]
@@ -66,6 +76,7 @@ def function(module: str) -> Callable[[F], F]:
     """
 
     def decorate(fn: F) -> F:
+        _share_arguments(f"{module}.{fn.__name__}", fn)
         keras.saving.register_keras_serializable(package="ddsp")(fn)
         return gin.register(fn, module=module)
 
@@ -98,20 +109,94 @@ def first_call_alone(cls: T) -> T:
     return cls
 
 
+def source(module: str) -> Callable[[T], T]:
+    """Decorates a class that is no layer: configurable by gin, see `given`.
+
+    Args:
+      module: Dotted path under which gin files name the class.
+
+    Returns:
+      A class decorator. The decorated class keeps its identity and signature.
+    """
+
+    def decorate(cls: T) -> T:
+        _wrap_constructor(cls, f"{module}.{cls.__name__}")
+        gin.register(cls, module=module)
+        return cls
+
+    return decorate
+
+
+def given(instance: Any) -> frozenset[str]:
+    """Names of the constructor arguments that the caller gave or gin bound."""
+    return getattr(instance, _GIVEN, frozenset())
+
+
+def shared_arguments() -> dict[str, dict[str, Any]]:
+    """{selector: {argument: default}} of all decorated layers and functions."""
+    return dict(_SHARED_ARGUMENTS)
+
+
+def shared_arguments_of(layer: Any) -> dict[str, Any]:
+    """{argument: default} of a decorated layer; empty for other objects."""
+    return _SHARED_ARGUMENTS.get(getattr(layer, _SELECTOR, ""), {})
+
+
+def bound_argument(selector: str, name: str) -> Any:
+    """What gin binds to one argument, with references evaluated.
+
+    Args:
+      selector: Complete name of a class or function that gin configures.
+      name: Of the argument.
+
+    Returns:
+      The value, or `gin.REQUIRED` where there is none.
+    """
+    bindings = gin.get_bindings(selector, resolve_references=False)
+    if name not in bindings:
+        return gin.REQUIRED
+    _note_operative(selector, {name: bindings[name]})
+    return copy.deepcopy(bindings[name])
+
+
+def note_operative(instance: Any, values: dict[str, Any]) -> None:
+    """Replaces defaults of a decorated object in gin's operative config.
+
+    Args:
+      instance: Under construction. If gin does not make it, nothing is noted.
+      values: {argument: what the object found to be its value}.
+    """
+    selector = getattr(instance, _SELECTOR, "")
+    noted = gin.config._OPERATIVE_CONFIG.get((gin.current_scope_str(), selector), {})
+    _note_operative(selector, {x: values[x] for x in values.keys() & noted.keys()})
+
+
+def _share_arguments(selector: str, target: Any, own: Sequence[str] = ()) -> None:
+    _SHARED_ARGUMENTS[selector] = {
+        name: parameter.default
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name not in own
+    }
+
+
 def _wrap_constructor(cls: type, selector: str) -> None:
     original = cls.__init__  # type: ignore[misc]
     signature = inspect.signature(original)
 
     @functools.wraps(original)
     def init(self, *args, **kwargs):
+        given = signature.bind_partial(self, *args, **kwargs).arguments
         # A subclass passes its own arguments up: what gin binds for the parent
         # must not override them.
         if type(self).__init__ is init:
-            given = signature.bind_partial(self, *args, **kwargs).arguments
-            kwargs = {**_gin_arguments(selector, given), **kwargs}
+            bound = _gin_arguments(selector, given)
+            given, kwargs = {**given, **bound}, {**bound, **kwargs}
             object.__setattr__(
                 self, _ARGUMENTS, _all_arguments(signature, self, args, kwargs)
             )
+        if _GIVEN not in vars(self):
+            object.__setattr__(self, _GIVEN, frozenset(given))
+            object.__setattr__(self, _SELECTOR, selector)
         original(self, *args, **kwargs)
 
     init.__signature__ = signature  # type: ignore[attr-defined]

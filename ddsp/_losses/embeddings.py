@@ -84,6 +84,7 @@ class PretrainedCREPEEmbeddingLoss(EmbeddingLoss):
       model_capacity: Size of CREPE, see `pitch.find_weights`.
       activation_layer: Whose output is compared, see `PretrainedCREPE`.
       name: Name of the loss.
+      sample_rate: Samples a second; the tracker is given 16 kHz.
 
     Raises:
       ValueError: if there is no such layer, or `loss_type` is unknown.
@@ -97,11 +98,32 @@ class PretrainedCREPEEmbeddingLoss(EmbeddingLoss):
         model_capacity: str = "tiny",
         activation_layer: str = "classifier",
         name: str = "pretrained_crepe_embedding_loss",
+        sample_rate: int = pitch.SAMPLE_RATE,
     ):
+        checks.positive("sample_rate", sample_rate)
         network = PretrainedCREPE(model_capacity, activation_layer)
         super().__init__(
             _WEIGHT * _SCALES[activation_layer] * weight, loss_type, network, name
         )
+        self.sample_rate = sample_rate
+
+    def call(self, target_audio: Any, audio: Any) -> tf.Tensor:
+        """Compares audio [batch, n_samples] with its target; returns a scalar."""
+        signals = (core.tf_float32(x) for x in (target_audio, audio))
+        return super().call(*(_at_16k(x, self.sample_rate) for x in signals))
+
+
+def _at_16k(audio: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """[batch, n_samples] with the spectrum cut off, or filled up, to that of 16 kHz."""
+    if sample_rate == pitch.SAMPLE_RATE:
+        return audio
+    n_samples = tf.shape(audio)[1]
+    resampled = tf.cast(tf.round(n_samples * pitch.SAMPLE_RATE / sample_rate), tf.int32)
+    spectrum = tf.signal.rfft(audio)[:, : resampled // 2 + 1]
+    missing = resampled // 2 + 1 - tf.shape(spectrum)[1]
+    spectrum = tf.pad(spectrum, [[0, 0], [0, missing]])
+    scale = tf.cast(resampled / n_samples, tf.float32)
+    return scale * tf.signal.irfft(spectrum, [resampled])
 
 
 @configurable.layer(module="ddsp.losses")

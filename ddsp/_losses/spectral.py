@@ -144,7 +144,8 @@ class SpectralLoss(Loss):
         self.cumsum_freq_weight = cumsum_freq_weight
         self.logmag_weight = logmag_weight
         self.loudness_weight = loudness_weight
-        self.sample_rate = sample_rate
+        # Nothing else depends on it: at weight 0 any audio is compared.
+        self.sample_rate = sample_rate if loudness_weight > 0 else None
         rates = (r for r in range(1, sample_rate + 1) if sample_rate % r == 0)
         self._loudness_frame_rate = min(rates, key=lambda rate: abs(rate - 250))
 

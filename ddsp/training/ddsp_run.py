@@ -17,6 +17,7 @@ import tensorflow as tf
 from absl import flags, logging
 
 import ddsp.training  # noqa: F401  (registers everything that gin files name)
+from ddsp import configurable
 from ddsp.training import (
     checkpoints,
     cli,
@@ -24,6 +25,7 @@ from ddsp.training import (
     files,
     gin_files,
     models,
+    rates,
     train_util,
     trainers,
 )
@@ -145,6 +147,7 @@ def parse_gin(restore_dir: str) -> None:
         else:
             # An older version may have had other parameters.
             older_configs.parse(trained_with)
+            rates.loosen_lengths()
         for path in FLAGS.gin_file:
             _parse(
                 f"gin file '{path}'",
@@ -214,7 +217,10 @@ def _train(save_dir: str, restore_dir: str) -> None:
         # The layers draw the seeds of their weights when they are made.
         keras.utils.set_random_seed(FLAGS.seed)
     train_util.set_precision()
-    with strategy.scope():
+    data_provider = configurable.bound_argument(
+        "ddsp.training.train_util.train", "data_provider"
+    )
+    with strategy.scope(), rates.derived(data_provider):
         model = models.get_model()
         trainer = trainers.get_trainer_class()(model, strategy)
     given = {
@@ -223,7 +229,7 @@ def _train(save_dir: str, restore_dir: str) -> None:
         "seed": FLAGS.seed,
     }
     train_util.train(
-        data_provider=gin.REQUIRED,
+        data_provider=data_provider,
         trainer=trainer,
         save_dir=save_dir,
         restore_dir=restore_dir,
@@ -234,10 +240,16 @@ def _train(save_dir: str, restore_dir: str) -> None:
 def _evaluate(save_dir: str, restore_dir: str) -> None:
     parse_gin(restore_dir)
     delay_start()
-    run = eval_util.evaluate if FLAGS.mode == "eval" else eval_util.sample
+    name = {"eval": "evaluate", "sample": "sample"}[FLAGS.mode]
+    data_provider = configurable.bound_argument(
+        f"ddsp.training.eval_util.{name}", "data_provider"
+    )
+    with rates.derived(data_provider):
+        model = models.get_model()
+    run = getattr(eval_util, name)
     run(
-        data_provider=gin.REQUIRED,
-        model=models.get_model(),
+        data_provider=data_provider,
+        model=model,
         save_dir=save_dir,
         restore_dir=restore_dir,
         run_once=FLAGS.run_once,

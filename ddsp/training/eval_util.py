@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from ddsp.training import checkpoints, evaluation, files
+from ddsp.training import checkpoints, evaluation, files, rates
 from ddsp.training.evaluators import BaseEvaluator
 
 
@@ -57,14 +57,16 @@ def evaluate_or_sample(
 
     Raises:
       FileNotFoundError: There is no checkpoint and `run_once` is set.
-      ValueError: The data provider has no batch, the mode is unknown, or the
-        checkpoint is of another architecture.
+      ValueError: The data provider has no batch, the mode is unknown, the model has
+        other rates or lengths than the data, or the checkpoint is of another
+        architecture.
     """
     if mode not in ("eval", "sample"):
         raise ValueError(f"mode must be 'eval' or 'sample'. Received: {mode!r}")
     save_dir = files.expand_path(save_dir)
     restore_dir = files.expand_path(restore_dir) if restore_dir else save_dir
     provider = evaluation.validation_provider(data_provider) or data_provider
+    rates.check(model, provider)
     evaluators = [
         evaluator_class(provider.sample_rate, provider.frame_rate)
         for evaluator_class in evaluator_classes

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import effects, processors
-from ddsp._core import checks
 from ddsp.training import models
 from ddsp.training.data_preparation.rolling import RollingReader
 
@@ -63,8 +62,7 @@ def render(
       ValueError: If the model cannot be played from f0 and loudness or in blocks, or
         if the performance is empty.
     """
-    preprocessor: Any = model.preprocessor
-    hop_size = checks.hop_size(preprocessor.sample_rate, preprocessor.frame_rate)
+    hop_size = model.hop_size
     n_frames = len(performance.f0_hz)
     if not n_frames:
         raise ValueError("A performance needs at least one frame, got none.")

@@ -221,7 +221,7 @@ def transfer(
         adjustment or Adjustment(),
         statistics,
     )
-    model_rate = preprocessor.sample_rate
+    model_rate = model.sample_rate
     reader = RollingReader(audio_io.stream(source, model_rate))
     blocks = render(
         model,

@@ -9,7 +9,7 @@ import gin
 import keras
 import tensorflow as tf
 
-from ddsp.training import checkpoints, files, postprocessing, trainers
+from ddsp.training import checkpoints, files, postprocessing, rates, trainers
 from ddsp.training.files import expand_path
 from ddsp.training.training_run import TrainingRun
 
@@ -272,8 +272,9 @@ def train(
       seed: Of weights, order of the data and noise.
 
     Raises:
-      ValueError: There is no data, a setting is out of its range, a checkpoint is of
-        another architecture, or the loss became NaN (`NonFiniteLossError`).
+      ValueError: There is no data, a setting is out of its range, the model has other
+        rates or lengths than the data, a checkpoint is of another architecture, or
+        the loss became NaN (`NonFiniteLossError`).
       FileNotFoundError: `restore_dir` has no checkpoint.
       OSError: A file cannot be written.
     """
@@ -292,6 +293,8 @@ def train(
             "Reporting to the hyper-parameter service is not supported: leave out "
             "report_loss_to_hypertune (flag --hypertune). Received: True"
         )
+    for data in filter(None, (data_provider, eval_data_provider)):
+        rates.check(trainer.model, data)
     save_dir = expand_path(save_dir)
     restore_dir = save_dir if restore_dir == files.DEFAULT_DIR else restore_dir
     run = TrainingRun(data_provider, trainer, batch_size, save_dir, seed)

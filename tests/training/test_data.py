@@ -126,9 +126,10 @@ def test_optional_and_selected_features(tmp_path):
 
 def test_centered_records(tmp_path):
     path = write_shard(tmp_path / "a", f0_hz=101, f0_confidence=101, loudness_db=101)
-    assert provider(path, centered=True).features_dict["f0_hz"].shape == [101]
+    for given in ({"centered": True}, {}):
+        assert provider(path, **given).features_dict["f0_hz"].shape == [101]
     with pytest.raises(ValueError, match=r"centered=False.* makes 100; got 101"):
-        provider(path)
+        provider(path, centered=False)
 
 
 def test_record_of_another_rate_is_named(tmp_path):

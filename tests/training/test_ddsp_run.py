@@ -18,10 +18,6 @@ from ddsp.training import checkpoints, ddsp_run, models
 SECS = 0.5
 N_SAMPLES, N_FRAMES = int(16000 * SECS), int(250 * SECS)
 PARAMS = [
-    f"TFRecordProvider.example_secs={SECS}",
-    f"Harmonic.n_samples={N_SAMPLES}",
-    f"FilteredNoise.n_samples={N_SAMPLES}",
-    f"F0LoudnessPreprocessor.time_steps={N_FRAMES}",
     "Reverb.reverb_length=800",
     "RnnFcDecoder.rnn_channels=16",
     "RnnFcDecoder.ch=16",
@@ -47,6 +43,8 @@ def shards(tmp_path_factory):
                 )
                 features = {
                     "audio": 0.2 * tone,
+                    # Tells the rates, without a manifest.
+                    "audio_16k": 0.2 * tone,
                     "f0_hz": np.full(N_FRAMES, f0_hz),
                     "f0_confidence": np.ones(N_FRAMES),
                     "loudness_db": np.full(N_FRAMES, -30.0),
@@ -137,6 +135,8 @@ def test_killed_training_goes_on_then_evaluation(shards, tmp_path):
     # What was saved is a model that can be loaded, with the settings it had.
     model = models.load(str(save_dir / "best"))
     assert model.decoder.get_config()["rnn_channels"] == 16
+    assert model.preprocessor.time_steps == N_FRAMES
+    assert model.processor_group.harmonic.n_samples == N_SAMPLES
 
     output = _run(
         _command(
@@ -194,6 +194,19 @@ def test_fine_tuning_a_model_of_the_original(shards, tmp_path):
         (["--gin_param=train.no_such=1"], "no_such"),
         (["--gin_param=Trainer.learning_rate=="], "learning_rate"),
         (["--gin_param=TFRecordProvider.file_pattern='nowhere*'"], "nowhere"),
+        (
+            ["--gin_param=Harmonic.sample_rate=44100"],
+            "Harmonic.sample_rate=44100 contradicts the data, whose sample_rate is "
+            "16000",
+        ),
+        (
+            ["--gin_param=F0LoudnessPreprocessor.frame_rate=90"],
+            "F0LoudnessPreprocessor.frame_rate=90 contradicts the data",
+        ),
+        (
+            ["--gin_param=TFRecordProvider.sample_rate=22050"],
+            "sample_rate=22050",
+        ),
         (["--hypertune"], "hypertune"),
         (["--cluster_config={"], "cluster_config"),
         (["--mode=eval", "--run_once"], "No such checkpoint"),

@@ -240,7 +240,7 @@ def test_losses_of_encoded_notes(batch):
 
 
 def test_any_length(batch):
-    model = small(time_steps=1000)
+    model = small()
     model.build_variables()
     for n_frames in (8, TIME):
         part = {

@@ -2,14 +2,14 @@
 
 import math
 
-import gin
 import tensorflow as tf
 
+from ddsp import configurable
 from ddsp.training.data import shards
 from ddsp.training.data.tfrecord import FRAME_FEATURES, TFRecordProvider
 
 
-@gin.register(module="ddsp.training.data")
+@configurable.source(module="ddsp.training.data")
 class LegacyTFRecordProvider(TFRecordProvider):
     """Reads records of earlier versions: audio, pitch and loudness, no `audio_16k`.
 
@@ -19,7 +19,7 @@ class LegacyTFRecordProvider(TFRecordProvider):
     Args:
       file_pattern: Glob pattern of the files, or a list of them.
       example_secs: Length of an example, seconds.
-      sample_rate: Of the audio, samples a second.
+      sample_rate: Of the audio, samples a second; see `TFRecordProvider`.
       frame_rate: Of the features, frames a second; divides `sample_rate`.
       centered: Whether frames are centred on their times, which makes one more.
       seed: Of the shuffling; see `DataProvider`.
@@ -65,6 +65,8 @@ class LegacyTFRecordProvider(TFRecordProvider):
             name: len(getattr(values, values.WhichOneof("kind") or "float_list").value)
             for name, values in found.items()
         }
+        if lengths.get("audio"):
+            self._find_rates(path, lengths)
         return self._checked(path, lengths)
 
     def _lengths_of_manifest(self, path):

@@ -34,6 +34,11 @@ class DataProvider:
         return self._frame_rate
 
     @property
+    def rates_origin(self):
+        """Where the rates come from, for messages."""
+        return type(self).__name__
+
+    @property
     def n_examples(self):
         """Number of examples, or None where it is not known before reading."""
         return None

@@ -1,13 +1,13 @@
 """Notes that a program made up, with the controls they are rendered from."""
 
-import gin
 import tensorflow as tf
 
+from ddsp import configurable
 from ddsp._core import checks
 from ddsp.training.data.legacy import LegacyTFRecordProvider
 
 
-@gin.register(module="ddsp.training.data")
+@configurable.source(module="ddsp.training.data")
 class SyntheticNotes(LegacyTFRecordProvider):
     """Reads the records of `ddsp_generate_synthetic_dataset`.
 

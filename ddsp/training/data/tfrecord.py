@@ -1,11 +1,13 @@
 """Examples from TFRecord files: those of `ddsp_prepare_tfrecord`, and older ones."""
 
-import gin
+import dataclasses
+
 import tensorflow as tf
 
+from ddsp import configurable
 from ddsp._core import checks
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data import shards, splits
+from ddsp.training.data import record_rates, shards, splits
 from ddsp.training.data.provider import DataProvider
 
 _CREPE_SAMPLE_RATE = 16000
@@ -16,22 +18,24 @@ _KNOWN_FEATURES = ("audio", "audio_16k", *FRAME_FEATURES)
 _CYCLE_LENGTH = 64
 
 
-@gin.configurable(module="ddsp.training.data")
+@configurable.source(module="ddsp.training.data")
 class TFRecordProvider(DataProvider):
     """Reads examples from TFRecord files.
 
-    Where a manifest stands beside the files, it says what they hold. Records
-    without one have to fit the arguments.
+    Where a manifest stands beside the files, it says what they hold, and rates that
+    are given must be those of the manifest. Of records without one, the lengths tell
+    the ratio of the rates, and an argument that is given (or `audio_16k`) the rest.
 
     Args:
       file_pattern: Glob pattern of the files, or a list of them, such as
         `'data/violin.tfrecord*'`. Of data prepared with an evaluation split, a
         pattern that matches all of it stands for the training part.
       example_secs: Length of an example, seconds. A manifest overrides it.
-      sample_rate: Of the audio, samples a second.
-      frame_rate: Of the features, frames a second; divides `sample_rate`.
+      sample_rate: Of the audio, samples a second. By default that of the files.
+      frame_rate: Of the features, frames a second; divides `sample_rate`. By default
+        that of the files.
       centered: Whether frames are centred on their times, which makes one more. A
-        manifest overrides it.
+        manifest overrides it; by default, lengths tell.
       seed: Of the shuffling; see `DataProvider`.
       features: Names of the features to read. By default all there are of `audio`,
         `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db`. Records of 16 kHz
@@ -45,6 +49,8 @@ class TFRecordProvider(DataProvider):
 
     # What a manifest and the configuration must agree on.
     _rates_of_manifest: tuple[str, ...] = ("sample_rate", "frame_rate")
+    # Whether rates that were not given are those of the files.
+    _rates_of_files = True
     # Whether examples hold `audio_16k` though their records do not.
     _completes_audio_16k = True
 
@@ -59,7 +65,9 @@ class TFRecordProvider(DataProvider):
         features=None,
     ):
         super().__init__(sample_rate, frame_rate, seed)
-        checks.hop_size(sample_rate, frame_rate)
+        self._rates_origin = None
+        if not self._unknown({"sample_rate", "frame_rate"}):
+            checks.hop_size(sample_rate, frame_rate)
         self._example_secs = example_secs
         self._centered = centered
         self._manifest = None
@@ -80,6 +88,8 @@ class TFRecordProvider(DataProvider):
                 for name in features
                 if name not in self._copies
             }
+        # What a resumed run, or an evaluation, is configured with.
+        configurable.note_operative(self, dataclasses.asdict(self._rates()))
 
     @property
     def default_file_pattern(self):
@@ -102,6 +112,11 @@ class TFRecordProvider(DataProvider):
     def manifest(self):
         """The `Manifest` beside the files, or None."""
         return self._manifest
+
+    @property
+    def rates_origin(self):
+        """Where the rates come from: a manifest, records, or the configuration."""
+        return self._rates_origin or super().rates_origin
 
     @property
     def validation(self):
@@ -217,15 +232,19 @@ class TFRecordProvider(DataProvider):
 
     def _lengths_of_manifest(self, path) -> dict[str, int | None]:
         manifest = manifests.read(path)
+        unknown = self._unknown(set(self._rates_of_manifest))
         for name in self._rates_of_manifest:
             configured, stored = getattr(self, name), getattr(manifest, name)
-            if stored is not None and configured != stored:
+            if stored is None or configured == stored:
+                continue
+            if name not in unknown:
                 raise ValueError(
-                    f"The records were prepared with {name}={stored} ({path}), but "
-                    f"the configuration says {type(self).__name__}.{name}="
-                    f"{configured}: prepare the data again or change the "
-                    f"configuration, got {configured}."
+                    f"The records were prepared with {name}={stored} ({path}), not "
+                    f"with {self._origin_of(name)}={configured}: leave it out, or "
+                    f"prepare the data again, got {configured}."
                 )
+            setattr(self, f"_{name}", stored)
+        self._rates_origin = path
         self._manifest = manifest
         self._example_secs = manifest.example_secs or self._example_secs
         self._centered = manifest.center
@@ -243,6 +262,7 @@ class TFRecordProvider(DataProvider):
                 f"{path} holds no examples with `audio`, got the features "
                 f"{sorted(record.features.feature)}."
             )
+        self._find_rates(path, lengths)
         self._check_length(
             path,
             "audio",
@@ -261,6 +281,45 @@ class TFRecordProvider(DataProvider):
                     f"frame_rate={self._frame_rate}, centered={self._centered}",
                 )
         return lengths
+
+    def _rates(self) -> record_rates.RecordRates:
+        return record_rates.RecordRates(
+            self._sample_rate, self._frame_rate, self._example_secs, self._centered
+        )
+
+    def _unknown(self, names: set[str]) -> set[str]:
+        """Those of the arguments that are neither given nor found yet."""
+        if not self._rates_of_files or self._rates_origin is not None:
+            return set()
+        return names - configurable.given(self)
+
+    def _origin_of(self, name: str) -> str:
+        """What says a rate that files are compared with."""
+        if name in configurable.given(self) or not self._rates_of_files:
+            return f"{type(self).__name__}.{name}"
+        return f"{self.rates_origin}: {name}"
+
+    def _find_rates(self, path, lengths) -> None:
+        """Takes what was not given from the lengths of a record's features."""
+        rates = self._rates()
+        values = dataclasses.asdict(rates)
+        unknown = self._unknown(set(values))
+        if not unknown:
+            return
+        n_frames = next((lengths[x] for x in FRAME_FEATURES if x in lengths), None)
+        given = {name: x for name, x in values.items() if name not in unknown}
+        found = record_rates.find(lengths, n_frames, rates, given)
+        if found is None:
+            raise ValueError(
+                f"The sample rate of {path}, which has no manifest, is not known: its "
+                f"examples hold {lengths['audio']} samples and {n_frames} frames. Bind "
+                f"{type(self).__name__}.sample_rate, frame_rate or example_secs, got "
+                "none."
+            )
+        for name, value in dataclasses.asdict(found).items():
+            setattr(self, f"_{name}", value)
+        checks.hop_size(self._sample_rate, self._frame_rate)
+        self._rates_origin = path
 
     def _check_length(self, path, name, found, expected, rate) -> None:
         if found != expected:

@@ -56,6 +56,9 @@ class Urmp(LegacyTFRecordProvider):
       ValueError: If the instrument is unknown or a feature is missing.
     """
 
+    # The published files have the default rates.
+    _rates_of_files = False
+
     def __init__(
         self, base_dir, instrument_key="tpt", split="train", suffix=None, seed=None
     ):

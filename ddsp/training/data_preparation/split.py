@@ -66,7 +66,7 @@ def plan_recordings(recordings: Sequence[Recording], settings: Settings) -> list
     plans = [_plan(recording, settings) for recording in recordings]
     usable = [plan for plan in plans if not plan.skipped]
     if not usable:
-        raise ValueError(_none_usable(plans))
+        raise ValueError(_none_usable(plans, settings))
     if settings.eval_split_fraction:
         regions = _regions(usable, settings)
         windows = {
@@ -134,12 +134,20 @@ def _starts(n_frames: int, settings: Settings) -> list[int]:
     return window_starts(n_frames, settings.example_frames, settings.hop_frames)
 
 
-def _none_usable(plans: Sequence[Plan]) -> str:
+def _none_usable(plans: Sequence[Plan], settings: Settings) -> str:
     shown = [f"{plan.recording.path} {plan.skipped}" for plan in plans[:5]]
     more = f"; and {len(plans) - 5} more" if len(plans) > 5 else ""
+    sound = [plan.recording.seconds for plan in plans if not plan.recording.problem]
+    advice = ""
+    if sound and settings.example_secs is not None:
+        advice = (
+            " For short recordings give a shorter --example_secs (example_secs), got "
+            f"{settings.example_secs:g} s and a longest recording of "
+            f"{max(sound):.2f} s."
+        )
     return (
         "None of the audio files can be used, and nothing was written: "
-        f"{'; '.join(shown)}{more}."
+        f"{'; '.join(shown)}{more}.{advice}"
     )
 
 
@@ -206,8 +214,9 @@ def _time_regions(
         if longest.n_frames < 2 * example:
             raise ValueError(
                 "Too little audio to set some aside for evaluation: no recording "
-                f"holds two examples of {settings.example_secs:g} s, got a longest "
-                f"one of {longest.recording.seconds:.2f} s."
+                f"holds two examples of {settings.example_secs:g} s; give a shorter "
+                "--example_secs (example_secs), got a longest one of "
+                f"{longest.recording.seconds:.2f} s."
             )
         cuts[longest.recording.path] = longest.n_frames - example
     return {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gin
 
-from ddsp.training import checkpoints, models
+from ddsp.training import checkpoints, models, rates
 from ddsp.training.models import loading, older_configs
 
 # Where gin keeps settings, and what was used of them. There is no public way to put
@@ -63,6 +63,7 @@ def build_autoencoder() -> models.Autoencoder:
     Raises:
       ValueError: If they describe no model, or another.
     """
+    rates.bind(rates.of_config())
     try:
         model = models.get_model()
     except (RuntimeError, TypeError) as error:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from ddsp import configurable, core
+from ddsp.training import rates
 from ddsp.training.models.model import losses_dict
 from ddsp.training.models.synthesis_model import SynthesisModel
 
@@ -36,6 +37,9 @@ class Autoencoder(SynthesisModel):
           losses: A loss or a list of losses between the batch's audio and the
             synthesised.
           **kwargs: Passed on to `keras.Model`.
+
+        Raises:
+          ValueError: If the layers have different sample rates, frame rates or lengths.
         """
         super().__init__(**kwargs)
         self.preprocessor: Any = preprocessor
@@ -43,6 +47,7 @@ class Autoencoder(SynthesisModel):
         self.decoder: Any = decoder
         self.processor_group: Any = processor_group
         self.loss_objs = list(core.make_iterable(losses))
+        rates.check(self)
 
     def encode(
         self, features: dict[str, Any], training: bool = True, n_samples=None

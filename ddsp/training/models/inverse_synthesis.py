@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ddsp import configurable, core, effects, processors, synths
 from ddsp import losses as ddsp_losses
+from ddsp.training import rates
 from ddsp.training.models.model import Model, losses_dict
 
 # Controls that a batch of synthetic notes comes with, and those that make its audio.
@@ -122,6 +123,7 @@ class InverseSynthesis(Model):
             )
             dag.append((self.reverb, ["add/signal"]))
         self.processor_group = processors.ProcessorGroup(dag=dag)
+        rates.check(self)
 
     def generate_synthetic_audio(self, features: Mapping[str, Any]) -> tf.Tensor:
         """Renders synthetic notes.

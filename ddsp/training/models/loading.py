@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gin
 
-from ddsp.training import checkpoints
+from ddsp.training import checkpoints, rates
 from ddsp.training.models import older_configs
 from ddsp.training.models.model import Model
 
@@ -63,6 +63,7 @@ def from_config(config: str, bindings: Sequence[str] = ()) -> Model:
         gin.clear_config()
         older_configs.parse(config)
         gin.parse_config(list(bindings), skip_unknown=True)
+    rates.bind(rates.of_config())
     try:
         return get_model()
     except (RuntimeError, TypeError, ValueError) as error:

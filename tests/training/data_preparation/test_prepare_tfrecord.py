@@ -116,10 +116,11 @@ def test_other_rates_hold_the_16k_version_too(tmp_path):
     assert manifest.features["audio"] == 48000
     assert manifest.features["audio_16k"] == 16000
     assert manifest.features["f0_hz"] == 126
-    examples = read(tmp_path / "v*", sample_rate=48000)
-    np.testing.assert_array_equal(examples[1]["audio"], audio[28800:76800])
+    for given in ({"sample_rate": 48000}, {}):
+        examples = read(tmp_path / "v*", **given)
+        np.testing.assert_array_equal(examples[1]["audio"], audio[28800:76800])
     with pytest.raises(ValueError, match=r"sample_rate=48000.*sample_rate=16000"):
-        read(tmp_path / "v*")
+        read(tmp_path / "v*", sample_rate=16000)
 
 
 def test_rate_that_fifty_does_not_divide(tmp_path):

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from ddsp import configurable, core, effects, processors, synths
-from ddsp.training import nn, preprocessing
+from ddsp.training import nn, preprocessing, rates
 from ddsp.training.models.midi_autoencoder import pianorolls
 from ddsp.training.models.midi_autoencoder.note_losses import NoteLosses
 from ddsp.training.models.synthesis_model import N_BUILD_FRAMES
@@ -99,6 +99,7 @@ class MidiAutoencoder(NoteLosses):
             )
             dag.append((module, ["add/signal"]))
         self.processor_group = processors.ProcessorGroup(dag=dag)
+        rates.check(self)
 
     def preprocess(
         self, features: Mapping[str, Any], n_samples: int | None = None
