@@ -135,7 +135,6 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
                     "layer": layer,
                     "argument": argument,
                     "change": st.sampled_from(_EMPTY),
-                    "all": st.booleans(),
                 }
             ),
             st.fixed_dictionaries(
@@ -183,7 +182,8 @@ def _judge_layer(case: Case) -> Outcome:
         )
         inputs[key] = scale.astype(np.float32)
     if case["kind"] == "empty":
-        changed = names if case["all"] else [name]
+        # Rows and frames are common to all arguments, channels are not.
+        changed = [name] if case["change"] == "no channels" else names
         inputs |= {key: _emptied(inputs[key], case["change"]) for key in changed}
     else:
         inputs[name] = _extreme(inputs[name], case)

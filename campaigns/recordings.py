@@ -24,6 +24,8 @@ from campaigns.outcomes import (
 
 _BASES = ("a.wav", "float.wav", "stereo.wav", "b.flac", "c.ogg", "d.mp3", "e.aiff")
 _SECONDS = 0.6
+# So many are prepared at once as well.
+_TOGETHER = 40
 # What cannot be trained on, whatever becomes of it.
 _UNUSABLE = ("nan", "inf", "silence", "huge")
 _SAMPLES = (
@@ -49,6 +51,15 @@ _NO_FILES = ("loop", "dangling", "folder", "fifo", "unreadable", "link to a devi
 def cases(n: int, seed: int, base: Path) -> list[Case]:
     """Recordings whose bytes, samples, header, name or kind of file is odd."""
     del base
+    single = _draw(n, seed)
+    if n < _TOGETHER:
+        return single
+    starts = range(0, len(single), _TOGETHER)
+    together = [{"together": single[i : i + _TOGETHER]} for i in starts]
+    return [*single, *together]
+
+
+def _draw(n: int, seed: int) -> list[Case]:
     name = st.sampled_from(_BASES)
     edits = st.lists(drawing.byte_edits(), min_size=1, max_size=4)
     return drawing.draw(
@@ -126,47 +137,56 @@ def _records(output: Path) -> list[str]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Reads a recording, and prepares it beside a good one."""
+    """Reads a recording, and prepares it beside a good one; or many at once."""
     sources = folder / "recordings"
     sources.mkdir()
     (sources / "zz-good.wav").write_bytes((base / "good.wav").read_bytes())
-    path = _make(case, base, sources)
-    outcome = _read(path)
-    if outcome.failed:
-        return outcome
+    paths = {}
+    for index, single in enumerate(case.get("together", [case])):
+        place = sources / f"{index}"
+        place.mkdir()
+        paths[_make(single, base, place)] = single
+    for path in paths:
+        outcome = _read(path)
+        if outcome.failed:
+            return outcome
     try:
         manifest = material.prepare(
-            [str(sources)], folder / "set.tfrecord", num_shards=1
+            [str(sources / "zz-good.wav"), *paths],
+            folder / "set.tfrecord",
+            num_shards=1,
         )
     except Exception as error:
-        told = of_error(error)
-        kind = LOST if told.kind == REFUSED else told.kind
-        return Outcome(kind, f"the preparation fails: {told.detail}")
-    return _judge_set(case, base, folder, path, manifest)
+        judged = of_error(error)
+        kind = LOST if judged.kind == REFUSED else judged.kind
+        return Outcome(kind, f"the preparation fails: {judged.detail}")
+    problem = _judge_records(base, folder)
+    outcomes = [_judge_entry(one, path, manifest) for path, one in paths.items()]
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    return problem or (failed or outcomes)[0]
 
 
-def _judge_set(
-    case: Case, base: Path, folder: Path, path: str, manifest: Any
-) -> Outcome:
+def _judge_records(base: Path, folder: Path) -> Outcome | None:
+    """What is wrong with the records that were written, or None."""
     records = _records(folder / "set.tfrecord")
     good = json.loads((base / "records.json").read_text())
     if not set(good) <= set(records):
         return Outcome(LOST, f"records of the good recording are gone: {records}")
     if odd := [record for record in records if record.startswith("peak")]:
         return Outcome(WRONG_DATA, f"records that are not sound: {odd}")
-    name = os.path.basename(path)
-    # Names that are no text are written otherwise.
-    shown = {name, name.encode("utf-8", "backslashreplace").decode()}
-    named = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    shown.add(named)
-    entries = [
-        r
-        for r in manifest.recordings
-        if os.path.basename(r["path"]) in shown or r["path"].endswith(tuple(shown))
-    ]
+    return None
+
+
+def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
+    """What the manifest says of a recording."""
+    # A name that is no text is written with escapes or question marks.
+    raw = os.fsencode(path)
+    shown = {path, *(raw.decode("utf-8", x) for x in ("replace", "backslashreplace"))}
+    shown = {os.sep.join(x.split(os.sep)[-2:]) for x in shown}
+    entries = [r for r in manifest.recordings if r["path"].endswith(tuple(shown))]
     if not entries:
         others = [r["path"] for r in manifest.recordings]
-        return Outcome(LOST, f"{name!r} is named nowhere, got {others}")
+        return Outcome(LOST, f"{path!r} is named nowhere, got {others}")
     entry = entries[0]
     if entry["status"] == "used":
         if case.get("samples") in _UNUSABLE and case["count"] > 1:
@@ -299,7 +319,7 @@ CAMPAIGN = Campaign(
     judge=judge,
     full=600,
     short=12,
-    seconds=60.0,
+    seconds=120.0,
     megabytes=1500.0,
-    group=lambda case: case["kind"],
+    group=lambda case: case.get("kind", "many at once"),
 )
