@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from campaigns import commands, drawing, tasks
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import LOST, SURVIVED, Outcome
+from campaigns.outcomes import SURVIVED, TRACEBACK, Outcome
 
 # How much later than its usual end a kill may come: it then finds the command done.
 _LATE = 1.05
@@ -67,7 +67,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         if problem := commands.judge_end(command, interrupted=True):
             return problem
         if was_running and number != signal.SIGKILL and len(command.message()) > 3:
-            return Outcome(LOST, f"too many lines: {command.text[-800:]}")
+            return Outcome(TRACEBACK, f"too many lines: {command.text[-800:]}")
         ended = f"ended with {command.code}: {' '.join(command.message())[-200:]}"
     problem = tasks.judge_left(base, name, output, old) or tasks.judge_rerun(
         base, name, output
@@ -112,7 +112,7 @@ CAMPAIGN = Campaign(
     cases=cases,
     prepare=tasks.make_base,
     judge=judge,
-    full=160,
+    full=120,
     short=4,
     forked=False,
     group=lambda case: f"{case['command']} {case['signal']}",
