@@ -8,6 +8,7 @@ TF_CPP_MIN_LOG_LEVEL sees what TensorFlow says.
 import contextlib
 import importlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -46,6 +47,9 @@ def ddsp_generate_synthetic_dataset() -> None:
 
 
 def _launch(module: str) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until the command has handlers of its own there is nothing to clear away.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if _LOG_LEVEL not in os.environ:
         # What goes wrong in TensorFlow is an exception as well.
         os.environ[_LOG_LEVEL] = "3"

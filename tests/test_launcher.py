@@ -1,8 +1,10 @@
 """The commands say nothing but what they have to say."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,23 @@ def test_every_command_starts_here():
     commands = [name for name in dir(ddsp_launcher) if name.startswith("ddsp_")]
     assert len(commands) == 6
     assert all(f'"{name}",' in setup for name in commands)
+
+
+def test_an_interrupt_while_tensorflow_is_imported_says_nothing():
+    start = "import ddsp_launcher; print(flush=True); ddsp_launcher.ddsp_run()"
+    quiet = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    with subprocess.Popen(
+        [sys.executable, "-c", start],
+        cwd=ROOT,
+        env=quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.5)  # The import takes seconds.
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert errors == ""
