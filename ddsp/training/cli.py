@@ -1,14 +1,33 @@
 """How the command-line programs start and how they fail."""
 
 import re
+import signal
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 from absl import app, flags, logging
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# `timeout` and shells send a signal to a process and then again to its group.
+_SAME_SIGNAL_SECS = 10.0
 
 
 class UserError(Exception):
     """Something the user can mend: shown as one message, without a traceback."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to end.
+
+    Attributes:
+      number: Of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
 
 
 # An error in a layer's `call`: the message in bold, then all arguments.
@@ -33,8 +52,11 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     """Runs an absl program; mistakes of the user end in one line and exit code 1.
 
     `ValueError`, `TypeError`, `OSError` and `UserError` are what this library
-    raises for bad input, and gin a `RuntimeError`; their message says what to do.
-    With `-v 1` the traceback is shown too.
+    raises for bad input, TensorFlow its own, and gin a `RuntimeError`; their message
+    says what to do. With `-v 1` the traceback is shown too.
+
+    SIGINT and SIGTERM raise `Stopped`, so that what was begun is cleared away; they
+    end in one line and the exit code that shells give them, 130 and 143.
 
     Args:
       main: Takes the positional arguments, program name first.
@@ -43,16 +65,44 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     def guarded(argv: list[str]) -> None:
         try:
             main(argv)
-        except (ValueError, TypeError, OSError, UserError, RuntimeError) as error:
-            # Only gin's runtime errors are the user's.
-            foreign = isinstance(error, RuntimeError) and not _unbound(str(error))
-            if foreign or logging.get_verbosity() >= logging.DEBUG:
+        except KeyboardInterrupt as stop:
+            number = getattr(stop, "number", signal.SIGINT)
+            name = signal.Signals(number).name
+            print(": ".join([f"stopped by {name}", *stop.args]), file=sys.stderr)
+            sys.exit(128 + number)
+        except Exception as error:
+            if not _is_of_user(error) or logging.get_verbosity() >= logging.DEBUG:
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
 
+    for number in _SIGNALS:
+        # A shell starts what runs in the background with SIGINT ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     _help_of(main.__module__)
     app.run(guarded)
+
+
+_stopped_at = float("-inf")
+
+
+def _stop(number: int, unused_frame: Any) -> None:
+    global _stopped_at
+    now = time.monotonic()
+    if now - _stopped_at > _SAME_SIGNAL_SECS:
+        _stopped_at = now
+        raise Stopped(number)
+
+
+def _is_of_user(error: Exception) -> bool:
+    """Whether an error is one that the user can mend."""
+    if isinstance(error, RuntimeError):
+        return _unbound(str(error)) is not None
+    return isinstance(error, (ValueError, TypeError, OSError, UserError)) or (
+        # Without TensorFlow's import, which takes seconds.
+        type(error).__module__.startswith("tensorflow.")
+    )
 
 
 def _help_of(module: str) -> None:
@@ -66,6 +116,9 @@ def _message(error: Exception) -> str:
     """The message of an error, without what gin and Keras add about calls."""
     if unbound := _unbound(str(error)):
         return unbound
+    # TensorFlow's go on with where in its graph they come from.
+    if type(error).__module__.startswith("tensorflow."):
+        return str(getattr(error, "message", error)).strip().splitlines()[0]
     lines = [
         line
         for line in _OF_KERAS.sub(r"\1", str(error)).strip().splitlines()

@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from ddsp.training import checkpoints, evaluation, files, rates
+from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BaseEvaluator
 
 
@@ -45,8 +46,8 @@ def evaluate_or_sample(
       restore_dir: Directory of checkpoints, or one checkpoint; `save_dir` if empty.
       batch_size: Examples a batch.
       num_batches: At most this many batches for each checkpoint.
-      repeats: How often to go through the data; -1 for as often as `num_batches`
-        needs.
+      repeats: How often to go through the data, as far as `num_batches` goes; -1
+        for once, so that every example counts the same.
       ckpt_delay_secs: Least time between two checkpoints, seconds.
       run_once: Evaluate the latest checkpoint only, instead of waiting for others.
       run_until_step: Stop after a checkpoint of at least this step, if > 0.
@@ -71,7 +72,9 @@ def evaluate_or_sample(
         evaluator_class(provider.sample_rate, provider.frame_rate)
         for evaluator_class in evaluator_classes
     ]
-    dataset = provider.get_batch(batch_size, shuffle=False, repeats=repeats)
+    dataset = provider.get_batch(
+        batch_size, shuffle=False, repeats=max(1, repeats), drop_remainder=False
+    )
     forward = evaluation.make_forward(model)
     evaluation.build(model, evaluation.first_batch(provider, batch_size))
 
@@ -81,10 +84,8 @@ def evaluate_or_sample(
         step = _step_of(path)
         model.restore(path)
         # Only now, so that nothing is left behind where there is no checkpoint.
-        writer = writer or tf.summary.create_file_writer(
-            os.path.join(save_dir, "summaries", "eval")
-        )
-        with writer.as_default():
+        writer = writer or _make_writer(os.path.join(save_dir, "summaries", "eval"))
+        with writer.as_default(), naming_damage(provider):
             batches = _Counted(dataset.take(num_batches))
             results = evaluation.run_evaluators(
                 forward,
@@ -159,9 +160,12 @@ def _watch(restore_dir: str, run_once: bool, delay_secs: float) -> Iterator[str]
         yield checkpoints.find_latest(restore_dir)
     else:
         logging.info("Waiting for checkpoints in %s", restore_dir)
-        yield from tf.train.checkpoints_iterator(
-            restore_dir, min_interval_secs=delay_secs
-        )
+        yield from checkpoints.watch(restore_dir, delay_secs)
+
+
+def _make_writer(directory: str) -> tf.summary.SummaryWriter:
+    with files.writing(directory):
+        return tf.summary.create_file_writer(directory)
 
 
 def _step_of(path: str) -> int:
@@ -173,8 +177,13 @@ def _record(path: str, step: int, results: dict[str, float]) -> None:
     """Adds the measures of a step to a JSON file."""
     recorded = {}
     if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path) as file:
-            recorded = json.load(file)
+        try:
+            with tf.io.gfile.GFile(path) as file:
+                recorded = dict(json.load(file))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(
+                f"The measures of earlier evaluations cannot be read ({error}): move "
+                f"the file away, got {path}."
+            ) from error
     recorded[str(step)] = results
-    tf.io.gfile.makedirs(os.path.dirname(path))
     files.write_text(path, json.dumps(recorded, indent=2, sort_keys=True) + "\n")

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from ddsp.training import metrics
+from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BaseEvaluator
 
 Forward = Callable[[Any], tuple[Any, Any]]
@@ -110,8 +111,9 @@ def first_batch(data_provider: Any, batch_size: int) -> Any:
       ValueError: There is no example.
     """
     dataset = data_provider.get_batch(batch_size, shuffle=False, repeats=-1)
-    for batch in dataset.take(1):
-        return batch
+    with naming_damage(data_provider):
+        for batch in dataset.take(1):
+            return batch
     raise ValueError(
         "The data provider gives no batch: prepare data with at least one example "
         f"and check the file pattern. Received: {data_provider}"

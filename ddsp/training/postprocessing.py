@@ -235,11 +235,20 @@ def statistics_to_dict(statistics: dict[str, Any]) -> dict[str, Any]:
 
 
 def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
-    """The statistics that `statistics_to_dict` described."""
+    """The statistics that `statistics_to_dict` described.
+
+    Raises:
+      ValueError: If it described no such.
+    """
     statistics = dict(plain)
-    statistics["quantile_transform"] = QuantileTransformer.from_dict(
-        plain["quantile_transform"]
-    )
+    try:
+        statistics["quantile_transform"] = QuantileTransformer.from_dict(
+            plain["quantile_transform"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"These are no statistics of a data set ({error!r}), got {sorted(plain)}."
+        ) from error
     return statistics
 
 

@@ -5,7 +5,6 @@ timbre that it was trained on (Engel et al., "DDSP: Differentiable Digital Signa
 Processing", 2020, section 4.4).
 """
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -20,7 +19,7 @@ import soundfile
 import tqdm
 
 from ddsp._core import checks
-from ddsp.training import bundle, files, models, postprocessing
+from ddsp.training import bundle, checkpoints, files, models, postprocessing
 from ddsp.training.adjustment import Adjusted, Adjustment, adjust_features
 from ddsp.training.data_preparation import audio_io
 from ddsp.training.data_preparation.features import feature_blocks
@@ -120,8 +119,7 @@ def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | Non
             "Timbre transfer needs an autoencoder with a preprocessor, got "
             f"{type(model).__name__} in {directory!r}."
         )
-    folder = Path(directory)
-    places = str(folder), str(folder.parent)
+    places = checkpoints.folders_of(directory)
     return model, postprocessing.find_dataset_statistics(*places)
 
 
@@ -332,12 +330,14 @@ def write_audio(
       ValueError: If the audio is not finite.
     """
     checks.positive("sample_rate", rate_out)
-    final = Path(path)
-    temporary = final.with_name(f".{final.stem}.{os.getpid()}.tmp{final.suffix}")
+    folder = os.path.dirname(os.path.abspath(path))
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         # The gain is only known at the end, so the audio waits on the disk.
-        with tempfile.TemporaryFile(dir=final.parent) as raw:
+        with (
+            tempfile.TemporaryFile(dir=folder) as raw,
+            files.staged(path) as temporary,
+        ):
             peak = 0.0
             n_samples = 0
             for block in audio_io.resampled(blocks, rate_in, rate_out):
@@ -352,22 +352,15 @@ def write_audio(
             gain = min(1.0, PEAK_LIMIT / peak) if peak else 1.0
             raw.seek(0)
             with soundfile.SoundFile(
-                str(temporary), "w", samplerate=rate_out, channels=1
+                temporary, "w", samplerate=rate_out, channels=1
             ) as file:
                 while chunk := raw.read(2**20):
                     file.write(gain * np.frombuffer(chunk, "<f4"))
-        os.replace(temporary, final)
     except (soundfile.SoundFileError, OSError) as error:
         # Without a number it comes from reading, and says so.
         if isinstance(error, OSError) and error.errno is None:
             raise
-        raise OSError(
-            f"Cannot write {path}: {files.reason(error)}. Is the folder writable, and "
-            "is there room on the disk?"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        raise OSError(f"Cannot write {path}: {files.cause(error)}") from error
     return n_samples / rate_out, gain
 
 

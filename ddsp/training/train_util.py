@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from ddsp.training import checkpoints, files, postprocessing, rates, trainers
+from ddsp.training.data.provider import DamagedDataError, naming_damage
 from ddsp.training.files import expand_path
 from ddsp.training.training_run import TrainingRun
 
@@ -135,7 +136,7 @@ def get_latest_operative_config(restore_dir: str) -> str:
     """The gin config with which a model was trained.
 
     Args:
-      restore_dir: Model directory, or a checkpoint in it.
+      restore_dir: Model directory, its folder `best`, or a checkpoint in either.
 
     Returns:
       Path of the newest `operative_config-N.gin`.
@@ -143,10 +144,7 @@ def get_latest_operative_config(restore_dir: str) -> str:
     Raises:
       FileNotFoundError: There is none.
     """
-    directory = expand_path(restore_dir)
-    if not tf.io.gfile.isdir(directory):
-        directory = os.path.dirname(directory)
-    return get_latest_file(directory)
+    return checkpoints.find_config(restore_dir)
 
 
 def write_gin_config(
@@ -163,7 +161,8 @@ def write_gin_config(
       OSError: The file cannot be written.
     """
     config = gin.operative_config_str()
-    tf.io.gfile.makedirs(save_dir)
+    with files.writing(save_dir):
+        tf.io.gfile.makedirs(save_dir)
     files.write_text(os.path.join(save_dir, f"operative_config-{step}.gin"), config)
     if summary_writer is not None:
         with summary_writer.as_default():
@@ -184,22 +183,26 @@ def write_statistics(data_provider: Any, save_dir: str) -> None:
       save_dir: Model directory.
 
     Raises:
+      DamagedDataError: An example cannot be used.
       OSError: The file cannot be written.
     """
     path = os.path.join(save_dir, postprocessing.STATISTICS_FILE)
     if tf.io.gfile.exists(path):
         return
     manifest = getattr(data_provider, "manifest", None)
-    if manifest is not None and manifest.statistics:
-        statistics = postprocessing.statistics_from_dict(manifest.statistics)
-    else:
-        try:
-            statistics = postprocessing.compute_dataset_statistics(
-                _Sample(data_provider, _MAX_STATISTICS_EXAMPLES)
-            )
-        except ValueError as error:
-            print(f"No statistics of the data are written: {error}")
-            return
+    try:
+        if manifest is not None and manifest.statistics:
+            statistics = postprocessing.statistics_from_dict(manifest.statistics)
+        else:
+            with naming_damage(data_provider):
+                statistics = postprocessing.compute_dataset_statistics(
+                    _Sample(data_provider, _MAX_STATISTICS_EXAMPLES)
+                )
+    except DamagedDataError:
+        raise
+    except ValueError as error:
+        print(f"No statistics of the data are written: {error}")
+        return
     # Timbre transfer measures pitch the way the model has learnt to hear it.
     statistics["centered"] = bool(manifest is not None and manifest.center)
     if manifest is not None:
@@ -276,7 +279,9 @@ def train(
         rates or lengths than the data, a checkpoint is of another architecture, or
         the loss became NaN (`NonFiniteLossError`).
       FileNotFoundError: `restore_dir` has no checkpoint.
+      FileExistsError: Another training writes to `save_dir`.
       OSError: A file cannot be written.
+      KeyboardInterrupt: It was stopped by a signal; a checkpoint is saved first.
     """
     settings = {
         "batch_size": batch_size,
@@ -298,16 +303,17 @@ def train(
     save_dir = expand_path(save_dir)
     restore_dir = save_dir if restore_dir == files.DEFAULT_DIR else restore_dir
     run = TrainingRun(data_provider, trainer, batch_size, save_dir, seed)
-    run.restore(restore_dir or save_dir)
-    if trainer.is_chief:
-        write_gin_config(run.writer, save_dir, trainer.step)
-        write_statistics(data_provider, save_dir)
-    run.loop(
-        run.make_validation(eval_data_provider, eval_batches),
-        num_steps,
-        steps_per_summary,
-        steps_per_save,
-        steps_per_eval or steps_per_summary,
-        early_stop_loss_value,
-        early_stop_patience,
-    )
+    with run.opened():
+        run.restore(restore_dir or save_dir)
+        if trainer.is_chief:
+            write_gin_config(run.writer, save_dir, trainer.step)
+            write_statistics(data_provider, save_dir)
+        run.loop(
+            run.make_validation(eval_data_provider, eval_batches),
+            num_steps,
+            steps_per_summary,
+            steps_per_save,
+            steps_per_eval or steps_per_summary,
+            early_stop_loss_value,
+            early_stop_patience,
+        )

@@ -135,9 +135,9 @@ class Trainer:
         """
         return self._write(save_dir, self.checkpoints_to_keep)
 
-    def save_only(self, save_dir: str) -> str:
-        """Like `save`, for a directory that keeps one checkpoint."""
-        return self._write(save_dir, keep=1)
+    def save_beside(self, save_dir: str) -> str:
+        """Like `save`, and removes no other checkpoint."""
+        return self._write(save_dir, keep=None)
 
     def restore(
         self, checkpoint_path: str, restore_keys: list[str] | None = None
@@ -284,7 +284,7 @@ class Trainer:
             _iterations=self.optimizer.iterations, _variables=self.optimizer.variables
         )
 
-    def _write(self, save_dir: str, keep: int) -> str:
+    def _write(self, save_dir: str, keep: int | None) -> str:
         if self.is_chief:
             return checkpoints.write(self.get_checkpoint(), save_dir, self.step, keep)
         # The variables may be spread over the workers, so all of them take part.

@@ -1,13 +1,17 @@
 """The loop of a training run: steps, summaries, validation, checkpoints."""
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from ddsp.training import checkpoints, evaluation, files, summaries, trainers
+from ddsp.training import checkpoints, evaluation, files, locks, summaries, trainers
+from ddsp.training.data.provider import find_damage
 from ddsp.training.training_log import TrainingLog
 from ddsp.training.validation import BEST_DIR, Validation
 
@@ -23,7 +27,7 @@ class TrainingRun:
         save_dir: str,
         seed: int | None = None,
     ):
-        """Constructor: makes the variables of the model.
+        """Constructor: makes the variables of the model; the directory is untouched.
 
         Args:
           data_provider: Training data.
@@ -35,7 +39,6 @@ class TrainingRun:
         Raises:
           ValueError: There is no data, or checkpoints in `save_dir` would be
             unreadable.
-          OSError: The directory cannot be made.
         """
         self._data_provider = data_provider
         self._trainer = trainer
@@ -45,11 +48,29 @@ class TrainingRun:
         checkpoints.check_directory(save_dir)
         self._set_seed(step=0)
         trainer.build(evaluation.first_batch(data_provider, batch_size))
-        if trainer.is_chief:
-            tf.io.gfile.makedirs(save_dir)
-            for directory in (save_dir, os.path.join(save_dir, BEST_DIR)):
+        self.writer = tf.summary.create_noop_writer()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keeps the model directory for this run while the block runs.
+
+        What an interrupted run left incomplete there is removed.
+
+        Raises:
+          FileExistsError: Another training writes there.
+          OSError: The directory cannot be made or written.
+        """
+        if not self._trainer.is_chief:
+            yield
+            return
+        with files.writing(self._save_dir):
+            tf.io.gfile.makedirs(self._save_dir)
+        lock = os.path.join(self._save_dir, ".training.lock")
+        with locks.exclusive(lock, f"training in {self._save_dir}"):
+            for directory in (self._save_dir, os.path.join(self._save_dir, BEST_DIR)):
                 checkpoints.discard_incomplete(directory)
-        self.writer = self._make_writer("train")
+            self.writer = self._make_writer("train")
+            yield
 
     def restore(self, restore_dir: str) -> None:
         """Resumes from the model directory, or starts from weights elsewhere.
@@ -141,12 +162,36 @@ class TrainingRun:
                     trainer.save(self._save_dir)
             log.write(f"Stopped at step {step}" + (f": {stop}" if stop else ""))
         except tf.errors.OpError as error:
+            damage = find_damage(self._data_provider, error)
             raise ValueError(
-                f"Training stopped at step {step + 1}: {files.reason(error)}"
+                f"Training stopped at step {step + 1}: {damage or files.reason(error)}"
             ) from error
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (self._save_interrupted(log),)
+            raise
         finally:
             log.close()
             self.writer.flush()
+
+    def _save_interrupted(self, log: TrainingLog) -> str:
+        """Saves a checkpoint of where the run is; returns what was done."""
+        step = self._trainer.step
+        at = f"at step {step} of the training in {self._save_dir}"
+        if step in checkpoints.list_checkpoints(self._save_dir):
+            return f"{at}, which is saved. The same command goes on from there."
+        if not step or isinstance(
+            self._trainer.strategy, tf.distribute.MultiWorkerMirroredStrategy
+        ):
+            # Workers save together, and not all of them need be interrupted.
+            return f"{at}, which is not saved."
+        try:
+            log.check()
+            if not all(np.all(np.isfinite(w)) for w in self._trainer.model.weights):
+                raise ValueError("Its weights are not finite.")
+            self._trainer.save(self._save_dir)
+        except (ValueError, OSError) as error:
+            return f"{at}, which is not saved: {error}"
+        return f"{at}, saved just now. The same command goes on from there."
 
     def _write_summary(self, log: TrainingLog, step: int) -> float:
         with self.writer.as_default():
@@ -173,6 +218,6 @@ class TrainingRun:
     def _make_writer(self, name: str) -> tf.summary.SummaryWriter:
         if not self._trainer.is_chief:
             return tf.summary.create_noop_writer()
-        return tf.summary.create_file_writer(
-            os.path.join(self._save_dir, "summaries", name)
-        )
+        directory = os.path.join(self._save_dir, "summaries", name)
+        with files.writing(directory):
+            return tf.summary.create_file_writer(directory)

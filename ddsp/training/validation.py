@@ -1,12 +1,16 @@
 """Validation while training: the measures, and the best checkpoint."""
 
+import hashlib
 import json
 import os
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from ddsp import losses
 from ddsp.training import checkpoints, evaluation, files, trainers
+from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BasicEvaluator, F0LdEvaluator
 
 BEST_DIR = "best"
@@ -17,7 +21,7 @@ class Validation:
     """Evaluates the trainer's model on data, again and again.
 
     Attributes:
-      best_step: Step of the lowest loss so far, 0 before any.
+      best_step: Step of the lowest loss so far; before any, that of the start.
       best_loss: The lowest loss so far.
     """
 
@@ -44,6 +48,7 @@ class Validation:
         self._writer = writer
         self._best_dir = best_dir
         self._forward = evaluation.make_forward(trainer.model)
+        self._data_provider = data_provider
         self._batches = data_provider.get_batch(
             batch_size, shuffle=False, repeats=1, drop_remainder=False
         ).take(max_batches)
@@ -52,6 +57,9 @@ class Validation:
         basic = BasicEvaluator(*rates)
         self._measure = [basic, F0LdEvaluator(*rates, run_f0_crepe=False)]
         self._show = [basic, F0LdEvaluator(*rates)] if trainer.is_chief else []
+        self._measured_on = ""
+        if best_dir:
+            self._measured_on = self._fingerprint(batch_size * max_batches)
         self.best_step, self.best_loss = self._read_record()
 
     def run(self, step: int) -> str:
@@ -67,7 +75,7 @@ class Validation:
           ValueError: There is no data.
           OSError: The checkpoint cannot be saved.
         """
-        with self._writer.as_default():
+        with self._writer.as_default(), naming_damage(self._data_provider):
             results = evaluation.run_evaluators(
                 self._forward, self._batches, step, self._measure, self._show
             )
@@ -108,20 +116,60 @@ class Validation:
         return float(self._trainer.psum(values)) / strategy.num_replicas_in_sync
 
     def _keep(self, step: int, loss: float) -> None:
-        self._trainer.save_only(self._best_dir)
+        """Saves the checkpoint, then says so, then removes the best one until now.
+
+        Wherever this is interrupted, the record is of a checkpoint that is there.
+        """
+        self._trainer.save_beside(self._best_dir)
         self.best_step, self.best_loss = step, loss
         if self._trainer.is_chief:
+            record = {"step": step, "loss": loss, "measured_on": self._measured_on}
             files.write_text(
-                os.path.join(self._best_dir, _RECORD),
-                json.dumps({"step": step, "loss": loss}) + "\n",
+                os.path.join(self._best_dir, _RECORD), json.dumps(record) + "\n"
             )
+            checkpoints.prune(self._best_dir, step, keep=1)
+
+    def _fingerprint(self, n_examples: int) -> str:
+        """Tells apart what losses were measured on: the data and the losses."""
+        digest = hashlib.sha256()
+        for batch in self._batches.take(1):
+            for value in tf.nest.flatten(batch):
+                digest.update(np.asarray(value).tobytes())
+        known = getattr(self._data_provider, "n_examples", None)
+        measured = min(n_examples, known) if known else n_examples
+        configs = [
+            [type(layer).__name__, layer.get_config()]
+            for layer in self._trainer.model._flatten_layers()
+            if isinstance(layer, losses.Loss)
+        ]
+        # What has no form in JSON has no value that a loss depends on either.
+        text = json.dumps(
+            [measured, configs], sort_keys=True, default=lambda x: type(x).__name__
+        )
+        digest.update(text.encode())
+        return digest.hexdigest()
 
     def _read_record(self) -> tuple[int, float]:
-        """Step and loss of the best checkpoint, if a whole one is there."""
+        """Step and loss of the best checkpoint, if it is whole and can be compared."""
+        none = self._trainer.step, float("inf")
         path = os.path.join(self._best_dir, _RECORD)
-        if self._best_dir and tf.io.gfile.exists(path):
+        if not self._best_dir or not tf.io.gfile.exists(path):
+            return none
+        try:
             with tf.io.gfile.GFile(path) as file:
                 record = json.load(file)
-            if record["step"] in checkpoints.list_checkpoints(self._best_dir):
-                return record["step"], record["loss"]
-        return 0, float("inf")
+            step, loss = int(record["step"]), float(record["loss"])
+            # Older records do not say it.
+            measured_on = record.get("measured_on", self._measured_on)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            print(f"Not a record of the best checkpoint, passed over: {path}")
+            return none
+        if step not in checkpoints.list_checkpoints(self._best_dir):
+            return none
+        if measured_on != self._measured_on:
+            print(
+                f"The best checkpoint so far, of step {step}, was chosen by other "
+                "validation data or losses: the next validation chooses anew."
+            )
+            return none
+        return step, loss

@@ -3,14 +3,17 @@
 import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ddsp.training import checkpoints
+from tests.training.stops import killed_after
 
 
 def test_unreadable_directory_is_refused():
@@ -88,37 +91,103 @@ def test_full_disk_leaves_the_previous_one(tmp_path):
     assert checkpoints.find_latest(str(tmp_path)) == first and _read(first) == 1
 
 
-@pytest.mark.parametrize("call", range(9))
-def test_interrupted_anywhere(tmp_path, monkeypatch, call):
-    """Whatever file operation is the last one, what is found is whole."""
-    _write(tmp_path, 1)
-    operations = ("makedirs", "rmtree", "rename", "remove")
-    n_calls = 0
+@pytest.mark.parametrize("step", [2, 1])
+def test_stopped_anywhere(tmp_path, step):
+    """Whatever file operation is the last one, a whole checkpoint is the newest.
 
-    def interrupted(original):
-        def operation(*args, **kwargs):
-            nonlocal n_calls
-            n_calls += 1
-            if n_calls > call:
-                raise KeyboardInterrupt
-            return original(*args, **kwargs)
+    Of step 1 there is one already: the old or the new values are found.
+    """
+    start, here = tmp_path / "start", tmp_path / "here"
+    _write(start, 1, value=7)
+    values = set()
+    for n_calls in range(200):
+        shutil.copytree(start, here)
+        with killed_after(n_calls) as made:
+            _write(here, step, value=8, keep=1)
+        for cleared in (False, True):
+            if cleared:
+                checkpoints.discard_incomplete(str(here))
+            saved = checkpoints.list_checkpoints(str(here))
+            value = _read(saved[max(saved)])
+            assert (value, max(saved)) in ((7, 1), (8, step))
+            values.add(value)
+        names = set(os.listdir(here))
+        for name in names:
+            assert not name.startswith(".")
+            assert ".data" not in name or name.split(".")[0] + ".index" in names
+        # The same again, to the end.
+        _write(here, step, value=9, keep=1)
+        assert _read(checkpoints.find_latest(str(here))) == 9
+        assert len(os.listdir(here)) == 3
+        shutil.rmtree(here)
+        if len(made) < n_calls:
+            break
+    assert values == {7, 8} and n_calls > 15
 
-        return operation
 
-    with monkeypatch.context() as patch:
-        for name in operations:
-            patch.setattr(tf.io.gfile, name, interrupted(getattr(tf.io.gfile, name)))
-        with contextlib.suppress(KeyboardInterrupt):
-            _write(tmp_path, 2, keep=1)
-    for step, path in checkpoints.list_checkpoints(str(tmp_path)).items():
-        assert _read(path) == step
-    assert checkpoints.list_checkpoints(str(tmp_path))
+def test_an_index_alone_is_no_checkpoint(tmp_path):
+    latest = _write(tmp_path, 3)
+    shutil.copy(f"{latest}.index", tmp_path / "ckpt-9.index")
+    (tmp_path / "ckpt-10.index").touch()
+    (tmp_path / "ckpt-10.data-00000-of-00002").touch()
+    assert checkpoints.find_latest(str(tmp_path)) == latest
 
-    checkpoints.discard_incomplete(str(tmp_path))
-    names = set(os.listdir(tmp_path))
-    for name in names:
-        assert not name.startswith(".ckpt")
-        assert ".data" not in name or name.split(".")[0] + ".index" in names
+
+def test_the_state_file_leads_nowhere_else(tmp_path):
+    """TensorFlow's own way takes what it names, wherever that is."""
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    state = tf.train.Checkpoint(v=tf.Variable(np.zeros(1000, np.float32)))
+    other = state.write(str(outside / "model"))
+    (inside / "checkpoint").write_text(f'model_checkpoint_path: "{other}"')
+    assert tf.train.latest_checkpoint(str(inside)) == other
+    with pytest.raises(FileNotFoundError, match="No checkpoint"):
+        checkpoints.find_latest(str(inside))
+    # In the directory itself it says which one to take.
+    for name in ("model", "another"):
+        state.write(str(inside / name))
+    assert checkpoints.find_latest(str(inside)) == str(inside / "model")
+    (inside / "checkpoint").write_bytes(b"\xff damaged")
+    with pytest.raises(FileNotFoundError, match="No checkpoint"):
+        checkpoints.find_latest(str(inside))
+
+
+def test_the_config_of_a_run_is_found_from_its_best(tmp_path):
+    best = tmp_path / "run" / "best"
+    path = _write(best, 4)
+    with pytest.raises(FileNotFoundError, match="operative_config"):
+        checkpoints.find_config(str(best))
+    for step in (9, 10):
+        (tmp_path / "run" / f"operative_config-{step}.gin").touch()
+    config = str(tmp_path / "run" / "operative_config-10.gin")
+    for place in (tmp_path / "run", best, path):
+        assert checkpoints.find_config(str(place)) == config
+    # A new training below another's directory is not of that run.
+    (tmp_path / "run" / "new").mkdir()
+    with pytest.raises(FileNotFoundError, match="operative_config"):
+        checkpoints.find_config(str(tmp_path / "run" / "new"))
+
+
+def test_checkpoints_are_watched_as_they_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_POLL_SECS", 0.01)
+    watched = checkpoints.watch(str(tmp_path / "run"))
+    threading.Timer(0.1, _write, (tmp_path / "run", 1)).start()
+    assert next(watched).endswith("ckpt-1")
+    _write(tmp_path / "run", 2)
+    _write(tmp_path / "run", 3)
+    assert next(watched).endswith("ckpt-3")
+
+
+def test_remote_directory():
+    directory = "ram://bucket/run/best"
+    for step in (1, 2, 2):
+        path = _write(directory, step, keep=1)
+    assert checkpoints.find_latest(directory) == path and _read(path) == 2
+    with tf.io.gfile.GFile("ram://bucket/run/operative_config-0.gin", "w") as file:
+        file.write("")
+    assert checkpoints.find_config(path) == "ram://bucket/run/operative_config-0.gin"
+    checkpoints.discard_incomplete(directory)
+    assert len(tf.io.gfile.listdir(directory)) == 3
 
 
 def test_kill_while_saving(tmp_path):

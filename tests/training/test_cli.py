@@ -1,12 +1,15 @@
 """What the launchers of the programs show."""
 
+import signal
 import sys
 import types
 
 import gin
 import keras
 import pytest
+import tensorflow as tf
 from absl import flags
+from absl.testing import flagsaver
 
 from ddsp.training import cli
 
@@ -64,3 +67,39 @@ def test_what_no_config_binds_is_named(call, error, unbound):
     message = cli._message(caught.value)
     assert message.startswith(f"Nothing binds {unbound}: ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code):
+    cleared = []
+
+    def main(argv):
+        try:
+            signal.raise_signal(number)
+        finally:
+            # As `timeout` does: to the process, then to its group.
+            signal.raise_signal(number)
+            cleared.append(True)
+
+    handlers = {each: signal.getsignal(each) for each in cli._SIGNALS}
+    # Tests that run in the background are started with it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(sys, "argv", ["a_program"])
+    monkeypatch.setattr(cli, "_stopped_at", float("-inf"))
+    monkeypatch.setattr(cli, "_help_of", lambda module: None)
+    try:
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
+            cli.run_main(main)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    assert stop.value.code == code and cleared
+    assert capsys.readouterr().err == f"stopped by {signal.Signals(number).name}\n"
+
+
+def test_tensorflows_errors_are_one_line():
+    error = tf.errors.PermissionDeniedError(None, None, "a; Read-only\n\t [[graph]]")
+    assert cli._is_of_user(error)
+    assert cli._message(error) == "a; Read-only"

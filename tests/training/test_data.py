@@ -206,7 +206,8 @@ def test_manifest_overrides_lengths(tmp_path):
 def test_manifest_covers_its_splits(tmp_path):
     for split in ("train", "eval"):
         write_shard(tmp_path / f"set-{split}-00000-of-00001")
-    write_manifest(tmp_path)
+    counts = {"examples": 3, "shards": 1}
+    write_manifest(tmp_path, splits={"train": counts, "eval": counts})
     assert provider(tmp_path / "set-eval*").manifest is not None
     write_shard(tmp_path / "other-train-00000-of-00001")
     assert provider(tmp_path / "other*").manifest is None
@@ -215,7 +216,8 @@ def test_manifest_covers_its_splits(tmp_path):
 @pytest.mark.parametrize("name", ["sample_rate", "frame_rate"])
 def test_manifest_of_another_rate_names_both(tmp_path, name):
     write_shard(tmp_path / "set-00000-of-00001")
-    write_manifest(tmp_path, **{name: 500})
+    features = {"audio": 1000} if name == "sample_rate" else {"audio": 2000}
+    write_manifest(tmp_path, **{name: 500, "features": features})
     with pytest.raises(ValueError, match=f"{name}=500.*manifest-set.json.*{name}="):
         provider(tmp_path / "set*")
 

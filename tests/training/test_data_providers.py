@@ -117,7 +117,13 @@ def test_synthetic_notes_of_other_sizes_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"`harm_dist` must have 10.*got 15"):
         data.SyntheticNotes(5, 2, 4, path)
     lengths = {name: int(np.prod(shape)) for name, shape in SIZES.items()}
-    write_manifest(tmp_path, features=lengths, frame_rate=1.25, sample_rate=16000)
+    write_manifest(
+        tmp_path,
+        features=lengths,
+        frame_rate=1.25,
+        sample_rate=16000,
+        splits={"all": {"examples": 1, "shards": 1}},
+    )
     assert data.SyntheticNotes(5, 3, 4, path).n_examples == 1
     with pytest.raises(ValueError, match=r"`noise_magnitudes` must have 45.*got 20"):
         data.SyntheticNotes(5, 3, 9, path)

@@ -38,6 +38,34 @@ def test_measures_of_the_latest(tmp_path, capsys):
     assert list((tmp_path / "summaries" / "eval").glob("events*"))
 
 
+@pytest.mark.parametrize(("n_examples", "batch_size"), [(3, 32), (5, 4)])
+def test_each_example_counts_once(tmp_path, n_examples, batch_size):
+    trainer = _saved(tmp_path)
+    provider = tiny.TinyProvider(n_examples, seed=2)
+    # The examples differ much, so that weights of batches show.
+    provider.examples["audio"] *= 3.0 ** np.arange(n_examples)[:, np.newaxis]
+    seen = []
+
+    class Recorder(evaluators.BasicEvaluator):
+        def evaluate(self, batch, output, losses):
+            seen.extend(batch["audio"].numpy())
+            super().evaluate(batch, output, losses)
+
+    results = eval_util.evaluate(
+        provider,
+        trainer.model,
+        [Recorder],
+        str(tmp_path),
+        batch_size=batch_size,
+        run_once=True,
+    )
+    np.testing.assert_array_equal(seen, provider.examples["audio"])
+    outputs = trainer.model(provider.examples, training=False)
+    expected = np.mean((outputs["audio_synth"] - provider.examples["audio"]) ** 2)
+    # Float32 sums of squares in another order.
+    assert results["losses/l2"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_validation_split_is_used(tmp_path):
     trainer = _saved(tmp_path)
     validation = tiny.TinyProvider(2, seed=5)

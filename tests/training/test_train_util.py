@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ddsp import losses
 from ddsp.training import checkpoints, gin_files, postprocessing, train_util
 from ddsp.training.training_log import NonFiniteLossError, TrainingLog
 from tests.training import tiny
@@ -97,9 +98,86 @@ def test_resumes(tmp_path, capsys):
 def test_resuming_cleans_up(tmp_path):
     _train(tmp_path, num_steps=2)
     (tmp_path / ".ckpt-4.tmp").mkdir()
+    (tmp_path / ".ckpt-4.999999999-3.tmp.json").touch()
     (tmp_path / "ckpt-4.data-00000-of-00001").write_bytes(b"half")
     _train(tmp_path, num_steps=3)
     assert not list(tmp_path.glob("*ckpt-4*"))
+
+
+def test_a_second_training_is_told_so(tmp_path):
+    class Nested(tiny.TinyProvider):
+        def get_batch(self, *args, **kwargs):
+            if kwargs.get("shuffle"):
+                with pytest.raises(FileExistsError, match=r"training in .*process"):
+                    _train(tmp_path)
+            return super().get_batch(*args, **kwargs)
+
+    _train(tmp_path, Nested(), num_steps=1)
+    assert not (tmp_path / ".training.lock").exists()
+
+
+def test_stopped_it_saves_first(tmp_path, monkeypatch):
+    class Interrupted(TrainingLog):
+        def add(self, step, losses):
+            super().add(step, losses)
+            if step == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddsp.training.training_run.TrainingLog", Interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"at step 3 .*, saved just now"):
+        _train(tmp_path, steps_per_save=100)
+    assert list(checkpoints.list_checkpoints(str(tmp_path))) == [3]
+    trainer = _train(tmp_path)
+    assert trainer.step == 4
+
+
+def test_stopped_it_saves_nothing_that_is_not_finite(tmp_path, monkeypatch):
+    class Interrupted(TrainingLog):
+        def add(self, step, losses):
+            super().add(step, {**losses, "total_loss": tf.constant(math.nan)})
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ddsp.training.training_run.TrainingLog", Interrupted)
+    with pytest.raises(KeyboardInterrupt, match=r"step 1 .*not saved: .*not finite"):
+        _train(tmp_path)
+    assert not checkpoints.list_checkpoints(str(tmp_path))
+
+
+def _best(directory):
+    return json.loads((directory / "best" / "validation.json").read_text())
+
+
+@pytest.mark.parametrize("other", ["data", "losses", "damaged"])
+def test_best_is_not_compared_with_a_loss_of_other_validation(tmp_path, capsys, other):
+    quiet = tiny.TinyProvider(3, seed=1)
+    quiet.examples["audio"] *= 0.0
+    _train(tmp_path, tiny.TinyProvider(validation=quiet), num_steps=2)
+    first = _best(tmp_path)
+    # Resumed, the same validation compares: the high learning rate makes it worse.
+    provider = tiny.TinyProvider(validation=quiet)
+    worse = tiny.make_trainer(learning_rate=1.0)
+    _train(tmp_path, provider, worse, num_steps=4)
+    assert _best(tmp_path) == first
+    trainer = tiny.make_trainer(learning_rate=1.0)
+    if other == "data":
+        provider = tiny.TinyProvider(validation=tiny.TinyProvider(3, seed=1))
+    elif other == "losses":
+        trainer.model.loss_objs = [losses.SpectralLoss()]
+    else:
+        (tmp_path / "best" / "validation.json").write_text("[" * 10_000)
+    _train(tmp_path, provider, trainer, num_steps=6)
+    assert _best(tmp_path)["step"] == 6
+    output = capsys.readouterr().out
+    assert ("chooses anew" in output) == (other != "damaged")
+    assert list(checkpoints.list_checkpoints(str(tmp_path / "best"))) == [6]
+
+
+def test_statistics_that_are_none_are_passed_over(tmp_path, capsys):
+    for hostile in ({"quantile_transform": []}, {"mean_pitch": 3.0}):
+        manifest = SimpleNamespace(statistics=hostile, center=True, pitch_tracker={})
+        train_util.write_statistics(SimpleNamespace(manifest=manifest), str(tmp_path))
+        assert "No statistics" in capsys.readouterr().out
+    assert not os.listdir(tmp_path)
 
 
 def test_fine_tunes_from_step_zero(tmp_path, capsys):

@@ -167,8 +167,9 @@ def _open_source(
         _check_statistics(bundle.statistics, source, need_statistics)
         return bundle.model, bundle.statistics, bundle.info
     checkpoint = checkpoints.find_latest(source)
-    folder = Path(checkpoint).parent
-    statistics = postprocessing.find_dataset_statistics(str(folder), str(folder.parent))
+    statistics = postprocessing.find_dataset_statistics(
+        *checkpoints.folders_of(checkpoint)
+    )
     _check_statistics(statistics, source, need_statistics)
     trained = models.load(checkpoint)
     if not isinstance(trained, models.Autoencoder) or trained.preprocessor is None:

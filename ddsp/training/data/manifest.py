@@ -8,14 +8,22 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
 from ddsp.training import files
+from ddsp.training.data import schema
 
 _FORMAT = 1
+# Key of a manifest that only marks a set as unfinished.
+_UNFINISHED = "unfinished"
+# Some 500,000 recordings.
+_MAX_BYTES = 2**28
 _SHARD_SUFFIX = re.compile(r"-\d{5,}-of-\d{5,}$")
+# Names of the splits; without a split for evaluation there is one that holds all.
+ALL = "all"
 SPLITS = ("train", "eval")
 
 
@@ -42,6 +50,8 @@ class Manifest:
         `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split and
         `warnings`. Synthetic data has none.
       synthesis: Of synthetic data, the settings and the seed it was made with.
+      shards: Per shard, by its name, its length in `bytes`, its number of `records`
+        and its `fingerprint` (see `shards.describe`). Older manifests have none.
     """
 
     sample_rate: int
@@ -55,6 +65,7 @@ class Manifest:
     statistics: dict[str, Any]
     recordings: list[dict[str, Any]]
     synthesis: dict[str, Any] | None = None
+    shards: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def write(self, path: str) -> None:
         """Writes the JSON file, whole or not at all.
@@ -66,30 +77,110 @@ class Manifest:
         files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
+def shard_names(set_name: str, split: str, num_shards: int) -> list[str]:
+    """Names such as `violin.tfrecord-train-00003-of-00010`."""
+    stem = set_name if split == ALL else f"{set_name}-{split}"
+    return [f"{stem}-{i:05d}-of-{num_shards:05d}" for i in range(num_shards)]
+
+
+def write_unfinished(path: str, shards: Iterable[str]) -> None:
+    """Marks a set whose shards are being moved into place, so that none reads it.
+
+    Args:
+      path: Of the manifest, which this replaces.
+      shards: Names of all shards that may belong to the old or the new set.
+
+    Raises:
+      OSError: If it cannot be written.
+    """
+    content = {"format": _FORMAT, _UNFINISHED: sorted(shards)}
+    files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def owned_shards(path: str) -> set[str]:
+    """Names of the shards of the set whose manifest is `path`, finished or not.
+
+    Raises:
+      ValueError: If there is something that is no manifest.
+    """
+    if not tf.io.gfile.exists(path):
+        return set()
+    content = _load(path)
+    if _UNFINISHED in content:
+        return set(content[_UNFINISHED])
+    return {
+        name
+        for split, counts in _parse(path, content).splits.items()
+        for name in shard_names(set_name(path), split, counts["shards"])
+    }
+
+
 def read(path: str) -> Manifest:
     """Reads the manifest at `path`.
 
     Raises:
-      ValueError: If it is not a manifest of a known form.
+      ValueError: If it is not a manifest of a known form, or the set is unfinished.
     """
-    with tf.io.gfile.GFile(path, "r") as file:
-        text = file.read()
-    try:
-        content = json.loads(text)
-        found = content.pop("format")
-        if found != _FORMAT:
-            raise ValueError(f"format {found}, known is {_FORMAT}")
-        return Manifest(**content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"Not a manifest that can be read: {path} ({error}).") from (
-            error
+    content = _load(path)
+    if _UNFINISHED in content:
+        raise ValueError(
+            "The preparation of this data set was stopped before it was complete: run "
+            f"the same command again, got {path}."
         )
+    return _parse(path, content)
+
+
+def _load(path: str) -> dict[str, Any]:
+    """The JSON object in a file, of a known format."""
+    try:
+        size = tf.io.gfile.stat(path).length
+        if size > _MAX_BYTES:
+            raise ValueError(f"{size} bytes")
+        with tf.io.gfile.GFile(path, "r") as file:
+            content = json.loads(file.read())
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+        found = content.pop("format", None)
+        if found != _FORMAT:
+            raise ValueError(f"format {found!r:.40}, known is {_FORMAT}")
+        unfinished = content.get(_UNFINISHED, [])
+        if not isinstance(unfinished, list) or not all(map(_is_name, unfinished)):
+            raise ValueError(f"`{_UNFINISHED}` is no list of names")
+    except (ValueError, RecursionError, tf.errors.OpError) as error:
+        raise _unreadable(path, error) from error
+    return content
+
+
+def _parse(path: str, content: dict[str, Any]) -> Manifest:
+    try:
+        schema.check(content)
+        return Manifest(**content)
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"Not a manifest that can be read: {path} ({files.reason(error):.200}). "
+        "Prepare or copy the data again."
+    )
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and os.path.basename(value) == value
 
 
 def path_for(output_tfrecord_path: str) -> str:
     """Where the manifest of the shards `<output_tfrecord_path>-...` stands."""
     directory, name = os.path.split(output_tfrecord_path)
     return os.path.join(directory, f"manifest-{name}.json")
+
+
+def set_name(manifest_path: str) -> str:
+    """What the names of the shards of a set begin with."""
+    return (
+        os.path.basename(manifest_path).removeprefix("manifest-").removesuffix(".json")
+    )
 
 
 def find_for_shard(shard_path: str) -> str | None:

@@ -42,6 +42,11 @@ class BaseMultiProvider(DataProvider):
         for provider in self._data_providers:
             provider.set_seed(seed)
 
+    def find_damage(self):
+        """What is wrong with the data of the first provider that knows, or None."""
+        found = (provider.find_damage() for provider in self._data_providers)
+        return next((damage for damage in found if damage), None)
+
     def _common(self, rate):
         rates = [getattr(provider, rate) for provider in self._data_providers]
         if len(set(rates)) > 1:

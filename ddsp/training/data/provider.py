@@ -1,5 +1,8 @@
 """What every source of examples has in common."""
 
+import contextlib
+from collections.abc import Iterator
+
 import gin
 import tensorflow as tf
 
@@ -46,6 +49,10 @@ class DataProvider:
     @property
     def validation(self):
         """A provider of examples set aside from these, or None."""
+        return None
+
+    def find_damage(self):
+        """Reads everything; what is wrong with it, or None where nothing is known."""
         return None
 
     def set_seed(self, seed):
@@ -100,6 +107,46 @@ class DataProvider:
                 "batch, and incomplete batches are dropped: use a smaller batch, "
                 f"got batch_size={batch_size}."
             )
+
+
+class DamagedDataError(ValueError):
+    """A file of a data set cannot be used."""
+
+
+@contextlib.contextmanager
+def naming_damage(data_provider) -> Iterator[None]:
+    """Says which file is damaged when reading examples fails.
+
+    Args:
+      data_provider: Whose examples are read in the block.
+
+    Raises:
+      DamagedDataError: If reading failed because of the data.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        damage = find_damage(data_provider, error)
+        if damage is None:
+            raise
+        raise DamagedDataError(damage) from error
+
+
+def find_damage(data_provider, error: tf.errors.OpError) -> str | None:
+    """What is wrong with the data, if an error may come from reading it.
+
+    Args:
+      data_provider: All of its data is read.
+      error: Raised where its examples were used.
+
+    Returns:
+      A sentence, or None.
+    """
+    if not isinstance(
+        error, tf.errors.DataLossError | tf.errors.InvalidArgumentError
+    ) or not hasattr(data_provider, "find_damage"):
+        return None
+    return data_provider.find_damage()
 
 
 def _buffer_size(dataset: tf.data.Dataset) -> int:

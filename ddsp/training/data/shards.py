@@ -4,8 +4,11 @@ A record is framed as 8 bytes of length, 4 of its checksum, the data, and 4 byte
 checksum of the data (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
+import hashlib
 import os
+import stat
 import struct
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -14,6 +17,7 @@ from ddsp.training import files
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
+_FINGERPRINT_BYTES = 2**16
 
 
 def match(file_pattern) -> list[str]:
@@ -21,7 +25,7 @@ def match(file_pattern) -> list[str]:
 
     Args:
       file_pattern: Such as `data/violin.tfrecord*`. JSON files, as manifests are,
-        are left out.
+        and directories are left out.
 
     Returns:
       Paths, sorted.
@@ -49,24 +53,69 @@ def _glob(pattern: str) -> list[str]:
     return [pattern] if tf.io.gfile.exists(pattern) else tf.io.gfile.glob(pattern)
 
 
+def describe(path: str) -> dict[str, Any]:
+    """What a manifest says of a shard.
+
+    Raises:
+      ValueError: If the file is not whole.
+      OSError: If it cannot be read.
+    """
+    return {
+        "bytes": size(path),
+        "records": count_records(path),
+        "fingerprint": fingerprint(path),
+    }
+
+
+def size(path: str) -> int:
+    """Length of a file, bytes.
+
+    Raises:
+      ValueError: If it is a device or a pipe.
+      OSError: If it cannot be found.
+    """
+    if files.is_remote(path):
+        return tf.io.gfile.stat(path).length
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is no regular file.")
+    return status.st_size
+
+
+def fingerprint(path: str) -> str:
+    """SHA-256 of the first and the last 64 KiB of a file, in hexadecimal.
+
+    Enough to tell shards apart, at the same cost for any length. What changed in
+    between is found by the checksum of each record when it is read.
+    """
+    length = size(path)
+    digest = hashlib.sha256()
+    with _open(path) as file:
+        digest.update(file.read(_FINGERPRINT_BYTES))
+        file.seek(max(0, length - _FINGERPRINT_BYTES))
+        digest.update(file.read(_FINGERPRINT_BYTES))
+    return digest.hexdigest()
+
+
 def count_records(path: str) -> int:
     """Counts the records of a shard by their headers and checks that it is whole.
 
     Raises:
       ValueError: If the file ends in the middle of a record, or is no TFRecord.
+      OSError: If it cannot be read.
     """
-    size = tf.io.gfile.stat(path).length
+    length_of_file = size(path)
     with _open(path) as file:
         position = count = 0
-        while position < size:
+        while position < length_of_file:
             file.seek(position)
             header = file.read(_HEADER.size)
             if len(header) < _HEADER.size:
-                raise _truncated(path, count, size)
+                raise _truncated(path, count, length_of_file)
             length, _ = _HEADER.unpack(header)
             position += _HEADER.size + length + _FOOTER_BYTES
-            if position > size:
-                raise _truncated(path, count, size)
+            if position > length_of_file:
+                raise _truncated(path, count, length_of_file)
             count += 1
     return count
 
@@ -83,7 +132,8 @@ def first_record(path: str) -> tf.train.Example:
         return tf.train.Example.FromString(record)
     except (StopIteration, tf.errors.DataLossError, DecodeError) as error:
         raise ValueError(
-            f"{path} holds no readable tf.train.Example: {files.reason(error)}."
+            f"{path} holds no readable tf.train.Example: {files.reason(error)}. "
+            "Prepare or copy it again."
         ) from error
 
 
@@ -93,8 +143,8 @@ def _open(path: str):
     return open(os.fspath(path), "rb", buffering=0)
 
 
-def _truncated(path: str, count: int, size: int) -> ValueError:
+def _truncated(path: str, count: int, length: int) -> ValueError:
     return ValueError(
         f"{path} is truncated or no TFRecord file: after {count} whole records it "
-        f"ends within the next. Prepare or copy it again, got {size} bytes."
+        f"ends within the next. Prepare or copy it again, got {length} bytes."
     )

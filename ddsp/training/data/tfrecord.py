@@ -1,13 +1,15 @@
 """Examples from TFRecord files: those of `ddsp_prepare_tfrecord`, and older ones."""
 
 import dataclasses
+import re
 
 import tensorflow as tf
 
 from ddsp import configurable
 from ddsp._core import checks
+from ddsp.training import files
+from ddsp.training.data import integrity, record_rates, shards, splits
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data import record_rates, shards, splits
 from ddsp.training.data.provider import DataProvider
 
 _CREPE_SAMPLE_RATE = 16000
@@ -43,8 +45,9 @@ class TFRecordProvider(DataProvider):
 
     Raises:
       FileNotFoundError: If no file matches.
-      ValueError: If no pattern is given, a file is truncated, there are no
-        examples, or what is in the files does not fit the arguments.
+      ValueError: If no pattern is given, a file is damaged, missing or of another
+        data set, there are no examples, or what is in the files does not fit the
+        arguments.
     """
 
     # What a manifest and the configuration must agree on.
@@ -71,10 +74,10 @@ class TFRecordProvider(DataProvider):
         self._example_secs = example_secs
         self._centered = centered
         self._manifest = None
-        self._paths = splits.without_evaluation(
-            shards.match(file_pattern or self.default_file_pattern)
-        )
-        counts = {path: shards.count_records(path) for path in self._paths}
+        file_pattern = file_pattern or self.default_file_pattern
+        self._paths = splits.without_evaluation(shards.match(file_pattern))
+        # A list may leave out shards on purpose.
+        counts = integrity.check(self._paths, whole_sets=isinstance(file_pattern, str))
         self._n_examples = sum(counts.values())
         if not self._n_examples:
             raise ValueError(
@@ -123,6 +126,11 @@ class TFRecordProvider(DataProvider):
         """A provider of the evaluation split beside these files, or None."""
         paths = splits.evaluation_shards(self._paths)
         if not paths:
+            if self._manifest is not None and "eval" in self._manifest.splits:
+                raise ValueError(
+                    "The shards of the evaluation split are missing, which the "
+                    f"manifest lists, beside {_brief(self._paths)}. Copy them again."
+                )
             return None
         return self._of_files(paths)
 
@@ -177,9 +185,28 @@ class TFRecordProvider(DataProvider):
 
     def _parse(self, record):
         example = tf.io.parse_single_example(record, self.features_dict)
+        example = {name: _finite(name, value) for name, value in example.items()}
+        if "f0_hz" in example:
+            inside = (example["f0_hz"] >= 0.0) & (example["f0_hz"] <= self._sample_rate)
+            text = f"`f0_hz` is not within 0 and {self._sample_rate} Hz"
+            tf.debugging.Assert(tf.reduce_all(inside), [text])
         return example | {
             name: example[source] for name, source in self._copies.items()
         }
+
+    def find_damage(self):
+        """Reads all records; the first that cannot be used, or None."""
+        for path in self._paths:
+            position = 0
+            try:
+                for _ in tf.data.TFRecordDataset(path).map(self._parse):
+                    position += 1
+            except tf.errors.OpError as error:
+                return (
+                    f"Record {position} of {path} cannot be used: "
+                    f"{_fault(error)}. Prepare or copy the data again."
+                )
+        return None
 
     def _find_copies(self, features) -> dict[str, str]:
         """Features that records lack, by name, with those that stand for them."""
@@ -221,6 +248,7 @@ class TFRecordProvider(DataProvider):
             else:
                 if manifest_path not in known:
                     known[manifest_path] = self._lengths_of_manifest(manifest_path)
+                    _check_record(path, known[manifest_path], manifest_path)
                 found = known[manifest_path]
             lengths = lengths or found
             if found != lengths:
@@ -330,6 +358,32 @@ class TFRecordProvider(DataProvider):
                 f"example_secs={self._example_secs}, {rate}, which makes {expected}; "
                 f"got {found}."
             )
+
+
+def _check_record(path: str, lengths: dict[str, int | None], manifest: str) -> None:
+    """Refuses a manifest that does not describe the first record of a shard."""
+    record = shards.first_record(path).features.feature
+    for name, length in lengths.items():
+        found = len(record[name].float_list.value) if name in record else 0
+        if found != length and (length is not None or not found):
+            raise ValueError(
+                f"The manifest {manifest} does not describe {path}: `{name}` should "
+                f"have {length} values an example, got {found}."
+            )
+
+
+def _finite(name: str, value: tf.Tensor) -> tf.Tensor:
+    """The value; reading it fails if it holds NaN or infinity."""
+    if not value.dtype.is_floating:
+        return value
+    return tf.debugging.check_numerics(value, f"`{name}`")
+
+
+def _fault(error: tf.errors.OpError) -> str:
+    """What TensorFlow found wrong with a record, without what it adds."""
+    text = files.reason(error).rstrip(". ")
+    assertion = re.search(r"assertion failed: \[(.*?)\]", text)
+    return assertion[1] if assertion else text.replace(" : Tensor had", " has")
 
 
 def _floats(length: int | None):

@@ -89,10 +89,8 @@ def generate_synthetic_dataset(
             )
         else:
             _write_here(blocks, random_seed, settings, output, directory, num_workers)
-        writer.publish(output, directory)
-    manifest = _manifest(num_examples, num_shards, random_seed, settings)
-    manifest.write(output.manifest_path)
-    return manifest
+        manifest = _manifest(num_examples, num_shards, random_seed, settings)
+        return writer.publish(output, directory, manifest)
 
 
 def make_records(block: Block, seed: int, settings: NoteSettings) -> Iterator[bytes]:

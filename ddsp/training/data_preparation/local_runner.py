@@ -24,11 +24,15 @@ Task = tuple[int, Plan, Settings, str]
 
 def probe(paths: Sequence[str]) -> list[audio_io.Recording]:
     """Looks at every file; see `audio_io.probe`."""
-    with concurrent.futures.ThreadPoolExecutor(_PROBE_THREADS) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(_PROBE_THREADS)
+    try:
         looked_at = pool.map(audio_io.probe, paths)
         return list(
             tqdm(looked_at, "Checking", len(paths), unit=" files", disable=None)
         )
+    finally:
+        # Stopped, it does not go on to look at the others.
+        pool.shutdown(cancel_futures=True)
 
 
 def write_examples(

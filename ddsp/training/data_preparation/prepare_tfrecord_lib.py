@@ -111,9 +111,7 @@ def prepare_tfrecord(
                 plans, settings, output, directory, num_workers
             )
         manifest = _manifest(plans, outcomes, settings, output, directory)
-        writer.publish(output, directory)
-    manifest.write(output.manifest_path)
-    return manifest
+        return writer.publish(output, directory, manifest)
 
 
 def _manifest(

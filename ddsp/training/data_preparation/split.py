@@ -9,10 +9,11 @@ import dataclasses
 import random
 from collections.abc import Sequence
 
+from ddsp.training.data.manifest import ALL, SPLITS
 from ddsp.training.data_preparation.audio_io import Recording
 from ddsp.training.data_preparation.settings import Settings
 
-ALL, TRAIN, EVAL = "all", "train", "eval"
+TRAIN, EVAL = SPLITS
 # How far from the wanted share whole recordings may be, as a part of it.
 _TOLERANCE = 0.5
 # A serialised example cannot pass 2 GiB.

@@ -5,6 +5,8 @@ import contextlib
 import math
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -62,7 +64,8 @@ def run(
     progress = context.Queue()
     threads = max(1, _processors() // num_workers)
     with _pool(num_workers, context, (progress, threads)) as pool:
-        futures = [pool.submit(_work, function, task) for task in tasks]
+        with _signals_for_this_process_alone():
+            futures = [pool.submit(_work, function, task) for task in tasks]
         pending = set(futures)
         while pending:
             finished, pending = concurrent.futures.wait(
@@ -86,6 +89,7 @@ def _processors() -> int:
 
 @contextlib.contextmanager
 def _pool(num_workers: int, context, arguments) -> Iterator[Any]:
+    others = set(multiprocessing.active_children())
     pool = concurrent.futures.ProcessPoolExecutor(
         num_workers,
         mp_context=context,
@@ -100,21 +104,53 @@ def _pool(num_workers: int, context, arguments) -> Iterator[Any]:
             "script that started it lacks `if __name__ == '__main__':`, got "
             f"num_workers={num_workers}."
         ) from error
+    except BaseException:
+        # What they work at is of no use any more, and may take minutes.
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _signals_for_this_process_alone() -> Iterator[None]:
+    """Blocks signals in the processes that are started in the block.
+
+    Ctrl-C reaches them too, and `kill` may be sent to the whole group; this process
+    alone answers, and ends them. A signal in the block arrives after it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _progress: Any = None
 
 
 def _start_worker(progress, threads: int) -> None:
-    """Keeps workers from using more threads than there are processors."""
+    """Keeps workers from outliving their parent and from crowding the processors."""
     global _progress
     _progress = progress
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(function: Callable[[Any, Report], Any], task: Any) -> Any:

@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
+import glob
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from ddsp.training import files
+from ddsp.training import files, locks
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data_preparation.split import ALL
+from ddsp.training.data import shards
+from ddsp.training.data.manifest import Manifest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +40,15 @@ class Output:
 
     def shard_paths(self, split: str, directory: str | None = None) -> list[str]:
         """Paths of the shards of a split, in another directory if one is given."""
-        return shard_paths(self.prefix(split, directory), self.num_shards)
-
-    def prefix(self, split: str, directory: str | None = None) -> str:
-        """What the names of the shards of a split begin with."""
         home, name = os.path.split(self.path)
-        stem = name if split == ALL else f"{name}-{split}"
-        return os.path.join(home if directory is None else directory, stem)
+        return [
+            os.path.join(home if directory is None else directory, shard)
+            for shard in manifests.shard_names(name, split, self.num_shards)
+        ]
+
+    def prefix(self, split: str, directory: str) -> str:
+        """What the paths of the shards of a split in a directory begin with."""
+        return self.shard_paths(split, directory)[0].rsplit("-", 3)[0]
 
     @property
     def manifest_path(self) -> str:
@@ -51,61 +56,107 @@ class Output:
         return manifests.path_for(self.path)
 
 
-def shard_paths(prefix: str, num_shards: int) -> list[str]:
-    """Names such as `violin.tfrecord-00003-of-00010`."""
-    return [f"{prefix}-{i:05d}-of-{num_shards:05d}" for i in range(num_shards)]
-
-
 @contextlib.contextmanager
 def staging(output: Output) -> Iterator[str]:
     """A directory beside the output to write in; removed whatever happens.
 
     Raises:
-      FileExistsError: If shards stand there that would be read together with the
-        new ones but not be replaced by them.
+      FileExistsError: If another preparation writes to the same output, or shards
+        stand there that would be read together with the new ones but not be replaced
+        by them.
       OSError: If the directory cannot be made.
     """
-    _check_leftovers(output)
     home, name = os.path.split(output.path)
-    directory = os.path.join(home, f".{name}.partial")
-    with disk_errors(output.path):
-        is_new = not tf.io.gfile.exists(home)
-        if tf.io.gfile.exists(directory):
-            tf.io.gfile.rmtree(directory)
+    parent = os.path.join(home, f".{name}.partial")
+    # Its own each time: workers of a killed run may still be writing.
+    directory = os.path.join(parent, uuid.uuid4().hex)
+    with (
+        _made(home),
+        locks.exclusive(
+            os.path.join(home, f".{name}.lock"), f"preparing {output.path}"
+        ),
+    ):
+        _check_leftovers(output)
+        with files.writing(output.path):
+            files.remove(parent)
+            tf.io.gfile.makedirs(directory)
+        try:
+            yield directory
+        finally:
+            # Trouble here must not hide why it came to this; the next run clears it.
+            with contextlib.suppress(OSError, tf.errors.OpError):
+                files.remove(parent)
+
+
+@contextlib.contextmanager
+def _made(directory: str) -> Iterator[None]:
+    """Makes a directory; removes what was made of it if it stays empty."""
+    made = []
+    path = directory
+    while not tf.io.gfile.exists(path) and os.path.dirname(path) != path:
+        made.append(path)
+        path = os.path.dirname(path)
+    with files.writing(directory):
         tf.io.gfile.makedirs(directory)
     try:
-        yield directory
+        yield
     finally:
-        tf.io.gfile.rmtree(directory)
-        if is_new and not tf.io.gfile.listdir(home):
-            tf.io.gfile.rmtree(home)
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            for path in made:
+                if not tf.io.gfile.listdir(path):
+                    tf.io.gfile.rmtree(path)
 
 
-def publish(output: Output, directory: str) -> None:
-    """Moves finished shards to their place, instead of those of an earlier run."""
-    new = {path for split in output.splits for path in output.shard_paths(split)}
-    with disk_errors(output.path):
-        old = _shards_of_manifest(output.path)
-        if tf.io.gfile.exists(output.manifest_path):
-            tf.io.gfile.remove(output.manifest_path)
-        for path in sorted(new):
-            staged = os.path.join(directory, os.path.basename(path))
-            files.sync(staged)
-            tf.io.gfile.rename(staged, path, overwrite=True)
-        for path in old - new:
-            if tf.io.gfile.exists(path):
-                tf.io.gfile.remove(path)
+def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
+    """Moves finished shards to their place, instead of those of an earlier run.
+
+    A set is as its manifest says, and the manifest comes last. Before the first shard
+    is touched, a mark that the set is unfinished takes the place of the old manifest:
+    wherever this is stopped, readers find the old set, the new one, or the mark.
+
+    Args:
+      output: Where to.
+      directory: Holds the shards.
+      manifest: Describes the set but for the shards themselves.
+
+    Returns:
+      The manifest as it was written.
+
+    Raises:
+      OSError: If something cannot be written.
+    """
+    home = os.path.dirname(output.path)
+    staged = {
+        os.path.basename(path): path
+        for split in output.splits
+        for path in output.shard_paths(split, directory)
+    }
+    manifest = dataclasses.replace(
+        manifest, shards={name: shards.describe(path) for name, path in staged.items()}
+    )
+    old = manifests.owned_shards(output.manifest_path)
+    with files.writing(output.path):
+        for path in staged.values():
+            files.sync(path)
+        manifests.write_unfinished(output.manifest_path, old | set(staged))
+        for name, path in staged.items():
+            tf.io.gfile.rename(path, os.path.join(home, name), overwrite=True)
+        for name in sorted(old - set(staged)):
+            files.remove(os.path.join(home, name))
+        files.sync(home)
+        manifest.write(output.manifest_path)
+    return manifest
 
 
-def deal_out(parts: Sequence[str], shards: Sequence[str]) -> None:
+def deal_out(parts: Sequence[str], paths: Sequence[str]) -> None:
     """Deals the records of some files out to shards, one to each in turn.
 
     Args:
       parts: TFRecord files, read in order; each is removed once it is read.
-      shards: TFRecord files to write.
+      paths: Of the shards to write.
     """
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(record_writer(path)) for path in shards]
+        writers = [stack.enter_context(record_writer(path)) for path in paths]
         position = 0
         for part in parts:
             for record in tf.data.TFRecordDataset(part):
@@ -117,49 +168,22 @@ def deal_out(parts: Sequence[str], shards: Sequence[str]) -> None:
 @contextlib.contextmanager
 def record_writer(path: str) -> Iterator[tf.io.TFRecordWriter]:
     """A TFRecord file to write; trouble with the disk is one clear OSError."""
-    with disk_errors(path), tf.io.TFRecordWriter(path) as writer:
+    with files.writing(path), tf.io.TFRecordWriter(path) as writer:
         yield writer
 
 
-@contextlib.contextmanager
-def disk_errors(path: str) -> Iterator[None]:
-    """Reports what TensorFlow says of a disk as an OSError naming `path`."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise OSError(
-            f"Cannot write {path}: {files.reason(error)}. Is the disk full or "
-            "read-only? Nothing half-written was left behind."
-        ) from error
-
-
-def _shards_of_manifest(output_path: str) -> set[str]:
-    """The shards that an earlier run left at the same place."""
-    path = manifests.path_for(output_path)
-    if not tf.io.gfile.exists(path):
-        return set()
-    splits = manifests.read(path).splits
-    return {
-        shard
-        for split, counts in splits.items()
-        for shard in Output(output_path, counts["shards"], (split,)).shard_paths(split)
-    }
-
-
 def _check_leftovers(output: Output) -> None:
-    ours = _shards_of_manifest(output.path)
+    home, name = os.path.split(output.path)
+    ours = manifests.owned_shards(output.manifest_path)
     for split in output.splits:
-        ours.update(output.shard_paths(split))
-    for split in output.splits:
-        pattern = f"{_escape(output.prefix(split))}-?????-of-?????"
-        foreign = sorted(set(tf.io.gfile.glob(pattern)) - ours)
-        if foreign:
+        ours.update(manifests.shard_names(name, split, output.num_shards))
+    stems = [name, *(f"{name}-{split}" for split in manifests.SPLITS)]
+    for stem in stems:
+        pattern = f"{glob.escape(os.path.join(home, stem))}-?????-of-?????"
+        found = {os.path.basename(path) for path in tf.io.gfile.glob(pattern)}
+        if foreign := sorted(found - ours):
             raise FileExistsError(
                 "Shards of other data have the same name and would be read with "
                 "the new ones; remove them or choose another output path, got "
-                f"{foreign[0]}."
+                f"{os.path.join(home, foreign[0])}."
             )
-
-
-def _escape(path: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)

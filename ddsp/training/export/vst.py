@@ -229,8 +229,7 @@ def write_impulse_response(
 
 
 def _statistics_beside(ckpt: str | Path) -> dict[str, Any]:
-    directory = Path(checkpoints.find_latest(str(ckpt))).parent
-    places = str(directory), str(directory.parent)
+    places = checkpoints.folders_of(str(ckpt))
     statistics = postprocessing.find_dataset_statistics(*places)
     if statistics is None:
         raise FileNotFoundError(

@@ -1,6 +1,5 @@
 """Models as gin configs describe them."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,16 +85,4 @@ def find_config(checkpoint: str) -> str:
     Raises:
       FileNotFoundError: If there is none.
     """
-    folder = Path(checkpoint).parent
-    for place in (folder, folder.parent):
-        configs = {
-            int(match[1]): path
-            for path in place.glob("operative_config-*.gin")
-            if (match := re.fullmatch(r"operative_config-(\d+)", path.stem))
-        }
-        if configs:
-            return str(configs[max(configs)])
-    raise FileNotFoundError(
-        "A trained model has its gin config, operative_config-N.gin, beside its "
-        f"checkpoint; received {checkpoint!r}."
-    )
+    return checkpoints.find_config(checkpoint)

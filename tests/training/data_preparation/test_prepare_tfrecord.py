@@ -204,7 +204,7 @@ def test_full_disk_leaves_nothing(tmp_path):
     # Python ignores the signal; a write beyond the limit fails as on a full disk.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"Cannot write .*Is the disk full"):
+        with pytest.raises(OSError, match=r"Cannot write .*File too large. Free space"):
             prepare(path, tmp_path / "data/v")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

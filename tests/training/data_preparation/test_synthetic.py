@@ -1,5 +1,6 @@
 """Synthetic notes: what they are like, and the same whoever makes them."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -159,7 +160,9 @@ def test_beam_writes_the_same_records(tmp_path):
         SMALL,
         pipeline_options="--runner=DirectRunner",
     )
-    assert here == beam
+    # Names of shards differ.
+    assert [*here.shards.values()] == [*beam.shards.values()]
+    assert dataclasses.replace(here, shards={}) == dataclasses.replace(beam, shards={})
     expected = sorted(records(tmp_path / "here-"))
     assert len(expected) == 300
     assert sorted(records(tmp_path / "beam-")) == expected
