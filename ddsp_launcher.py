@@ -7,13 +7,18 @@ TF_CPP_MIN_LOG_LEVEL sees what TensorFlow says.
 
 import contextlib
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Descriptor of the error stream, wherever number 2 leads meanwhile.
+_screen = 2
 
 
 def ddsp_run() -> None:
@@ -47,9 +52,9 @@ def ddsp_generate_synthetic_dataset() -> None:
 
 
 def _launch(module: str) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Until the command has handlers of its own there is nothing to clear away.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     if _LOG_LEVEL not in os.environ:
         # What goes wrong in TensorFlow is an exception as well.
         os.environ[_LOG_LEVEL] = "3"
@@ -58,14 +63,30 @@ def _launch(module: str) -> None:
     importlib.import_module(module).console_entry_point()
 
 
+def _stop(number: int, unused_frame: Any) -> None:
+    """Ends the program while it is importing; nothing has been begun yet."""
+    os.write(_screen, f"stopped by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)
+
+
+def _watch_parent() -> None:
+    """Ends a worker process with its parent, already while it is importing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(
+            target=lambda: (parent.join(), os._exit(1)), daemon=True
+        ).start()
+
+
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
     """Holds back what is written to the error stream, shown only if the body fails.
 
     Libraries that are registered twice say so before any log level is read.
     """
+    global _screen
     sys.stderr.flush()
-    screen = os.dup(2)
+    _screen = screen = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
@@ -77,4 +98,9 @@ def _without_stderr() -> Iterator[None]:
         finally:
             sys.stderr.flush()
             os.dup2(screen, 2)
+            _screen = 2
             os.close(screen)
+
+
+# Workers import the program that started them before anything else.
+_watch_parent()
