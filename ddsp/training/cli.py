@@ -99,10 +99,13 @@ def _is_of_user(error: Exception) -> bool:
     """Whether an error is one that the user can mend."""
     if isinstance(error, RuntimeError):
         return _unbound(str(error)) is not None
-    return isinstance(error, (ValueError, TypeError, OSError, UserError)) or (
-        # Without TensorFlow's import, which takes seconds.
-        type(error).__module__.startswith("tensorflow.")
-    )
+    of_library = isinstance(error, (ValueError, TypeError, OSError, UserError))
+    return of_library or _is_of_tensorflow(error)
+
+
+def _is_of_tensorflow(error: Exception) -> bool:
+    # Without importing TensorFlow, which takes seconds.
+    return any(kind.__module__.startswith("tensorflow.") for kind in type(error).mro())
 
 
 def _help_of(module: str) -> None:
@@ -117,7 +120,7 @@ def _message(error: Exception) -> str:
     if unbound := _unbound(str(error)):
         return unbound
     # TensorFlow's go on with where in its graph they come from.
-    if type(error).__module__.startswith("tensorflow."):
+    if _is_of_tensorflow(error):
         return str(getattr(error, "message", error)).strip().splitlines()[0]
     lines = [
         line
