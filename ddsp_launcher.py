@@ -69,13 +69,12 @@ def _stop(number: int, unused_frame: Any) -> None:
     os._exit(128 + number)
 
 
-def _watch_parent() -> None:
-    """Ends a worker process with its parent, already while it is importing."""
+def _end_with_parent() -> None:
+    """Ends a worker process with the program that started it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(
-            target=lambda: (parent.join(), os._exit(1)), daemon=True
-        ).start()
+        parent.join()
+        os._exit(1)
 
 
 @contextlib.contextmanager
@@ -102,5 +101,5 @@ def _without_stderr() -> Iterator[None]:
             os.close(screen)
 
 
-# Workers import the program that started them before anything else.
-_watch_parent()
+# Workers import the program that started them before anything that takes long.
+threading.Thread(target=_end_with_parent, daemon=True).start()
