@@ -8,6 +8,7 @@ from typing import Any
 
 import librosa
 import numpy as np
+import scipy.fft
 import tensorflow as tf
 
 from ddsp import configurable, pitch
@@ -132,8 +133,8 @@ def compute_mag(
     """
     power = _power(stft(audio, frame_size=size, overlap=overlap, pad_end=pad_end))
     # Several times as fast as the modulus of complex numbers; 1e-19 and below is 0.
-    heard = power > 0.0
-    return tf.where(heard, tf.sqrt(tf.where(heard, power, 1.0)), 0.0)
+    silent = power <= 0.0
+    return tf.where(silent, 0.0, tf.sqrt(tf.where(silent, 1.0, power)))
 
 
 def _power(spectrum: tf.Tensor) -> tf.Tensor:
@@ -233,7 +234,9 @@ def compute_mfcc(
     logmel = compute_logmel(
         audio, lo_hz, hi_hz, mel_bins, fft_size, overlap, pad_end, sample_rate
     )
-    return tf.signal.mfccs_from_log_mel_spectrograms(logmel)[..., :mfcc_bins]
+    cosines = scipy.fft.dct(np.eye(mel_bins), axis=0)[:mfcc_bins]
+    scaled = cosines.T / np.sqrt(2.0 * mel_bins)
+    return tf.tensordot(logmel, scaled.astype(np.float32), axes=1)
 
 
 def _level_input(audio: Any, use_tf: bool = True) -> Any:
@@ -247,11 +250,8 @@ def _level_input(audio: Any, use_tf: bool = True) -> Any:
 
 
 def _refuse_non_finite(audio: Any) -> None:
-    # A tensor inside a graph has no values to look at yet.
-    if tf.is_tensor(audio) and not hasattr(audio, "numpy"):
-        return
-    values = np.asarray(audio)
-    if not np.all(np.isfinite(values)):
+    values = checks.known_values(audio)
+    if values is not None and not np.all(np.isfinite(values)):
         raise ValueError(
             "`audio` must be finite, got "
             f"{np.count_nonzero(~np.isfinite(values))} samples that are not."

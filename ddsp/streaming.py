@@ -79,6 +79,8 @@ class Streaming:
             raise ValueError(
                 f"Static controls of `{self.name}` are {wanted}, got {unknown}."
             )
+        for name, x in static.items():
+            checks.bounded(name, x)
         return self._start(batch_size, static)
 
     def step(
@@ -98,8 +100,9 @@ class Streaming:
           Audio [batch, n_samples], and the new state.
 
         Raises:
-          ValueError: if a control is missing, or is of a wrong rank, batch size or
-            length.
+          ValueError: if a control is missing, is of a wrong rank, batch size or
+            length, or, outside a graph, has values that are NaN or above 1e12 in
+            magnitude. The state is as it was: the stream can go on.
         """
         block = self._checked_block(controls)
         n_rows = {name: x.shape[0] for name, x in block.items()}

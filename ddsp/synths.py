@@ -170,6 +170,7 @@ class Harmonic(_Oscillators):
           The same three; the shares sum to one.
         """
         f0_hz = core.tf_float32(f0_hz)
+        checks.bounded("f0_hz", f0_hz)
         below_nyquist = (
             (f0_hz, self.sample_rate) if self.normalize_below_nyquist else ()
         )
@@ -371,10 +372,12 @@ class Wavetable(Synth):
         Returns:
           The same three.
         """
+        f0_hz = core.tf_float32(f0_hz)
+        checks.bounded("f0_hz", f0_hz)
         return {
             "amplitudes": _scale(amplitudes, self.scale_fn),
             "wavetables": _scale(wavetables, self.scale_fn),
-            "f0_hz": core.tf_float32(f0_hz),
+            "f0_hz": f0_hz,
         }
 
     def get_signal(
@@ -482,6 +485,7 @@ class Sinusoidal(_Oscillators):
         frequencies = core.tf_float32(frequencies)
         checks.rank("frequencies", frequencies, (3, 4))
         frequencies = _scale(frequencies, self.freq_scale_fn)
+        checks.bounded("frequencies", frequencies)
         amplitudes = _scale(amplitudes, self.amp_scale_fn)
         checks.rank("amplitudes", amplitudes, 3)
         amplitudes = core.remove_above_nyquist(

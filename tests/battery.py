@@ -233,6 +233,44 @@ def check_wrong_ranks_are_refused(case: Case) -> None:
                 case.run(case.make(), {**inputs, name: bad})
 
 
+def check_nan_stays(case: Case) -> None:
+    """NaN in any input is NaN in the output, in its own row of a batch alone.
+
+    Inside a graph, where nothing can be refused for its values.
+    """
+    layer = case.make()
+    inputs = {name: tf.constant(x) for name, x in case.arguments().items()}
+    run = tf.function(lambda inputs: case.run(layer, inputs), autograph=False)
+    for name, x in inputs.items():
+        bad = x.numpy()
+        bad[0, x.shape[1] // 2] = np.nan
+        outputs = tf.nest.flatten(run({**inputs, name: tf.constant(bad)}))
+        assert any(np.any(np.isnan(y)) for y in outputs), name
+        if case.rowwise:
+            assert all(np.all(np.isfinite(y[1:])) for y in outputs if y.shape.rank)
+
+
+def check_empty_inputs(case: Case, of_a_batch: Callable[[Any], None]) -> None:
+    """Inputs without time or channels are refused; a batch may be empty.
+
+    Args:
+      case: The case.
+      of_a_batch: Is given a function that runs the layer on an empty batch.
+    """
+    layer = case.make()
+    inputs = case.arguments()
+    without_time = {name: x[:, :0] for name, x in inputs.items()}
+    with pytest.raises(ValueError, match="must not be empty, got shape"):
+        case.run(layer, without_time)
+    for name, x in inputs.items():
+        empty = [x[:, :0], *([x[:, :, :0]] if x.ndim == 3 else [])]
+        for bad in empty:
+            with pytest.raises(ValueError, match=r"got|\(2, "):
+                case.run(layer, {**inputs, name: bad})
+    nothing = {name: x[:0] for name, x in inputs.items()}
+    of_a_batch(lambda: case.run(layer, nothing))
+
+
 def check_rows_are_independent(case: Case) -> None:
     """A row of a batch comes out as it does alone."""
     layer = case.make()
@@ -380,3 +418,21 @@ def check_a_state_can_be_kept(case: Case) -> None:
     expected, _ = layer.step(second, state)
     again, _ = layer.step(second, tf.nest.map_structure(tf.constant, kept))
     assert_close(again, expected, 0.0)
+
+
+def check_bad_blocks_are_refused(case: Case) -> None:
+    """What would stay in the state as NaN is refused, and the stream goes on."""
+    layer = case.make()
+    controls, static = stream_of(layer, case)
+
+    def step(block, state):
+        for name, x in block.items():
+            for bad in (np.nan, np.inf, 3e38):
+                wrong = x.numpy()
+                wrong[0, -1] = bad
+                with pytest.raises(ValueError, match=re.escape(f"got {bad:g}.")):
+                    layer.step({**block, name: tf.constant(wrong)}, state)
+        return layer.step(block, state)
+
+    expected = play(layer, controls, static, [7])
+    assert_close(play(layer, controls, static, [7], step), expected, 0.0)

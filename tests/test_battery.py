@@ -482,6 +482,30 @@ def test_wrong_ranks_are_refused(case):
     battery.check_wrong_ranks_are_refused(case)
 
 
+@every_layer
+def test_nan_stays(case):
+    battery.check_nan_stays(case)
+
+
+@over(PROCESSORS)
+def test_audio_of_an_empty_batch_is_empty(case):
+    whole = case.run(case.make(), case.arguments())
+
+    def is_empty(run):
+        assert run().shape == (0, *whole.shape[1:])
+
+    battery.check_empty_inputs(case, is_empty)
+
+
+@over(LOSSES)
+def test_there_is_no_loss_of_an_empty_batch(case):
+    def is_refused(run):
+        with pytest.raises(ValueError, match="must not be empty, got shape"):
+            run()
+
+    battery.check_empty_inputs(case, is_refused)
+
+
 @over(PROCESSORS)
 def test_rows_do_not_mix(case):
     battery.check_rows_are_independent(case)
@@ -510,6 +534,11 @@ def test_compiled_blocks_equal_eager_ones(case):
 @over(PROCESSORS)
 def test_a_state_can_be_kept(case):
     battery.check_a_state_can_be_kept(case)
+
+
+@over(PROCESSORS)
+def test_bad_blocks_are_refused(case):
+    battery.check_bad_blocks_are_refused(case)
 
 
 SYNTHS = {

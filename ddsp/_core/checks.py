@@ -6,7 +6,11 @@ Each raises ValueError or TypeError with what was expected and what was received
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+# Beyond it squares and sums of float32 come near what it cannot hold.
+LARGEST = 1e12
 
 
 def hop_size(sample_rate: int, frame_rate: int) -> int:
@@ -43,12 +47,44 @@ def _nearest_divisors(number: int, near: float) -> tuple[int, int]:
 
 
 def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
-    """Refuses a tensor whose number of axes is none of `ranks`."""
+    """Refuses a tensor whose number of axes is none of `ranks`, or that is empty.
+
+    A batch may be empty. Only what is known of a shape is looked at.
+    """
     allowed = (ranks,) if isinstance(ranks, int) else tuple(ranks)
     shape = tf.TensorShape(x.shape)
     if shape.rank is not None and shape.rank not in allowed:
         wanted = " or ".join(str(r) for r in allowed)
         raise ValueError(f"`{name}` must have {wanted} axes, got shape {shape}.")
+    if shape.rank and 0 in shape.as_list()[min(1, shape.rank - 1) :]:
+        raise ValueError(f"`{name}` must not be empty, got shape {shape}.")
+
+
+def not_empty(name: str, x: Any) -> None:
+    """Refuses a tensor without values, of an empty batch too."""
+    shape = tf.TensorShape(x.shape)
+    if shape.rank is not None and 0 in shape.as_list():
+        raise ValueError(f"`{name}` must not be empty, got shape {shape}.")
+
+
+def bounded(name: str, x: Any, low: float = -LARGEST, high: float = LARGEST) -> None:
+    """Refuses values that are NaN or out of range; inside a graph none are known."""
+    values = known_values(x)
+    if values is None:
+        return
+    wrong = ~((values >= low) & (values <= high))
+    if wrong.any():
+        raise ValueError(
+            f"`{name}` must be between {low:g} and {high:g}, got "
+            f"{values[wrong].flat[0]:g}."
+        )
+
+
+def known_values(x: Any) -> np.ndarray | None:
+    """The values of a tensor or array; None of a tensor inside a graph."""
+    if tf.is_tensor(x) and not hasattr(x, "numpy"):
+        return None
+    return np.asarray(x)
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:

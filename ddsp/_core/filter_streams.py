@@ -157,10 +157,12 @@ def check_block(name: str, x: Any, rank: int) -> tf.Tensor:
     """Returns a block as a float32 tensor whose length is known.
 
     Raises:
-      ValueError: for another rank or a length unknown when a graph is built.
+      ValueError: for another rank, a length unknown when a graph is built, or values
+        that would leave NaN in the state, see `checks.bounded`.
     """
     x = tf_float32(x)
     checks.rank(name, x, rank)
+    checks.bounded(name, x)
     if x.shape[1] is None:
         raise ValueError(
             f"Blocks of a stream need a length that is known when the graph is built; "

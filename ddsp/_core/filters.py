@@ -220,6 +220,9 @@ def _convolve(
         return long_signals.convolve_long(frames, responses, n_samples, fft_size)
 
     def analyse(x):
+        # Padded here, since TensorFlow does not pad an empty batch.
+        missing = fft_size - _size(x)
+        x = tf.pad(x, [[0, 0], [0, 0], [0, tf.maximum(missing, 0)]])
         return tf.signal.rfft(x, [fft_size])
 
     def synthesise(spectrum, size):

@@ -127,7 +127,7 @@ class _Frames:
         self._within = fine + (hz * n + hz_step * n_steps) / sample_rate
         f0_hz = hz + hz_step * linear_ramp(ramp.shape[0])
         # At 0 Hz no harmonic aliases.
-        self.limit = nyquist / tf.maximum(f0_hz, 1e-6)
+        self.limit = nyquist / tf.maximum(tf.abs(f0_hz), 1e-6)
 
     def cycles(self, harmonic: float | tf.Tensor) -> tf.Tensor:
         """Phase of a harmonic, to the precision of its sine.

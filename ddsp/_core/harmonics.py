@@ -18,7 +18,12 @@ def get_harmonic_frequencies(frequencies: Any, n_harmonics: int) -> tf.Tensor:
 
     Returns:
       [batch, time, n_harmonics], Hz.
+
+    Raises:
+      ValueError: if there are no harmonics.
     """
+    if isinstance(n_harmonics, int):
+        checks.positive("n_harmonics", n_harmonics)
     numbers = tf.range(1, n_harmonics + 1, dtype=tf.float32)
     return tf_float32(frequencies) * numbers
 
@@ -36,9 +41,11 @@ def remove_above_nyquist(
     Returns:
       `amplitude_envelopes` with zeros in place of what would alias.
     """
-    amplitudes = tf_float32(amplitude_envelopes)
-    aliases = tf_float32(frequency_envelopes) >= sample_rate / 2.0
-    return tf.where(aliases, tf.zeros_like(amplitudes), amplitudes)
+    frequencies = tf.stop_gradient(tf.abs(tf_float32(frequency_envelopes)))
+    # Zero, or NaN of a frequency that is.
+    silence = tf.minimum(frequencies, 0.0)
+    heard = frequencies < sample_rate / 2.0
+    return tf.where(heard, tf_float32(amplitude_envelopes), silence)
 
 
 def normalize_harmonics(

@@ -52,9 +52,19 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
         one = 2 ** max(24, _CYCLE_BITS - math.ceil(math.log2(cycle)))
         wrap = round(cycle * one)
         sums = _fixed_cumsum(_fixed(x, one), wrap, min(chunk_size, _CHUNK_SIZE))
-        return _to_float(sums, wrap, cycle), grad
+        return _to_float(sums, wrap, cycle) + _nan_unless_finite(x), grad
 
     return forward(x)
+
+
+def _nan_unless_finite(x: tf.Tensor) -> tf.Tensor:
+    """Zero for rows of numbers, else NaN, which integers cannot hold: [batch, 1, ...].
+
+    A running sum is wrong from the first value on that is no number; of the others in
+    its row no one knows either.
+    """
+    finite = tf.reduce_all(tf.abs(x) < math.inf, axis=1, keepdims=True)
+    return tf.where(finite, 0.0, math.nan)
 
 
 def _fixed_cumsum(x: tf.Tensor, wrap: int, chunk_size: int) -> tf.Tensor:
@@ -221,7 +231,9 @@ def frame_starts(
         cumulative = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
         before = tf.pad(cumulative[:, :-1], [[0, 0], [1, 0], [0, 0]])
         coarse, fine = _coarse_and_fine(before, wrap)
-        return (coarse, fine, _to_float(cumulative[:, -1:], wrap, 1.0)), grad
+        nan = _nan_unless_finite(f0_hz)
+        end = _to_float(cumulative[:, -1:], wrap, 1.0)
+        return (coarse, fine + nan, end + nan), grad
 
     return forward(f0_hz)
 

@@ -3,6 +3,10 @@
 `tf.where` alone is not enough: the gradient of the branch not taken is computed
 too, and 0 * inf is NaN. So the argument is made harmless first, and only then is the
 dangerous function applied.
+
+NaN stays NaN, so that nothing hides what went wrong: conditions are written such that a
+comparison with NaN, which is false, leaves the value as it is. Infinities are what
+arithmetic makes of them.
 """
 
 from typing import Any
@@ -15,6 +19,11 @@ from ddsp._core.tensors import tf_float32
 def nan_to_num(x: Any, value: float = 0.0) -> tf.Tensor:
     """Replaces NaN by `value`."""
     return tf.where(tf.math.is_nan(x), value * tf.ones_like(x), x)
+
+
+def bounded(x: Any, low: float, high: float, nan: float) -> tf.Tensor:
+    """Clips to [low, high], with NaN replaced: for what would stay in a state."""
+    return tf.clip_by_value(nan_to_num(x, nan), low, high)
 
 
 def safe_divide(numerator: Any, denominator: Any, eps: float = 1e-7) -> tf.Tensor:

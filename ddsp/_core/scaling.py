@@ -47,7 +47,8 @@ def log_scale(x: Any, min_x: float, max_x: float) -> tf.Tensor:
 
 def soft_limit(x: Any, x_min: float = 0.0, x_max: float = 1.0) -> tf.Tensor:
     """Bends values smoothly, by softplus, towards the range [x_min, x_max]."""
-    x = tf_float32(x)
+    # Far above the range both terms are as large as `x`, and their difference is lost.
+    x = tf.minimum(tf_float32(x), x_max - x_min + 50.0)
     return tf.nn.softplus(x) - tf.nn.softplus(x - (x_max - x_min)) + x_min
 
 

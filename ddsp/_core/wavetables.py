@@ -72,7 +72,8 @@ def _read(phase: tf.Tensor, flat: tf.Tensor, rows: tf.Tensor, size: Any) -> tf.T
     position = (phase - tf.floor(phase)) * tf.cast(size, tf.float32)
     below = tf.floor(position)
     fraction = position - below
-    index = tf.cast(below, tf.int32)
+    # What is NaN or infinite is read anywhere, and remains NaN by its fraction.
+    index = tf.clip_by_value(tf.cast(below, tf.int32), 0, size)
 
     def read(index: tf.Tensor) -> tf.Tensor:
         # A phase so close to 1 that it rounds up to it wraps too.
@@ -153,6 +154,7 @@ def wavetable_synthesis(
     frequencies, wavetables = tf_float32(frequencies), tf_float32(wavetables)
     checks.rank("frequencies", frequencies, 3)
     checks.rank("amplitudes", amplitudes, 3)
+    checks.rank("wavetables", wavetables, (2, 3))
     amplitude = resample(tf_float32(amplitudes), n_samples, method="window")[:, :, 0]
     cycles, _ = interpolated_phase(frequencies, n_samples, sample_rate, inclusive=False)
     if wavetables.shape.rank == 2:

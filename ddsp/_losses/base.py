@@ -110,11 +110,13 @@ def mean_difference(
       A scalar.
 
     Raises:
-      ValueError: if `loss_type` is unknown.
+      ValueError: if `loss_type` is unknown, or there is nothing to compare.
     """
     loss_type = loss_type.upper()
     checks.one_of("loss_type", loss_type, LOSS_TYPES)
     target, value = core.tf_float32(target), core.tf_float32(value)
+    checks.not_empty("target", target)
+    checks.not_empty("value", value)
     weights = 1.0 if weights is None else core.tf_float32(weights)
     if loss_type == "L1":
         return _mean(tf.abs((target - value) * weights))

@@ -109,6 +109,7 @@ class HiddenMarkovModel(Loss):
         """[n_frames, batch, n_states], of each frame in each state."""
         observations = core.tf_float32(observations)
         checks.rank("observations", observations, 3)
+        checks.not_empty("observations", observations)
         observations = tf.transpose(observations, [1, 0, 2])[:, :, tf.newaxis]
         distances = (observations - self._loc) / self._scale
         constant = np.sum(np.log(self._scale * math.sqrt(2.0 * math.pi)), axis=-1)

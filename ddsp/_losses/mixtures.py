@@ -56,11 +56,12 @@ def check_sinusoids(**sinusoids: Any) -> None:
       **sinusoids: The two by their names, [batch, n_frames, n_sinusoids].
 
     Raises:
-      ValueError: if they do not have three axes, or differ in shape.
+      ValueError: if they do not have three axes, are empty, or differ in shape.
     """
     shapes = []
     for name, x in sinusoids.items():
         checks.rank(name, x, 3)
+        checks.not_empty(name, x)
         shapes.append(core.tf_float32(x).shape)
     if not shapes[0].is_compatible_with(shapes[1]):
         names = " and ".join(f"`{name}`" for name in sinusoids)

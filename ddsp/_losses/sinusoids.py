@@ -36,6 +36,8 @@ def wasserstein_distance(
     if p < 1.0:
         raise ValueError(f"`p` must be at least 1, got {p}.")
     u_values, v_values = core.tf_float32(u_values), core.tf_float32(v_values)
+    checks.not_empty("u_values", u_values)
+    checks.not_empty("v_values", v_values)
     signed = [_shares(u_values, u_weights), -_shares(v_values, v_weights)]
     values = tf.concat([u_values, v_values], axis=-1)
     order = tf.argsort(values, axis=-1)
@@ -48,8 +50,8 @@ def wasserstein_distance(
     if p == 1.0:
         return tf.reduce_sum(widths * surplus, axis=-1)
     total = tf.reduce_sum(widths * surplus**p, axis=-1)
-    positive = tf.where(total > 0.0, total, 1.0)
-    return tf.where(total > 0.0, positive ** (1.0 / p), 0.0)
+    none = total <= 0.0
+    return tf.where(none, 0.0, tf.where(none, 1.0, total) ** (1.0 / p))
 
 
 def _shares(values: tf.Tensor, weights: Any) -> tf.Tensor:

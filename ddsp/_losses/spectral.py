@@ -195,4 +195,5 @@ class SpectralLoss(Loss):
 def _mono(name: str, audio: Any) -> tf.Tensor:
     audio = core.tf_float32(audio)
     checks.rank(name, audio, (2, 3))
+    checks.not_empty(name, audio)
     return audio[:, :, 0] if audio.shape.rank == 3 else audio

@@ -116,6 +116,7 @@ class TWMLoss(Loss):
             core.tf_float32(x) for x in (f0_candidates, freqs, amps)
         )
         checks.rank("f0_candidates", candidates, 3)
+        checks.not_empty("f0_candidates", candidates)
         check_sinusoids(freqs=freqs, amps=amps)
         return (
             self._sinusoids_mismatch(candidates, freqs, amps),

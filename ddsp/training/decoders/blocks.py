@@ -23,6 +23,7 @@ def checked_inputs(
     features = [tf_float32(inputs[key]) for key in keys]
     for key, x in zip(keys, features, strict=True):
         checks.rank(key, x, 3)
+        checks.bounded(key, x)
     shapes = {key: tuple(x.shape) for key, x in zip(keys, features, strict=True)}
     n_rows = {shape[0] for shape in shapes.values()}
     n_rows |= {x.shape[0] for x in tf.nest.flatten(state)}

@@ -93,7 +93,7 @@ class LevelStream:
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: If it has another rank or batch size, or is not of whole hops.
+          ValueError: As from `checked_block`.
         """
         audio = checked_block(audio, self.hop_size, state["audio"].shape[0])
         heard = tf.concat([state["audio"], audio], axis=1)
@@ -215,7 +215,8 @@ def checked_block(
 
     Raises:
       TypeError: If the audio is not float32.
-      ValueError: If it has another rank or batch size, or is not of whole hops.
+      ValueError: If it has another rank or batch size, is not of whole hops, or,
+        outside a graph, has samples that are NaN or above 1e12 in magnitude.
     """
     audio = tf.convert_to_tensor(audio)
     if audio.dtype != tf.float32:
@@ -232,4 +233,5 @@ def checked_block(
             f"A block must have the {batch_size} rows of its stream, got shape "
             f"{audio.shape}."
         )
+    checks.bounded("audio", audio)
     return audio

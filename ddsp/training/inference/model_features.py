@@ -4,12 +4,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from ddsp._core import safety
 from ddsp.training import models, preprocessing
 from ddsp.training.inference.level_streams import (
     LevelStream,
     LoudnessStream,
     PowerStream,
 )
+
+# No frequency of sound, and no level.
+_HIGHEST_HZ, _LARGEST_DB = 1e6, 240.0
 
 
 def level_stream(
@@ -55,7 +59,14 @@ def level_stream(
 def scaled_features(
     level: LevelStream, f0_hz: tf.Tensor, level_db: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """What a preprocessor makes of pitch and level, [batch, n_frames, 1] each."""
+    """What a preprocessor makes of pitch and level, [batch, n_frames, 1] each.
+
+    They are bounded, and silence where they are NaN: a decoder would not forget what is
+    no number.
+    """
+    f0_hz = safety.bounded(f0_hz, 0.0, _HIGHEST_HZ, nan=0.0)
+    silence = -preprocessing.DB_RANGE
+    level_db = safety.bounded(level_db, -_LARGEST_DB, _LARGEST_DB, nan=silence)
     names = ("loudness_db", "ld_scaled")
     if isinstance(level, PowerStream):
         names = ("pw_db", "pw_scaled")

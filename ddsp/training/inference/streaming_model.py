@@ -15,8 +15,10 @@ from ddsp.training.inference.latency import Latency
 from ddsp.training.inference.model_features import level_stream, scaled_features
 from ddsp.training.inference.pitch_stream import PitchStream
 
-# Pitch shift, loudness shift and gain.
-_N_SETTINGS = 3
+# How far each may go, up and down: semitones, dB and dB.
+_SETTINGS = {"pitch_shift": 120.0, "loudness_shift": 240.0, "gain": 240.0}
+
+_FLOAT_MAX = float(np.finfo(np.float32).max)
 
 # So many hops at a time, then one by one, where blocks may be of any size.
 _MANY_HOPS = 16
@@ -33,9 +35,11 @@ class StreamingModel:
       hop_size: Samples a frame.
       sample_rate: Samples a second.
       latency: Where the latency comes from, a `Latency`.
-      pitch_shift: Semitones that pitch is shifted by; may be changed at any time.
-      loudness_shift: dB added to the loudness that the model is given; the same.
-      gain: dB by which the output is amplified; the same.
+      pitch_shift: Semitones that pitch is shifted by, up to 120; may be changed at any
+        time.
+      loudness_shift: dB added to the loudness that the model is given, up to 240; the
+        same.
+      gain: dB by which the output is amplified, up to 240; the same.
     """
 
     def __init__(
@@ -153,8 +157,10 @@ class StreamingModel:
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: If it has another rank or size, is not finite, or is of another
-            rate; if the pitch is missing or given though it is tracked.
+          ValueError: If it has another rank or size, samples that are NaN or above
+            1e12 in magnitude, or another rate; if the pitch is missing or given though
+            it is tracked; if a setting is out of range. The stream is as it was and
+            can go on.
         """
         self._check_rate(sample_rate)
         audio = self._checked(audio)
@@ -244,6 +250,9 @@ class StreamingModel:
             raise ValueError(
                 f"This is no state of this stream, got {error}."
             ) from error
+        for x in tf.nest.flatten(state["model"]):
+            if np.asarray(x).dtype.kind == "f":
+                checks.bounded("state", x, -_FLOAT_MAX, _FLOAT_MAX)
         if (latency, tracked) != self._form():
             raise ValueError(
                 "This is a state of a stream with other settings: its latency and "
@@ -276,9 +285,8 @@ class StreamingModel:
             raise ValueError(
                 f"Blocks must be of {self._block_size} samples, got {len(audio)}."
             )
-        if not np.isfinite(audio).all():
-            # It would stay in the recurrent state for good.
-            raise ValueError("A block must be finite, got NaN or infinite samples.")
+        # What is no number would stay in the recurrent state for good.
+        checks.bounded("audio", audio)
         return audio
 
     def _check_rate(self, sample_rate: int | None) -> None:
@@ -303,8 +311,7 @@ class StreamingModel:
                 "`f0_hz` must be a number, or one for each hop that a block completes, "
                 f"here {n_hops}, got shape {f0.shape}."
             )
-        if not (np.isfinite(f0).all() and (f0 >= 0.0).all()):
-            raise ValueError(f"`f0_hz` must be finite and not below 0, got {f0}.")
+        checks.bounded("f0_hz", f0, low=0.0)
         f0 = np.broadcast_to(f0, [n_hops])
         if n_hops:
             self._last_f0 = float(f0[-1])
@@ -341,13 +348,9 @@ class StreamingModel:
         return self._functions[key]
 
     def _settings(self) -> tuple[float, float, float]:
-        settings = (self.pitch_shift, self.loudness_shift, self.gain)
-        if not all(map(math.isfinite, settings)):
-            raise ValueError(
-                "`pitch_shift`, `loudness_shift` and `gain` must be finite, got "
-                f"{settings}."
-            )
-        return settings
+        for name, limit in _SETTINGS.items():
+            checks.bounded(name, getattr(self, name), -limit, limit)
+        return self.pitch_shift, self.loudness_shift, self.gain
 
     def _play(self, given: tf.Tensor) -> tf.Tensor:
         """The whole chain but for the pitch, over the state that is kept.
@@ -357,9 +360,9 @@ class StreamingModel:
             faster than three.
         """
         sizes = [self.hop_size, 1]
-        n_hops = (given.shape[0] - _N_SETTINGS) // sum(sizes)
+        n_hops = (given.shape[0] - len(_SETTINGS)) // sum(sizes)
         audio, f0_hz, settings = tf.split(
-            given, [n_hops * size for size in sizes] + [_N_SETTINGS]
+            given, [n_hops * size for size in sizes] + [len(_SETTINGS)]
         )
         state = self._kept.read()
         pitch_shift, loudness_shift, gain = tf.unstack(settings)

@@ -165,6 +165,8 @@ def test_settings_that_cannot_be(settings, message):
         (np.zeros([1, 65], np.float32), ValueError, r"got shape \(1, 65\)"),
         (np.zeros([1, 64]), TypeError, "got float64"),
         (np.zeros([2, 64], np.float32), ValueError, r"got shape \(2, 64\)"),
+        (np.full([1, 64], np.nan, np.float32), ValueError, "got nan"),
+        (np.full([1, 64], 3e38, np.float32), ValueError, r"got 3e\+38"),
     ],
 )
 def test_blocks_that_cannot_be(streams, audio, error, message):

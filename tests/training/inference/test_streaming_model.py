@@ -14,6 +14,7 @@ from ddsp.training import (
     preprocessing,
 )
 from ddsp.training.inference import PitchStream, StreamingModel
+from ddsp.training.inference.model_features import level_stream, scaled_features
 
 RATE = 16000
 HOP = 64
@@ -243,12 +244,38 @@ def test_gain_amplifies_what_comes_after_it(stream_of):
     )
 
 
+@pytest.mark.parametrize("value", [float("nan"), 1500.0, -1e30])
 @pytest.mark.parametrize("name", ["pitch_shift", "loudness_shift", "gain"])
-def test_settings_are_finite(stream_of, name):
+def test_settings_out_of_range_are_refused(stream_of, name, value):
     stream = stream_of("causal", HOP)
-    setattr(stream, name, float("nan"))
-    with pytest.raises(ValueError, match=r"got .*nan"):
+    setattr(stream, name, value)
+    with pytest.raises(ValueError, match=f"`{name}` must be between .*, got"):
         stream.process(np.zeros(HOP, np.float32), 440.0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_state_stays_sound_at_the_ends_of_every_range(stream_of, sign):
+    stream = stream_of("causal", HOP)
+    stream.pitch_shift, stream.loudness_shift = sign * 120.0, sign * 240.0
+    stream.gain = sign * 240.0
+    loud = np.resize(np.float32([1e12, -1e12, 1e12]), HOP)
+    for block, f0_hz in [(loud, 1e12), (0.0 * loud, 0.0)]:
+        assert np.all(np.isfinite(stream.process(block, f0_hz)))
+    for x in tf.nest.flatten(stream.state()["model"]):
+        assert np.all(np.isfinite(x))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_a_graph_is_given_is_bounded(model_of, bad):
+    """Where nothing can be refused: in compiled and exported forms."""
+    level = level_stream(model_of["causal"])
+    x = tf.constant([[[bad], [440.0]]], tf.float32)
+    features = scaled_features(level, x, -x)
+    assert all(np.all(np.isfinite(y)) for y in features.values())
+    assert features["f0_hz"][0, 1] == 440.0
+    if np.isnan(bad):  # silence
+        assert features["f0_hz"][0, 0] == 0.0
+        assert features["ld_scaled"][0, 0] == 0.0
 
 
 @pytest.mark.parametrize("block_size", [None, 100])
@@ -374,8 +401,9 @@ def test_the_config_for_real_time_stays_within_ten_milliseconds():
         (np.zeros(64), TypeError, "got float64"),
         (np.zeros(64, np.int16), TypeError, "got int16"),
         (np.zeros(65, np.float32), ValueError, "got 65"),
-        (np.full(64, np.nan, np.float32), ValueError, "got NaN"),
-        (np.full(64, np.inf, np.float32), ValueError, "infinite"),
+        (np.full(64, np.nan, np.float32), ValueError, "got nan"),
+        (np.full(64, np.inf, np.float32), ValueError, "got inf"),
+        (np.full(64, 3e38, np.float32), ValueError, r"got 3e\+38"),
     ],
 )
 def test_blocks_that_cannot_be(stream_of, audio, error, message):
@@ -389,7 +417,7 @@ def test_blocks_that_cannot_be(stream_of, audio, error, message):
         (None, "got f0_hz=None"),
         ([440.0, 440.0], r"got shape \(2,\)"),
         (np.nan, "got nan"),
-        (-1.0, "got -1.0"),
+        (-1.0, r"got -1\."),
     ],
 )
 def test_pitch_that_cannot_be(stream_of, f0_hz, message):
@@ -404,6 +432,13 @@ def test_a_refused_block_leaves_the_stream_as_it_was(model_of, stream_of):
     for bad in (None, np.nan, [1.0, 2.0]):
         with pytest.raises(ValueError, match="got"):
             stream.process(audio[100:300], bad)
+    for bad in (np.nan, 3e38):
+        with pytest.raises(ValueError, match="got"):
+            stream.process(np.append(audio[100:299], np.float32(bad)), f0_hz[1:4])
+    stream.pitch_shift = 1500.0
+    with pytest.raises(ValueError, match="got 1500"):
+        stream.process(audio[100:300], f0_hz[1:4])
+    stream.pitch_shift = 0.0
     rest = stream.process(audio[100:], f0_hz[1:])
     played = np.concatenate([first, rest, stream.flush()])[stream.latency_samples :]
     assert_same(played, offline(model_of["causal"], audio, f0_hz))
