@@ -43,7 +43,8 @@ def exclusive(path: str, purpose: str) -> Iterator[None]:
     finally:
         # Before it is free: who takes it next must not find its file removed.
         try:
-            os.remove(path)
+            with contextlib.suppress(OSError):
+                os.remove(path)
         finally:
             os.close(descriptor)
 

@@ -176,22 +176,23 @@ class TrainingRun:
     def _save_interrupted(self, log: TrainingLog) -> str:
         """Saves a checkpoint of where the run is; returns what was done."""
         step = self._trainer.step
-        at = f"at step {step} of the training in {self._save_dir}"
+        saved = f"step {step} is saved in {self._save_dir}; the same command resumes it"
+        lost = f"step {step} is not saved"
         if step in checkpoints.list_checkpoints(self._save_dir):
-            return f"{at}, which is saved. The same command goes on from there."
+            return saved
         if not step or isinstance(
             self._trainer.strategy, tf.distribute.MultiWorkerMirroredStrategy
         ):
             # Workers save together, and not all of them need be interrupted.
-            return f"{at}, which is not saved."
+            return lost
         try:
             log.check()
             if not all(np.all(np.isfinite(w)) for w in self._trainer.model.weights):
                 raise ValueError("Its weights are not finite.")
             self._trainer.save(self._save_dir)
         except (ValueError, OSError) as error:
-            return f"{at}, which is not saved: {error}"
-        return f"{at}, saved just now. The same command goes on from there."
+            return f"{lost}: {error}"
+        return saved
 
     def _write_summary(self, log: TrainingLog, step: int) -> float:
         with self.writer.as_default():
