@@ -120,8 +120,9 @@ def _check_numbers(paths: list[str]) -> None:
         total = totals.setdefault(match["stem"], match["total"])
         if total != match["total"]:
             raise ValueError(
-                f"Shards of two data sets have the same name, '-of-{total}' and: "
-                f"remove one or name the files more closely, got {path}."
+                f"Shards of two data sets have the same name, of {total} and of "
+                f"{match['total']}: remove one set, or name the files more closely, "
+                f"got {path}."
             )
     for stem, total in totals.items():
         directory, name = os.path.split(stem)

@@ -107,7 +107,10 @@ def owned_shards(path: str) -> set[str]:
         return set()
     content = _load(path)
     if _UNFINISHED in content:
-        return set(content[_UNFINISHED])
+        # These may be removed, so that no other name is believed.
+        stem = re.escape(set_name(path))
+        shard = re.compile(rf"{stem}(-({'|'.join(SPLITS)}))?{_SHARD_SUFFIX.pattern}")
+        return set(filter(shard.fullmatch, content[_UNFINISHED]))
     return {
         name
         for split, counts in _parse(path, content).splits.items()

@@ -40,7 +40,7 @@ def check(content: dict[str, Any]) -> None:
     _check_splits(_typed(content, "splits", dict))
     _typed(content, "synthesis", dict | None, None)
     for name, entry in _typed(content, "shards", dict, {}).items():
-        _in_dict(f"shards[{name!r:.80}]", entry, dict)
+        _of_kind(f"shards[{name!r:.80}]", entry, dict)
         _number(entry, "bytes", 0, math.inf, integer=True)
         _number(entry, "records", 0, _MAX_EXAMPLES, integer=True)
         _typed(entry, "fingerprint", str)
@@ -84,10 +84,10 @@ def _typed(content: dict[str, Any], name: str, kind: Any, *default: Any) -> Any:
         if default:
             return default[0]
         raise ValueError(f"`{name}` is missing")
-    return _in_dict(name, content[name], kind)
+    return _of_kind(name, content[name], kind)
 
 
-def _in_dict(name: str, value: Any, kind: Any) -> Any:
+def _of_kind(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"`{name}` is {value!r:.40}")
     return value

@@ -141,8 +141,9 @@ def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
         manifests.write_unfinished(output.manifest_path, old | set(staged))
         for name, path in staged.items():
             tf.io.gfile.rename(path, os.path.join(home, name), overwrite=True)
-        for name in sorted(old - set(staged)):
-            files.remove(os.path.join(home, name))
+        for path in (os.path.join(home, name) for name in sorted(old - set(staged))):
+            if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+                tf.io.gfile.remove(path)
         files.sync(home)
         manifest.write(output.manifest_path)
     return manifest

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ddsp.training.data import Manifest, TFRecordProvider
+from ddsp.training.data import manifest as manifests
 from ddsp.training.data_preparation import writer
 from ddsp.training.data_preparation.examples import serialize
 from tests.training.stops import killed_after
@@ -118,6 +119,20 @@ def test_directories_that_stay_empty_go(tmp_path):
     with pytest.raises(KeyboardInterrupt), writer.staging(output):
         raise KeyboardInterrupt
     assert not os.listdir(tmp_path)
+
+
+def test_a_hostile_manifest_has_no_other_files_removed(tmp_path):
+    """One that only marks a set as unfinished lists names to clear away."""
+    (tmp_path / "thesis").write_text("mine")
+    (tmp_path / "v-00000-of-00001").mkdir()
+    names = ["thesis", "manifest-w.json", "v-00000-of-00001", "v-00007-of-00008"]
+    (tmp_path / "v-00007-of-00008").write_text("left")
+    manifests.write_unfinished(str(tmp_path / "manifest-v.json"), names)
+    prepare(tmp_path / "v", [1, 2])
+    assert (tmp_path / "thesis").read_text() == "mine"
+    assert (tmp_path / "v-00000-of-00001").is_dir()
+    assert not (tmp_path / "v-00007-of-00008").exists()
+    assert read(tmp_path / "v-?????-of-00002") == [1, 2]
 
 
 def test_remote_output():
