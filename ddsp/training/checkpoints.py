@@ -39,6 +39,10 @@ def find_latest(path: str) -> str:
       FileNotFoundError: There is no such checkpoint.
     """
     path = files.expand_path(path)
+    prefix = path.removesuffix(".index")
+    # First of all: some remote file systems take any prefix for a directory.
+    if tf.io.gfile.exists(f"{prefix}.index"):
+        return prefix
     if tf.io.gfile.isdir(path):
         saved = list_checkpoints(path)
         if saved:
@@ -50,9 +54,6 @@ def find_latest(path: str) -> str:
             "No checkpoint in the directory: train a model into it or name another "
             f"one. Received: {path}"
         )
-    prefix = path.removesuffix(".index")
-    if tf.io.gfile.exists(f"{prefix}.index"):
-        return prefix
     raise FileNotFoundError(
         "No such checkpoint: expected a directory of checkpoints, or one checkpoint "
         f"without its suffix such as 'model/ckpt-300'. Received: {path}"
@@ -155,10 +156,12 @@ def folders_of(path: str) -> list[str]:
       directory that holds one.
     """
     directory = files.expand_path(path)
-    holds_one = bool(list_checkpoints(directory)) or _named_without_step(directory)
-    if not tf.io.gfile.isdir(directory):
+    is_one = tf.io.gfile.exists(f"{directory}.index")
+    if is_one or not tf.io.gfile.isdir(directory):
         directory = os.path.dirname(directory)
         holds_one = True
+    else:
+        holds_one = bool(list_checkpoints(directory) or _named_without_step(directory))
     if _TEMPORARY.fullmatch(os.path.basename(directory)):
         directory = os.path.dirname(directory)
     return [directory, os.path.dirname(directory)] if holds_one else [directory]

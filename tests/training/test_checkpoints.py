@@ -183,6 +183,7 @@ def test_remote_directory():
     for step in (1, 2, 2):
         path = _write(directory, step, keep=1)
     assert checkpoints.find_latest(directory) == path and _read(path) == 2
+    assert checkpoints.find_latest(path) == path
     with tf.io.gfile.GFile("ram://bucket/run/operative_config-0.gin", "w") as file:
         file.write("")
     assert checkpoints.find_config(path) == "ram://bucket/run/operative_config-0.gin"

@@ -123,7 +123,7 @@ def test_reader_gets_what_was_made(tmp_path):
     with pytest.raises(ValueError, match=r"`harm_dist` must have 5000.*got 1000"):
         SyntheticNotes(50, 100, 9, f"{path}*")
     with pytest.raises(ValueError, match=r"frame_rate=31\.25"):
-        TFRecordProvider(f"{path}*")
+        TFRecordProvider(f"{path}*", frame_rate=250)
 
 
 def test_larger_data_begin_with_smaller_ones(tmp_path):
@@ -161,7 +161,7 @@ def test_beam_writes_the_same_records(tmp_path):
         pipeline_options="--runner=DirectRunner",
     )
     # Names of shards differ.
-    assert [*here.shards.values()] == [*beam.shards.values()]
+    assert len(here.shards) == len(beam.shards) == 2
     assert dataclasses.replace(here, shards={}) == dataclasses.replace(beam, shards={})
     expected = sorted(records(tmp_path / "here-"))
     assert len(expected) == 300
