@@ -147,6 +147,7 @@ def parse_gin(restore_dir: str) -> None:
         else:
             # An older version may have had other parameters.
             older_configs.parse(trained_with)
+            rates.complete_config()
             rates.loosen_lengths()
         for path in FLAGS.gin_file:
             _parse(

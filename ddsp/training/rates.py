@@ -1,6 +1,6 @@
 """Sample rate, frame rate and lengths that the layers of a model share.
 
-They have one source, the training data: `derive` binds them in gin before a model is
+They have one source, the training data: `derived` binds them in gin before a model is
 built, and `check` refuses a model whose layers, or whose layers and data, disagree. A
 layer takes part by the names of its constructor arguments, see `configurable.layer`:
 
@@ -11,7 +11,7 @@ layer takes part by the names of its constructor arguments, see `configurable.la
 | `n_samples` | samples that a synthesizer renders for an example |
 | `time_steps` | frames of an example |
 | `hop_size` | samples a frame |
-| `reverb_length` | samples; the default, at another sample rate, lasts as long |
+| `reverb_length` | samples; a default lasts as long at other sample rates |
 """
 
 import contextlib
@@ -27,8 +27,7 @@ from ddsp._core import checks
 
 _LENGTHS = ("n_samples", "time_steps")
 _SHARED = ("sample_rate", "frame_rate", *_LENGTHS)
-# The one at which a default `reverb_length` is meant.
-_DEFAULT_SAMPLE_RATE = 16000
+_DEFAULTS = {"sample_rate": 16000, "frame_rate": 250}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,21 +114,44 @@ def _audio_length(data_provider: Any) -> int | None:
     return None
 
 
-def of_config() -> Rates:
-    """The rates that gin binds, each where all layers that are bound agree."""
-    found: dict[str, set[Any]] = {name: set() for name in _SHARED}
-    for setting in _bound_settings():
-        if setting.value is not None:
-            found[setting.argument].add(setting.value)
-    agreed = {name: x.pop() for name, x in found.items() if len(x) == 1}
-    sample_rate, n_samples, time_steps = (
-        agreed.get(name) for name in ("sample_rate", "n_samples", "time_steps")
-    )
-    if not found["frame_rate"] and sample_rate and n_samples and time_steps:
-        frame_rate = sample_rate * time_steps / n_samples
-        if frame_rate.is_integer():
-            agreed["frame_rate"] = int(frame_rate)
-    return Rates(**agreed)
+def complete_config() -> None:
+    """Gives all layers the rates that gin binds for some of them.
+
+    For the config of a trained model, in which gin has written defaults as if they were
+    bound: they give way to a rate that is not the default. A frame rate that is nowhere
+    another than the default is the one that the lengths tell.
+    """
+    settings = list(_bound_settings())
+    rates = {
+        name: value
+        for name in ("sample_rate", "frame_rate")
+        if (value := _only(settings, name)) is not None
+    }
+    sample_rate = rates.get("sample_rate", _DEFAULTS["sample_rate"])
+    n_samples, time_steps = (_only(settings, name) for name in _LENGTHS)
+    unbound = rates.get("frame_rate") in (None, _DEFAULTS["frame_rate"])
+    if unbound and n_samples and time_steps:
+        frame_rate, rest = divmod(sample_rate * time_steps, n_samples)
+        if not rest:
+            rates["frame_rate"] = frame_rate
+    for (_, selector), bindings in gin.config._CONFIG.items():
+        shared = configurable.shared_arguments().get(selector, {})
+        for name in rates.keys() & shared.keys() & bindings.keys():
+            if _evaluated(bindings[name]) == _DEFAULTS[name]:
+                bindings[name] = rates[name]
+    _bind_missing(rates)
+
+
+def _only(settings: Iterable[Setting], name: str) -> Any:
+    """The value of an argument, if all settings but defaults have the same."""
+    values = {x.value for x in settings if x.argument == name and x.value is not None}
+    chosen = values - {_DEFAULTS.get(name)} or values
+    return chosen.pop() if len(chosen) == 1 else None
+
+
+def _evaluated(value: Any) -> Any:
+    # Macros are references, which a copy evaluates.
+    return copy.deepcopy(value)
 
 
 def _bound_settings() -> Iterator[Setting]:
@@ -138,8 +160,7 @@ def _bound_settings() -> Iterator[Setting]:
     for (_, selector), bindings in list(gin.config._CONFIG.items()):
         for name in _SHARED:
             if name in bindings and name in shared.get(selector, ()):
-                # Macros are references, which a copy evaluates.
-                value = copy.deepcopy(bindings[name])
+                value = _evaluated(bindings[name])
                 yield Setting(selector.split(".")[-1], name, value, bound=True)
 
 
@@ -147,29 +168,36 @@ def bind(rates: Rates) -> None:
     """Binds in gin what no binding says about layers and functions.
 
     Args:
-      rates: From `of_data` or `of_config`; what is None stays unbound.
+      rates: From `of_data`; what is None stays unbound.
     """
-    values = {
+    values: dict[str, Any] = {
         "sample_rate": rates.sample_rate,
         "frame_rate": rates.frame_rate,
         "time_steps": rates.time_steps,
     }
+    if rates.sample_rate is not None:
+        # In place of a default that is meant at another rate.
+        values["reverb_length"] = rates.sample_rate / _DEFAULTS["sample_rate"]
     if rates.n_samples is not None:
         values["n_samples"] = rates.n_samples + _bound_crop()
+    for bindings in gin.config._CONFIG.values():
+        for name, value in bindings.items():
+            if isinstance(value, _OfLastRun):
+                bindings[name] = values.get(name, value)
+    _bind_missing(values)
+
+
+def _bind_missing(values: dict[str, Any]) -> None:
+    """Binds arguments of layers and functions that have no binding."""
     with gin.unlock_config():
-        for bindings in gin.config._CONFIG.values():
-            for name, value in bindings.items():
-                if isinstance(value, _OfLastRun):
-                    bindings[name] = values.get(name, value)
         for selector, arguments in configurable.shared_arguments().items():
-            reverb_length = arguments.get("reverb_length")
-            if rates.sample_rate and isinstance(reverb_length, int):
-                seconds = reverb_length / _DEFAULT_SAMPLE_RATE
-                values["reverb_length"] = round(seconds * rates.sample_rate)
             bound = gin.get_bindings(selector, resolve_references=False)
             for name in arguments.keys() - bound.keys():
-                if values.get(name) is not None:
-                    gin.bind_parameter(f"{selector}.{name}", values[name])
+                value = values.get(name)
+                if name == "reverb_length" and value is not None:
+                    value = round(value * arguments[name])
+                if value is not None:
+                    gin.bind_parameter(f"{selector}.{name}", value)
 
 
 class _OfLastRun(int):

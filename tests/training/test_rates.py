@@ -289,17 +289,44 @@ def test_layers_that_disagree_are_named(changes, message):
         models.Autoencoder(**parts(**changes))
 
 
-def test_one_bound_rate_tells_the_others(tmp_path):
-    """Configs of the first versions bound rates where they were needed."""
-    compose(
-        ["models/solo_instrument.gin"],
-        ["Harmonic.sample_rate=48000", "Harmonic.n_samples=192000", *SMALL],
-    )
+# As gin writes it when a run ends, with defaults that nobody bound.
+TRAINED = """
+F0LoudnessPreprocessor.frame_rate = 250
+F0LoudnessPreprocessor.sample_rate = 16000
+F0LoudnessPreprocessor.time_steps = {time_steps}
+FilteredNoise.n_samples = {n_samples}
+Harmonic.n_samples = {n_samples}
+Harmonic.sample_rate = {sample_rate}
+"""
+
+
+def loaded_from(tmp_path, **lengths):
+    compose(["models/solo_instrument.gin"], SMALL)
     config = tmp_path / "operative_config-0.gin"
-    config.write_text(gin.config_str())
-    model = models.loading.from_config(str(config))
-    assert (model.sample_rate, model.hop_size) == (48000, 192)
-    assert model.preprocessor.sample_rate == 48000
+    config.write_text(gin.config_str() + TRAINED.format(**lengths))
+    return models.loading.from_config(str(config))
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_samples", "time_steps", "frame_rate"),
+    [(48000, 192000, 1000, 250), (16000, 64000, 500, 125), (44100, 22050, 50, 100)],
+)
+def test_defaults_in_the_config_of_a_run_give_way(
+    tmp_path, sample_rate, n_samples, time_steps, frame_rate
+):
+    model = loaded_from(
+        tmp_path, sample_rate=sample_rate, n_samples=n_samples, time_steps=time_steps
+    )
+    assert model.sample_rate == model.preprocessor.sample_rate == sample_rate
+    assert model.preprocessor.frame_rate == frame_rate
+    assert model.hop_size == n_samples // time_steps
+    assert model.processor_group.reverb._reverb_length == 48000
+
+
+def test_a_run_that_learned_another_rate_than_its_own_is_refused(tmp_path):
+    # Data of 44.1 kHz, a synthesizer of 16 kHz.
+    with pytest.raises(ValueError, match=r"make 64 samples a frame.*which make 441"):
+        loaded_from(tmp_path, sample_rate=16000, n_samples=22050, time_steps=50)
 
 
 def test_lengths_of_a_trained_model_give_way(tmp_path):

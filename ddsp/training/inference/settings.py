@@ -63,8 +63,8 @@ def build_autoencoder() -> models.Autoencoder:
     Raises:
       ValueError: If they describe no model, or another.
     """
-    rates.bind(rates.of_config())
     try:
+        rates.complete_config()
         model = models.get_model()
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"The config does not describe a model: {error}") from error

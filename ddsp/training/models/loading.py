@@ -62,8 +62,8 @@ def from_config(config: str, bindings: Sequence[str] = ()) -> Model:
         gin.clear_config()
         older_configs.parse(config)
         gin.parse_config(list(bindings), skip_unknown=True)
-    rates.bind(rates.of_config())
     try:
+        rates.complete_config()
         return get_model()
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

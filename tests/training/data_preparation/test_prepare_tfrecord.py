@@ -162,6 +162,12 @@ def test_nothing_usable_writes_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["a.wav"]
 
 
+def test_recordings_that_are_all_too_short_name_the_flag(tmp_path):
+    path = signals.write(tmp_path / "a.wav", signals.tones(0.3))
+    with pytest.raises(ValueError, match=r"--example_secs.*got 1 s.*of 0\.30 s"):
+        prepare(path, tmp_path / "v")
+
+
 def test_evaluation_split_shares_no_audio(tmp_path):
     # Every sample differs from every other, so that a shared one shows.
     audio = (np.arange(8 * 16000) / (8 * 16000)).astype(np.float32)
