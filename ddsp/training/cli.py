@@ -1,5 +1,6 @@
 """How the command-line programs start and how they fail."""
 
+import io
 import re
 import signal
 import sys
@@ -80,6 +81,10 @@ def run_main(main: Callable[[list[str]], None]) -> None:
         # A shell starts what runs in the background with SIGINT ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
+    # Names of files need not be printable.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     _help_of(main.__module__)
     app.run(guarded)
 

@@ -3,7 +3,8 @@
   ddsp_timbre_transfer INPUT --model DIR -o OUT.wav
 
 INPUT is an audio file of any rate, length and number of channels, or a folder of
-them (then OUT is a folder).
+them (then OUT is a folder). Sub-folders are walked; recordings that cannot be used are
+named at the end and skipped.
 """
 
 import sys
@@ -66,10 +67,13 @@ def main(argv: list[str]) -> None:
             f"{argv[1:]}. Usage: ddsp_timbre_transfer INPUT --model DIR -o OUT.wav"
         )
     # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
-    from ddsp.training import timbre_transfer, transfer_report
+    import tensorflow as tf
+
+    from ddsp.training import files, timbre_transfer, transfer_report
     from ddsp.training.adjustment import Adjustment
 
     outputs = timbre_transfer.plan_outputs(argv[1], FLAGS.output)
+    left_out = timbre_transfer.left_out(argv[1], FLAGS.output)
     adjustment = Adjustment(
         automatic=FLAGS.adjust,
         threshold=FLAGS.threshold,
@@ -99,18 +103,22 @@ def main(argv: list[str]) -> None:
                 sample_rate=FLAGS.sample_rate,
                 progress=sys.stderr.isatty(),
             )
-        except (ValueError, OSError) as error:
+            page = transfer_report.write_report(transfer) if FLAGS.report else None
+        except (ValueError, OSError, tf.errors.OpError) as error:
             if len(outputs) == 1:
                 raise
-            failures.append(f"{source}: {error}")
+            failures.append(f"{files.printable(source)}: {error}")
             continue
         for line in transfer.describe():
             print(line)
-        print(f"{path}: {transfer.seconds:.1f} s at {transfer.sample_rate} Hz")
-        if FLAGS.report:
-            print(transfer_report.write_report(transfer))
+        seconds, rate = transfer.seconds, transfer.sample_rate
+        print(f"{files.printable(path)}: {seconds:.1f} s at {rate} Hz")
+        if page:
+            print(files.printable(page))
     for failure in failures:
         print(f"skipped {failure}", file=sys.stderr)
+    for line in left_out:
+        print(line, file=sys.stderr)
     if failures:
         print(
             f"{len(outputs) - len(failures)} of {len(outputs)} recordings transferred.",

@@ -234,3 +234,37 @@ def reason(error: Exception) -> str:
         "",
         message.splitlines()[0],
     )
+
+
+def check_utf8(path: str) -> None:
+    """Refuses a path to write to that TensorFlow's file functions cannot take.
+
+    Raises:
+      ValueError: If it is not UTF-8.
+    """
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"The path to write to must be UTF-8, got {printable(path)}."
+        ) from None
+
+
+def printable(path: str) -> str:
+    """A path as one line of text that every terminal and file takes.
+
+    Args:
+      path: As the operating system gives it: names need be neither UTF-8 nor free of
+        line breaks.
+
+    Returns:
+      The path, where what cannot be printed is written as an escape.
+
+    Example:
+      >>> printable("caf\udce9.wav")
+      'caf\\xe9.wav'
+    """
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )

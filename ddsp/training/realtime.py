@@ -43,6 +43,7 @@ class Report:
       n_late: Drop-outs: blocks that came late where they were played in time, else
         those that took longer than they last.
       gain: Factor applied to a file so that it does not clip, at most 1.
+      warnings: What is odd about the recording that was played, in words.
     """
 
     block_size: int
@@ -50,6 +51,7 @@ class Report:
     block_secs: np.ndarray
     n_late: int
     gain: float = 1.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -95,6 +97,7 @@ class Report:
         if self.gain < 1.0:
             decibels = -20.0 * math.log10(self.gain)
             lines.append(f"Turned down by {decibels:.1f} dB so that it does not clip.")
+        lines.extend(f"The recording {text}." for text in self.warnings)
         return lines
 
 
@@ -163,11 +166,12 @@ class Player:
             self.n_late += late
             yield played
 
-    def report(self, gain: float = 1.0) -> Report:
+    def report(self, gain: float = 1.0, warnings: tuple[str, ...] = ()) -> Report:
         """How it kept time so far.
 
         Args:
           gain: Factor that was applied to the output.
+          warnings: What is odd about the recording that was played.
         """
         return Report(
             self.block_size,
@@ -175,6 +179,7 @@ class Player:
             np.array(self._block_secs),
             self.n_late,
             gain,
+            warnings,
         )
 
 
@@ -207,9 +212,9 @@ def play_file(
       OSError: If a file cannot be read or written.
     """
     timbre_transfer.check_output(path)
-    timbre_transfer.usable_recording(source)
+    recording = timbre_transfer.usable_recording(source)
     stream, size = player.stream, player.block_size
-    audio = np.concatenate(list(audio_io.stream(source, stream.sample_rate)))
+    audio = np.concatenate(list(audio_io.stream(recording, stream.sample_rate)))
     n_samples = len(audio)
     blocks = np.pad(audio, (0, -n_samples % size)).reshape(-1, size)
     watched = tqdm.tqdm(blocks, desc="playing", unit="block", disable=not progress)
@@ -224,7 +229,7 @@ def play_file(
         stream.sample_rate,
         stream.sample_rate,
     )
-    return player.report(gain)
+    return player.report(gain, recording.warnings)
 
 
 def _excerpt(

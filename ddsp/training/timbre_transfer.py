@@ -21,8 +21,9 @@ import tqdm
 from ddsp._core import checks
 from ddsp.training import bundle, checkpoints, files, models, postprocessing
 from ddsp.training.adjustment import Adjusted, Adjustment, adjust_features
-from ddsp.training.data_preparation import audio_io
+from ddsp.training.data_preparation import audio_files, audio_io, probing, quality
 from ddsp.training.data_preparation.features import feature_blocks
+from ddsp.training.data_preparation.pitch_range import PeriodFinder
 from ddsp.training.data_preparation.rolling import RollingReader
 from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE, Settings
 from ddsp.training.rendering import Performance, render
@@ -42,12 +43,14 @@ class Features:
       f0_confidence: [n_frames], 0 to 1.
       loudness_db: [n_frames], dB.
       frame_rate: Frames a second.
+      warnings: What is odd about them, in words.
     """
 
     f0_hz: np.ndarray
     f0_confidence: np.ndarray
     loudness_db: np.ndarray
     frame_rate: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +78,10 @@ class Transfer:
     def describe(self) -> list[str]:
         """What was done, a sentence a line."""
         lines = []
-        if self.source.channels > 1:
+        if self.source.channels > 1 and self.source.channel is None:
             lines.append(f"Mixed {self.source.channels} channels down to one.")
-        lines.extend(f"The recording {text}." for text in self.source.warnings)
+        warnings = [*self.source.warnings, *self.before.warnings]
+        lines.extend(f"The recording {text}." for text in warnings)
         if not self.after.mask_on.any():
             lines.append(
                 "No notes found: the recording has no clear pitch, so nothing was "
@@ -134,7 +138,7 @@ def measure(
     """Pitch and loudness of a recording, in bounded memory.
 
     Args:
-      recording: From `audio_io.probe`, without a problem.
+      recording: From `probing.probe`, without a problem.
       frame_rate: Frames a second.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
       progress: Show a progress bar.
@@ -152,14 +156,14 @@ def measure(
     settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model, center=centered)
     n_frames = math.ceil(recording.n_samples * frame_rate / recording.sample_rate)
     for_pitch, for_loudness = (
-        RollingReader(audio_io.stream(recording.path, CREPE_SAMPLE_RATE))
-        for _ in range(2)
+        audio_io.stream(recording, CREPE_SAMPLE_RATE) for _ in range(2)
     )
+    periods = PeriodFinder()
     blocks = list(
         _watched(
             feature_blocks(
-                for_pitch,
-                for_loudness,
+                RollingReader(for_pitch),
+                RollingReader(periods.watch(for_loudness)),
                 n_frames,
                 settings,
                 loudness_padding="causal" if causal else None,
@@ -170,7 +174,9 @@ def measure(
         )
     )
     f0_hz, f0_confidence, loudness_db = np.concatenate(blocks).T
-    return Features(f0_hz, f0_confidence, loudness_db, frame_rate)
+    period_hz = periods.at_frames(n_frames, frame_rate)
+    warnings = quality.range_warnings(f0_confidence, loudness_db, period_hz)
+    return Features(f0_hz, f0_confidence, loudness_db, frame_rate, tuple(warnings))
 
 
 def transfer(
@@ -200,12 +206,17 @@ def transfer(
       What was done.
 
     Raises:
-      ValueError: If the recording is empty, silent, damaged or has NaN samples, or if
-        the extension is unknown.
+      ValueError: If the recording is empty, silent, damaged or has NaN samples, if
+        the extension is unknown, or if the output is the recording itself.
       OSError: If a file cannot be read or written.
     """
     check_output(path)
     recording = usable_recording(source)
+    if os.path.exists(path) and os.path.samefile(source, path):
+        raise ValueError(
+            "The output must be another file than the recording, got "
+            f"{files.printable(path)}."
+        )
     preprocessor: Any = model.preprocessor
     centered = bool(statistics and statistics.get("centered"))
     causal = getattr(preprocessor, "padding", None) == "causal"
@@ -220,7 +231,7 @@ def transfer(
         statistics,
     )
     model_rate = model.sample_rate
-    reader = RollingReader(audio_io.stream(source, model_rate))
+    reader = RollingReader(audio_io.stream(recording, model_rate))
     blocks = render(
         model,
         Performance(after.f0_hz, after.loudness_db, after.gate, reader.read),
@@ -244,12 +255,13 @@ def usable_recording(source: str) -> audio_io.Recording:
       FileNotFoundError: If there is no such file.
       ValueError: If the recording is empty, silent, damaged or has NaN samples.
     """
-    if not os.path.exists(source):
+    if not os.path.lexists(source):
         raise FileNotFoundError(f"No such audio file: {source!r}.")
-    recording = audio_io.probe(source)
+    recording = probing.probe(source)
     if recording.problem:
         raise ValueError(
-            f"This recording cannot be played, it {recording.problem}: {source!r}."
+            "This recording cannot be played, it "
+            f"{recording.problem}: {files.printable(source)}."
         )
     return recording
 
@@ -263,11 +275,11 @@ def plan_outputs(source: str, output: str) -> dict[str, str]:
 
     Returns:
       {recording: file to write}. In a folder every recording becomes a WAV file of
-      its name.
+      its name, in a sub-folder of the same name as its own.
 
     Raises:
       FileNotFoundError: If there is no such file, or no audio in the folder.
-      ValueError: If one is a folder and the other a file.
+      ValueError: If one is a folder and the other a file, or both are the same folder.
     """
     if not os.path.isdir(source):
         if not os.path.exists(source):
@@ -282,20 +294,47 @@ def plan_outputs(source: str, output: str) -> dict[str, str]:
         raise ValueError(
             f"For a folder of recordings the output must be a folder, got {output!r}."
         )
-    recordings = audio_io.find_audio([source])
-    stems = Counter(Path(recording).stem for recording in recordings)
-    return {
-        recording: os.path.join(
-            output,
-            (
-                Path(recording).stem
-                if stems[Path(recording).stem] == 1
-                else Path(recording).name
-            )
-            + ".wav",
+    if os.path.isdir(output) and os.path.samefile(source, output):
+        raise ValueError(
+            "The output must be another folder than that of the recordings, got "
+            f"{output!r}."
         )
-        for recording in recordings
+    # Paths of the recordings in the folder, without their extension where that names
+    # one of them only. TensorFlow's file functions want UTF-8.
+    paths = {
+        path: Path(files.printable(os.path.relpath(path, os.path.abspath(source))))
+        for path in audio_files.find_audio([source], without=output).audio
     }
+    stems = Counter(path.with_suffix("") for path in paths.values())
+    return {
+        source: os.path.join(
+            output,
+            f"{path.with_suffix('') if stems[path.with_suffix('')] == 1 else path}.wav",
+        )
+        for source, path in paths.items()
+    }
+
+
+def left_out(source: str, output: str) -> list[str]:
+    """What a folder holds beside the recordings, a sentence a line.
+
+    Args:
+      source: As `plan_outputs` takes it.
+      output: As `plan_outputs` takes it.
+    """
+    if not os.path.isdir(source):
+        return []
+    found = audio_files.find_audio([source], without=output)
+    lines = [
+        f"{files.printable(path)} {reason}." for path, reason in found.unlisted.items()
+    ]
+    if found.others:
+        names = ", ".join(
+            files.printable(os.path.basename(path)) for path in found.others[:5]
+        )
+        more = f" and {len(found.others) - 5} more" if len(found.others) > 5 else ""
+        lines.append(f"Left out as no audio by their names: {names}{more}.")
+    return lines
 
 
 def check_output(path: str) -> None:
@@ -308,6 +347,7 @@ def check_output(path: str) -> None:
         raise ValueError(
             f"The output must be one of {', '.join(OUTPUT_SUFFIXES)}, got {path!r}."
         )
+    files.check_utf8(path)
 
 
 def write_audio(

@@ -22,7 +22,7 @@ def write_report(transfer: Transfer) -> str:
       OSError: If it cannot be written.
     """
     path = str(Path(transfer.path).with_suffix(".html"))
-    name = Path(transfer.source.path).name
+    name = files.printable(Path(transfer.source.path).name)
     subtitle = f"{name}, played by a trained model"
     files.write_text(
         path, report.page("Timbre transfer", subtitle, transfer_sections(transfer))
@@ -33,7 +33,7 @@ def write_report(transfer: Transfer) -> str:
 def transfer_sections(transfer: Transfer) -> list[str]:
     """Players, pictures and an account of a transfer, as sections of a page."""
     recordings = {
-        "Recording": _read(transfer.source.path, transfer.sample_rate),
+        "Recording": _read(transfer.source, transfer.sample_rate),
         "Transfer": _read(transfer.path, transfer.sample_rate),
     }
     seconds = transfer.source.seconds
@@ -43,11 +43,11 @@ def transfer_sections(transfer: Transfer) -> list[str]:
         else ""
     )
     facts = {
-        "Recording": Path(transfer.source.path).name,
+        "Recording": files.printable(Path(transfer.source.path).name),
         "Its length": f"{seconds:.2f} s",
         "Its format": f"{transfer.source.sample_rate} Hz, "
         f"{transfer.source.channels} channel(s)",
-        "Transfer": Path(transfer.path).name,
+        "Transfer": files.printable(Path(transfer.path).name),
         "Length of the transfer": f"{transfer.seconds:.2f} s at "
         f"{transfer.sample_rate} Hz",
         "Share of the frames in notes": f"{np.mean(transfer.after.mask_on):.0%}",
@@ -111,11 +111,11 @@ def _feature_pictures(transfer: Transfer) -> list[str]:
     ]
 
 
-def _read(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
+def _read(source: str | audio_io.Recording, sample_rate: int) -> tuple[np.ndarray, int]:
     """The first seconds of a file, mono."""
     wanted = int(report.PLAYER_SECS * sample_rate)
     blocks, n_samples = [], 0
-    for block in audio_io.stream(path, sample_rate):
+    for block in audio_io.stream(source, sample_rate):
         blocks.append(block)
         n_samples += len(block)
         if n_samples >= wanted:

@@ -142,7 +142,7 @@ def test_nothing_played_is_no_error():
 @pytest.mark.parametrize("n_samples", [1, 99, 100, 1234])
 def test_a_file_is_in_time_and_as_long(tmp_path, n_samples):
     source, path = tmp_path / "in.wav", tmp_path / "out.wav"
-    audio = np.random.default_rng(1).uniform(0.1, 0.5, n_samples)
+    audio = np.random.default_rng(1).uniform(-0.5, 0.5, n_samples)
     soundfile.write(source, audio, 1000, subtype="FLOAT")
     player = realtime.Player(Echo(), 100, f0_hz=220.0)
     report = realtime.play_file(str(source), str(path), player)
@@ -170,8 +170,10 @@ def test_what_is_too_loud_is_turned_down(tmp_path):
     soundfile.write(source, np.full(300, 2.0), 1000, subtype="FLOAT")
     player = realtime.Player(Echo(), 100)
     report = realtime.play_file(str(source), str(path), player)
-    assert report.gain == pytest.approx(10.0 ** (-1.0 / 20.0) / 2.0, rel=1e-4)
+    # What is left after the recording was brought to full scale: the peak limit.
+    assert report.gain == pytest.approx(10.0 ** (-1.0 / 20.0), rel=1e-4)
     assert any("does not clip" in line for line in report.describe())
+    assert any("peaks at 2 times full scale" in line for line in report.describe())
 
 
 def test_an_error_while_it_plays_leaves_no_file(tmp_path):

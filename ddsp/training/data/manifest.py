@@ -46,7 +46,8 @@ class Manifest:
         `shards`.
       statistics: Of the training examples, plain numbers and lists, as
         `postprocessing.statistics_from_dict` reads them; empty if there are none.
-      recordings: Per input file its `path`, `status` ('used' or 'skipped'),
+      recordings: Per input file its `path`, `status` ('used', 'skipped' or
+        'not audio'),
         `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split and
         `warnings`. Synthetic data has none.
       synthesis: Of synthetic data, the settings and the seed it was made with.
@@ -74,7 +75,10 @@ class Manifest:
           OSError: If it cannot be written.
         """
         content = {"format": _FORMAT, **dataclasses.asdict(self)}
-        files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        # Names of files need not be UTF-8: what is not becomes an escape of JSON.
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+        files.write_text(path, text)
 
 
 def shard_names(set_name: str, split: str, num_shards: int) -> list[str]:

@@ -1,9 +1,11 @@
-"""Audio files: found, checked, and read as a stream of mono blocks at one rate."""
+"""Audio files read as a stream of mono blocks at one rate, in bounded memory."""
 
+import contextlib
 import dataclasses
-import glob
 import os
+import stat
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -12,16 +14,30 @@ import tensorflow as tf
 
 from ddsp.training import files
 
-AUDIO_SUFFIXES = (".aif", ".aiff", ".flac", ".mp3", ".ogg", ".wav")
-_IGNORED_DIRECTORY = ".ipynb_checkpoints"
-_BLOCK_FRAMES = 2**16
-# -80 dB of full scale, the floor of `loudness_db`.
-_SILENT_PEAK = 1e-4
+# Headers that say otherwise are damaged: no recorder is slower or faster.
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
+# What a damaged or foreign file can raise; TypeError is for one without a header.
+DECODING_ERRORS = (
+    soundfile.SoundFileError,
+    OSError,
+    TypeError,
+    tf.errors.OpError,
+)
+_BLOCK_FRAMES = 2**14
+# 1 MB of float32, however many channels there are or samples come out.
+_BLOCK_SAMPLES = 2**18
+_SPECIAL_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """What a look at an audio file found.
+    """An audio file, and how it is to be read.
 
     Attributes:
       path: Of the file.
@@ -30,6 +46,11 @@ class Recording:
       n_samples: That can be decoded, per channel.
       problem: Why it cannot be used, or None.
       warnings: What is odd about it though it can be used.
+      channel: The channel to read; None averages them.
+      offset: To subtract from the samples.
+      gain: Factor to apply after that.
+      digest: Of the decoded audio; recordings with equal ones are the same. None if
+        it could not be decoded.
     """
 
     path: str
@@ -38,117 +59,36 @@ class Recording:
     n_samples: int = 0
     problem: str | None = None
     warnings: tuple[str, ...] = ()
+    channel: int | None = None
+    offset: float = 0.0
+    gain: float = 1.0
+    digest: str | None = None
 
     @property
     def seconds(self) -> float:
         """Length."""
         return self.n_samples / self.sample_rate if self.sample_rate else 0.0
 
-
-def find_audio(patterns: Iterable[str]) -> list[str]:
-    """Lists the audio files that patterns match.
-
-    Args:
-      patterns: Files, glob patterns (`**` descends into folders), or folders, which
-        stand for the audio files in them. A path that exists is taken literally,
-        whatever characters it has. `.ipynb_checkpoints` is passed over.
-
-    Returns:
-      Paths, each once, sorted.
-
-    Raises:
-      FileNotFoundError: If a pattern matches nothing.
-    """
-    found: set[str] = set()
-    for pattern in patterns:
-        paths = [p for p in _expand(pattern) if _IGNORED_DIRECTORY not in _parts(p)]
-        if not paths:
-            raise FileNotFoundError(
-                "No audio file matches; give files, folders or glob patterns (in "
-                f"quotes, separated by commas), got {pattern!r}."
-            )
-        found.update(paths)
-    return sorted(found)
+    def mono(self, block: np.ndarray) -> np.ndarray:
+        """One channel of a decoded block, [n_samples, channels]: [n_samples]."""
+        if self.channel is None:
+            audio = block.mean(axis=1)
+        else:
+            audio = np.ascontiguousarray(block[:, self.channel])
+        if self.offset:
+            audio = audio - np.float32(self.offset)
+        return audio if self.gain == 1.0 else np.float32(self.gain) * audio
 
 
-def _expand(pattern: str) -> list[str]:
-    pattern = files.expand_path(pattern)
-    if files.is_remote(pattern):
-        return tf.io.gfile.glob(pattern)
-    if os.path.isdir(pattern):
-        return [
-            entry.path
-            for entry in os.scandir(pattern)
-            if entry.is_file() and entry.name.lower().endswith(AUDIO_SUFFIXES)
-        ]
-    if os.path.exists(pattern):
-        return [pattern]
-    return [p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)]
-
-
-def _parts(path: str) -> list[str]:
-    return path.replace(os.sep, "/").split("/")
-
-
-def probe(path: str) -> Recording:
-    """Decodes a file once to see whether it can be used.
-
-    Headers are not trusted: they cannot tell of damage or of NaN, and may be wrong
-    about the length.
-    """
-    sample_rate = channels = n_samples = 0
-    peak = 0.0
-    problem = None
-    warnings = []
-    try:
-        with _open(path) as file:
-            sample_rate, channels, promised = (
-                file.samplerate,
-                file.channels,
-                file.frames,
-            )
-            for block in _blocks(file):
-                highest = np.max(np.abs(block))
-                if not np.isfinite(highest):
-                    problem = _not_finite(block, n_samples, sample_rate)
-                    break
-                peak = max(peak, float(highest))
-                n_samples += len(block)
-    except (soundfile.SoundFileError, OSError, tf.errors.OpError) as error:
-        problem = f"cannot be decoded: {_reason(error)}"
-    else:
-        # 50 ms: more than the padding of a lossy codec.
-        if not problem and n_samples < promised - 0.05 * sample_rate:
-            warnings.append(
-                f"ends after {n_samples / sample_rate:.1f} s of the "
-                f"{promised / sample_rate:.1f} s that its header promises"
-            )
-    if not problem and not n_samples:
-        problem = "is empty"
-    elif not problem and peak < _SILENT_PEAK:
-        problem = "is silent: it never exceeds -80 dB of full scale"
-    return Recording(path, sample_rate, channels, n_samples, problem, tuple(warnings))
-
-
-def _not_finite(block: np.ndarray, n_before: int, sample_rate: int) -> str:
-    first = int(np.argmin(np.isfinite(block).all(axis=1)))
-    return f"holds NaN or infinite samples at {(n_before + first) / sample_rate:.3f} s"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, soundfile.LibsndfileError):
-        return error.error_string.strip().rstrip(".")
-    return files.reason(error).rstrip(".")
-
-
-def stream(path: str, sample_rate: int) -> Iterator[np.ndarray]:
+def stream(source: str | Recording, sample_rate: int) -> Iterator[np.ndarray]:
     """Reads a file as mono blocks at another rate, in bounded memory.
 
-    Channels are averaged. Resampling is soxr's at very high quality, band-limited
-    and without delay: sample `i` stands at `i / sample_rate`.
+    Resampling is soxr's at very high quality, band-limited and without delay: sample
+    `i` stands at `i / sample_rate`.
 
     Args:
-      path: Of an audio file.
+      source: From `probing.probe`, which decides on channel, offset and gain; or the
+        path of a file, to be read as it is, its channels averaged.
       sample_rate: To resample to.
 
     Yields:
@@ -156,39 +96,108 @@ def stream(path: str, sample_rate: int) -> Iterator[np.ndarray]:
 
     Raises:
       OSError: If the file cannot be read.
+
+    Example:
+      >>> audio = np.concatenate(list(stream("a.wav", 16000)))  # doctest: +SKIP
     """
+    recording = Recording(source) if isinstance(source, str) else source
+    path = recording.path
     try:
-        with _open(path) as file:
-            mono = (block.mean(axis=1) for block in _blocks(file))
+        with opened(path) as file:
+            check_rate(file.samplerate)
+            found = file.samplerate, file.channels
+            if recording.sample_rate and found != (
+                recording.sample_rate,
+                recording.channels,
+            ):
+                raise OSError("it has changed since it was checked")
+            mono = (recording.mono(block) for block in blocks(file))
             yield from resampled(mono, file.samplerate, sample_rate)
-    except (soundfile.SoundFileError, tf.errors.OpError) as error:
-        raise OSError(f"Cannot read {path}: {_reason(error)}.") from error
+    except (*DECODING_ERRORS, ValueError) as error:
+        raise OSError(f"Cannot read {files.printable(path)}: {reason(error)}.") from (
+            error
+        )
 
 
 def resampled(
     blocks: Iterable[np.ndarray], rate_in: int, rate_out: int
 ) -> Iterator[np.ndarray]:
-    """Resamples a stream of mono blocks, [n_samples] float32 each, without delay."""
+    """Resamples a stream of mono blocks, [n_samples] float32 each, without delay.
+
+    Blocks are cut so that what comes out is bounded too, whatever the rates.
+    """
     if rate_in == rate_out:
         yield from blocks
         return
     resampler = soxr.ResampleStream(
         rate_in, rate_out, num_channels=1, dtype="float32", quality="VHQ"
     )
+    step = max(1, _BLOCK_FRAMES * rate_in // max(rate_in, rate_out))
     for block in blocks:
-        yield resampler.resample_chunk(block)
+        for first in range(0, len(block), step):
+            yield resampler.resample_chunk(block[first : first + step])
     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _open(path: str) -> soundfile.SoundFile:
-    if files.is_remote(path):
-        return soundfile.SoundFile(tf.io.gfile.GFile(path, "rb"))
-    return soundfile.SoundFile(path)
+def check_rate(sample_rate: int) -> None:
+    """Refuses sample rates that no recording has.
+
+    Raises:
+      ValueError: If the rate is out of range.
+    """
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"a sample rate must be from {LOWEST_RATE:,} Hz to {HIGHEST_RATE:,} Hz, "
+            f"got {sample_rate:,} Hz"
+        )
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+class _Sequential(soundfile.SoundFile):
+    """A file that is read from its beginning to its end.
+
+    soundfile seeks after every block, to where the file stands anyway: MP3 loses what
+    frames share with those before, and a FLAC file that does not say its length loses
+    its last block.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[soundfile.SoundFile]:
+    """Opens an audio file; anything but a regular file is an OSError."""
+    with _binary(path) as raw, _Sequential(raw) as file:
+        yield file
+
+
+def blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """Decodes an open file, [n, channels] float32 at a time."""
+    n_frames = max(1, min(_BLOCK_FRAMES, _BLOCK_SAMPLES // file.channels))
     while True:
-        block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+        block = file.read(n_frames, dtype="float32", always_2d=True)
         if not len(block):
             return
         yield block
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be decoded, in a few words."""
+    if isinstance(error, soundfile.LibsndfileError):
+        return error.error_string.strip().rstrip(".")
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return files.reason(error).rstrip(".")
+
+
+def _binary(path: str) -> Any:
+    if files.is_remote(path):
+        return tf.io.gfile.GFile(path, "rb")
+    # Before it is opened: a named pipe would wait for someone to write into it.
+    mode = os.stat(path).st_mode
+    for is_kind, name in _SPECIAL_FILES:
+        if is_kind(mode):
+            raise OSError(f"it is {name}, not a file")
+    # Without its name, libsndfile has to judge by what is in it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    return open(descriptor, "rb")

@@ -6,14 +6,14 @@ The functions are those of the local runner; Beam only distributes them.
 import dataclasses
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from ddsp.training.cli import UserError
-from ddsp.training.data_preparation import audio_io, writer
-from ddsp.training.data_preparation.examples import Example, make_examples
+from ddsp.training.data_preparation import audio_io, examples, probing, writer
 from ddsp.training.data_preparation.settings import Settings
 from ddsp.training.data_preparation.split import Plan
 
@@ -23,7 +23,7 @@ _OUTCOMES = "outcomes"
 def probe(
     paths: Sequence[str], directory: str, pipeline_options: Sequence[str]
 ) -> list[audio_io.Recording]:
-    """Looks at every file; see `audio_io.probe`.
+    """Looks at every file; see `probing.probe`.
 
     Args:
       paths: Of the files, as the machines of the runner see them.
@@ -41,7 +41,8 @@ def probe(
     with _pipeline(beam, pipeline_options) as pipeline:
         _ = (
             pipeline
-            | beam.Create(list(paths))
+            # Beam's strings are UTF-8, which the names of files need not be.
+            | beam.Create([json.dumps(path) for path in paths])
             | beam.Reshuffle()
             | beam.Map(_probe_as_json)
             | beam.io.WriteToText(prefix)
@@ -143,17 +144,22 @@ def _pipeline(beam, pipeline_options: Sequence[str]):
 
 
 def _probe_as_json(path: str) -> str:
-    return json.dumps(dataclasses.asdict(audio_io.probe(path)))
+    return json.dumps(dataclasses.asdict(probing.probe(json.loads(path))))
 
 
 def _make_tagged(plan: Plan, settings: Settings):
     from apache_beam.pvalue import TaggedOutput
 
-    for item in make_examples(plan, settings):
-        if isinstance(item, Example):
-            yield TaggedOutput(item.split, item.record)
-        else:
-            yield TaggedOutput(_OUTCOMES, json.dumps(item))
+    with tempfile.TemporaryDirectory() as directory:
+
+        def path_of(split: str) -> str:
+            return os.path.join(directory, split)
+
+        outcome = examples.write_examples(plan, settings, path_of)
+        for split in outcome["examples"]:
+            for record in tf.data.TFRecordDataset(path_of(split)):
+                yield TaggedOutput(split, record.numpy())
+        yield TaggedOutput(_OUTCOMES, json.dumps(outcome))
 
 
 def _read_lines(prefix: str):

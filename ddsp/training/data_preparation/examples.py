@@ -1,16 +1,19 @@
 """One recording into examples: the function that every runner applies."""
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ddsp._core import checks
-from ddsp.training.data_preparation import audio_io, quality
+from ddsp.training import files
+from ddsp.training.data_preparation import audio_io, quality, writer
 from ddsp.training.data_preparation.features import feature_blocks
+from ddsp.training.data_preparation.pitch_range import PeriodFinder
 from ddsp.training.data_preparation.rolling import RollingReader
 from ddsp.training.data_preparation.settings import (
     CREPE_SAMPLE_RATE,
@@ -18,6 +21,8 @@ from ddsp.training.data_preparation.settings import (
     Settings,
 )
 from ddsp.training.data_preparation.split import Plan
+
+USED, SKIPPED, NOT_AUDIO = "used", "skipped", "not audio"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,19 +49,77 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
 
     Yields:
       The examples in order of time, then, last, the outcome: the recording's entry
-      in the manifest, a dictionary.
-
-    Raises:
-      OSError: If the file can no longer be read.
+      in the manifest, a dictionary. If it fails midway, the outcome is that it was
+      skipped, and the examples before are not to be used.
     """
     if plan.skipped:
         yield _outcome(plan, [])
         return
+    try:
+        yield from _make_examples(plan, settings)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = f"cannot be analyzed: {files.reason(error).rstrip('.')}"
+        yield _outcome(dataclasses.replace(plan, windows=(), skipped=reason), [])
+
+
+def write_examples(
+    plan: Plan,
+    settings: Settings,
+    path_of: Callable[[str], str],
+    report: Callable[[float], Any] = lambda seconds: None,
+) -> dict[str, Any]:
+    """Writes the examples of a recording, all of them or none.
+
+    Args:
+      plan: What becomes of the recording.
+      settings: Of the preparation.
+      path_of: Path of the TFRecord file to write for a split.
+      report: Takes how many more seconds of the recording are done.
+
+    Returns:
+      The recording's entry in the manifest.
+
+    Raises:
+      OSError: If a file cannot be written.
+    """
+    done = 0.0
+    writers: dict[str, tf.io.TFRecordWriter] = {}
+    with contextlib.ExitStack() as stack:
+        for item in make_examples(plan, settings):
+            if not isinstance(item, Example):
+                outcome = item
+                continue
+            if item.split not in writers:
+                path = path_of(item.split)
+                writers[item.split] = stack.enter_context(writer.record_writer(path))
+            writers[item.split].write(item.record)
+            seconds = min(item.seconds, plan.recording.seconds)
+            report(seconds - done)
+            done = seconds
+    if plan.windows:
+        report(plan.recording.seconds - done)
+    if outcome["status"] != USED:
+        for split in writers:
+            tf.io.gfile.remove(path_of(split))
+    return outcome
+
+
+def left_out(path: str, status: str, reason: str) -> dict[str, Any]:
+    """The manifest's entry of something that is no recording."""
+    return _outcome(Plan(audio_io.Recording(path), 0, skipped=reason), [], status)
+
+
+def _make_examples(
+    plan: Plan, settings: Settings
+) -> Iterator[Example | dict[str, Any]]:
     rates = settings.audio_rates
     audio = {rate: _open(plan, rate) for rate in set(rates.values())}
     example_frames = settings.example_frames or plan.n_frames
     blocks: list[np.ndarray] = []
-    frames = RollingReader(_features(plan, settings, blocks), (len(FRAME_FEATURES),))
+    periods = PeriodFinder()
+    frames = RollingReader(
+        _features(plan, settings, periods, blocks), (len(FRAME_FEATURES),)
+    )
     for window in plan.windows:
         stop = window.start + example_frames
         values = {}
@@ -66,24 +129,37 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
         if settings.frame_features:
             columns = frames.read(window.start, stop + settings.center).T
             values |= dict(zip(settings.frame_features, columns, strict=True))
+        _check_finite(values, window.start / settings.grid_rate)
         yield Example(window.split, serialize(values), stop / settings.grid_rate)
     # Of what was recorded, not of the silence that fills up a short example.
-    warnings = (
-        quality.warnings_for(np.concatenate(blocks)[: plan.n_frames]) if blocks else []
-    )
+    warnings = []
+    if settings.frame_rate:
+        features = np.concatenate(blocks)[: plan.n_frames]
+        period_hz = periods.at_frames(len(features), settings.frame_rate)
+        warnings = quality.warnings_for(features, period_hz)
     if plan.n_frames < example_frames:
         warnings.insert(0, "is shorter than one example, filled up with silence")
     yield _outcome(plan, warnings)
 
 
+def _check_finite(values: dict[str, np.ndarray], seconds: float) -> None:
+    for name, array in values.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"`{name}` is NaN or infinite in the example at {seconds:.1f} s"
+            )
+
+
 def _features(
-    plan: Plan, settings: Settings, blocks: list[np.ndarray]
+    plan: Plan, settings: Settings, periods: PeriodFinder, blocks: list[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yields the frame features of a recording, and keeps them in `blocks`."""
     n_frames = max(plan.n_frames, settings.example_frames or 0) + settings.center
     for block in feature_blocks(
         _open(plan, CREPE_SAMPLE_RATE),
-        _open(plan, CREPE_SAMPLE_RATE),
+        RollingReader(
+            periods.watch(audio_io.stream(plan.recording, CREPE_SAMPLE_RATE))
+        ),
         n_frames,
         settings,
     ):
@@ -92,7 +168,7 @@ def _features(
 
 
 def _open(plan: Plan, sample_rate: int) -> RollingReader:
-    return RollingReader(audio_io.stream(plan.recording.path, sample_rate))
+    return RollingReader(audio_io.stream(plan.recording, sample_rate))
 
 
 def serialize(values: dict[str, np.ndarray]) -> bytes:
@@ -107,10 +183,12 @@ def serialize(values: dict[str, np.ndarray]) -> bytes:
     ).SerializeToString(deterministic=True)
 
 
-def _outcome(plan: Plan, warnings: list[str]) -> dict[str, Any]:
+def _outcome(
+    plan: Plan, warnings: list[str], status: str | None = None
+) -> dict[str, Any]:
     return {
         "path": plan.recording.path,
-        "status": "skipped" if plan.skipped else "used",
+        "status": status or (SKIPPED if plan.skipped else USED),
         "reason": plan.skipped,
         "seconds": round(plan.recording.seconds, 3),
         "sample_rate": plan.recording.sample_rate,

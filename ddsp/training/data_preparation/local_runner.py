@@ -1,7 +1,6 @@
 """Runs the preparation in processes of this machine, with a progress bar."""
 
 import concurrent.futures
-import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +8,7 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from ddsp.training.data_preparation import audio_io, workers, writer
-from ddsp.training.data_preparation.examples import Example, make_examples
+from ddsp.training.data_preparation import audio_io, examples, probing, workers, writer
 from ddsp.training.data_preparation.settings import Settings
 from ddsp.training.data_preparation.split import Plan
 
@@ -23,10 +21,10 @@ Task = tuple[int, Plan, Settings, str]
 
 
 def probe(paths: Sequence[str]) -> list[audio_io.Recording]:
-    """Looks at every file; see `audio_io.probe`."""
+    """Looks at every file; see `probing.probe`."""
     pool = concurrent.futures.ThreadPoolExecutor(_PROBE_THREADS)
     try:
-        looked_at = pool.map(audio_io.probe, paths)
+        looked_at = pool.map(probing.probe, paths)
         return list(
             tqdm(looked_at, "Checking", len(paths), unit=" files", disable=None)
         )
@@ -90,20 +88,8 @@ def _part_path(directory: str, index: int, split: str) -> str:
 def _prepare(task: Task, report: workers.Report) -> dict[str, Any]:
     """Writes the examples of one recording to a file for each split."""
     index, plan, settings, directory = task
-    done = 0.0
-    writers: dict[str, tf.io.TFRecordWriter] = {}
-    with contextlib.ExitStack() as stack:
-        for item in make_examples(plan, settings):
-            if not isinstance(item, Example):
-                outcome = item
-                continue
-            if item.split not in writers:
-                path = _part_path(directory, index, item.split)
-                writers[item.split] = stack.enter_context(writer.record_writer(path))
-            writers[item.split].write(item.record)
-            seconds = min(item.seconds, plan.recording.seconds)
-            report(seconds - done)
-            done = seconds
-    if plan.windows:
-        report(plan.recording.seconds - done)
-    return outcome
+
+    def path_of(split: str) -> str:
+        return _part_path(directory, index, split)
+
+    return examples.write_examples(plan, settings, path_of, report)

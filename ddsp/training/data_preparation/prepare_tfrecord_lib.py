@@ -10,8 +10,9 @@ from ddsp import pitch
 from ddsp.training import files, postprocessing
 from ddsp.training.data import Manifest, TFRecordProvider
 from ddsp.training.data_preparation import (
-    audio_io,
+    audio_files,
     beam_runner,
+    examples,
     local_runner,
     split,
     writer,
@@ -92,26 +93,54 @@ def prepare_tfrecord(
     output = writer.Output(
         files.expand_path(output_tfrecord_path), num_shards, split.split_names(settings)
     )
-    paths = audio_io.find_audio(input_audio_paths)
+    found = audio_files.find_audio(input_audio_paths)
     if settings.frame_rate:
         pitch.find_weights(crepe_model)
     if isinstance(pipeline_options, str):
         pipeline_options = pipeline_options.split()
     with writer.staging(output) as directory:
         if pipeline_options:
-            recordings = beam_runner.probe(paths, directory, pipeline_options)
+            recordings = beam_runner.probe(found.audio, directory, pipeline_options)
             plans = split.plan_recordings(recordings, settings)
             outcomes = beam_runner.write_examples(
                 plans, settings, output, directory, pipeline_options
             )
         else:
-            recordings = local_runner.probe(paths)
+            recordings = local_runner.probe(found.audio)
             plans = split.plan_recordings(recordings, settings)
             outcomes = local_runner.write_examples(
                 plans, settings, output, directory, num_workers
             )
+        _check_examples(outcomes, output)
+        outcomes = [*outcomes, *_left_out(found)]
         manifest = _manifest(plans, outcomes, settings, output, directory)
         return writer.publish(output, directory, manifest)
+
+
+def _check_examples(outcomes: Sequence[dict[str, Any]], output: writer.Output) -> None:
+    """Refuses a split without examples, for its recordings failed in the analysis."""
+    for name in output.splits:
+        if not any(outcome["examples"].get(name) for outcome in outcomes):
+            failed = "; ".join(
+                f"{files.printable(outcome['path'])} {outcome['reason']}"
+                for outcome in outcomes
+                if outcome["status"] != examples.USED
+            )
+            raise ValueError(
+                f"No examples are left for the split {name!r}, and nothing was "
+                f"written: {failed}."
+            )
+
+
+def _left_out(found: audio_files.Found) -> list[dict[str, Any]]:
+    """The manifest's entries of what stands in the folders beside the recordings."""
+    return [
+        examples.left_out(path, examples.SKIPPED, reason)
+        for path, reason in found.unlisted.items()
+    ] + [
+        examples.left_out(path, examples.NOT_AUDIO, "is no audio file, by its name")
+        for path in found.others
+    ]
 
 
 def _manifest(
@@ -197,7 +226,12 @@ def summary(manifest: Manifest) -> str:
       something to say about them, then the sums.
     """
     splits = list(manifest.splits)
-    rows = [_row(recording, splits) for recording in manifest.recordings]
+    recordings = [r for r in manifest.recordings if r["status"] != examples.NOT_AUDIO]
+    names = _names([recording["path"] for recording in recordings])
+    rows = [
+        _row(name, recording, splits)
+        for name, recording in zip(names, recordings, strict=True)
+    ]
     if len(rows) > _ROWS_SHOWN:
         rows = [row for row in rows if row[-1]]
     table = [("recording", "seconds", *splits, "note"), *rows]
@@ -210,27 +244,50 @@ def summary(manifest: Manifest) -> str:
         ).rstrip()
         for row in table
     ]
-    used = [r for r in manifest.recordings if r["status"] == "used"]
-    examples = ", ".join(
+    suffixes = Counter(
+        os.path.splitext(recording["path"])[1].lower() or "no extension"
+        for recording in manifest.recordings
+        if recording["status"] == examples.NOT_AUDIO
+    )
+    if suffixes:
+        counts = ", ".join(
+            f"{n} with {files.printable(suffix)}"
+            if suffix.startswith(".")
+            else f"{n} with {suffix}"
+            for suffix, n in sorted(suffixes.items())
+        )
+        lines.append(f"Left out as no audio by their names: {counts}.")
+    used = [r for r in recordings if r["status"] == examples.USED]
+    examples_made = ", ".join(
         f"{counts['examples']} examples" + ("" if name == split.ALL else f" for {name}")
         for name, counts in manifest.splits.items()
     )
     minutes = sum(recording["seconds"] for recording in used) / 60
     lines.append(
-        f"{len(used)} of {len(manifest.recordings)} recordings used, "
-        f"{minutes:.1f} minutes: {examples}"
+        f"{len(used)} of {len(recordings)} recordings used, "
+        f"{minutes:.1f} minutes: {examples_made}"
         + (f" of {manifest.example_secs:g} s." if manifest.example_secs else ".")
     )
     return "\n".join(lines)
 
 
-def _row(recording: dict[str, Any], splits: Sequence[str]) -> tuple[str, ...]:
+def _names(paths: Sequence[str]) -> list[str]:
+    """Paths from the innermost folder that holds all of them, fit to be printed."""
+    if not any(map(files.is_remote, paths)):
+        root = os.path.commonpath([os.path.dirname(path) for path in paths])
+        paths = [os.path.relpath(path, root) for path in paths]
+    return [files.printable(path) for path in paths]
+
+
+def _row(
+    name: str, recording: dict[str, Any], splits: Sequence[str]
+) -> tuple[str, ...]:
     notes = list(recording["warnings"])
-    if recording["status"] == "skipped":
+    if recording["status"] == examples.SKIPPED:
         notes.insert(0, f"SKIPPED: {recording['reason']}")
     return (
-        os.path.basename(recording["path"]),
+        name,
         f"{recording['seconds']:.2f}",
-        *(str(recording["examples"].get(name, 0)) for name in splits),
+        *(str(recording["examples"].get(split_name, 0)) for split_name in splits),
         "; ".join(notes),
     )

@@ -6,9 +6,11 @@ share, else the last part of each.
 """
 
 import dataclasses
+import os
 import random
 from collections.abc import Sequence
 
+from ddsp.training import files
 from ddsp.training.data.manifest import ALL, SPLITS
 from ddsp.training.data_preparation.audio_io import Recording
 from ddsp.training.data_preparation.settings import Settings
@@ -54,7 +56,7 @@ def plan_recordings(recordings: Sequence[Recording], settings: Settings) -> list
     """Plans the examples of all recordings.
 
     Args:
-      recordings: As `audio_io.probe` found them.
+      recordings: As `probing.probe` found them.
       settings: Of the preparation.
 
     Returns:
@@ -64,7 +66,7 @@ def plan_recordings(recordings: Sequence[Recording], settings: Settings) -> list
       ValueError: If no recording can be used, or if the usable ones are too short
         to be divided into training and evaluation.
     """
-    plans = [_plan(recording, settings) for recording in recordings]
+    plans = _without_copies([_plan(r, settings) for r in recordings])
     usable = [plan for plan in plans if not plan.skipped]
     if not usable:
         raise ValueError(_none_usable(plans, settings))
@@ -112,6 +114,22 @@ def _plan(recording: Recording, settings: Settings) -> Plan:
     )
 
 
+def _without_copies(plans: Sequence[Plan]) -> list[Plan]:
+    """Skips recordings that come again: they could be in both splits."""
+    first: dict[str, str] = {}
+    result = []
+    for plan in plans:
+        digest, path = plan.recording.digest, plan.recording.path
+        if digest and not plan.skipped and first.setdefault(digest, path) != path:
+            copied = first[digest]
+            if not files.is_remote(copied):
+                copied = os.path.relpath(copied, os.path.dirname(path))
+            reason = f"is the same recording as {files.printable(copied)}"
+            plan = dataclasses.replace(plan, skipped=reason)
+        result.append(plan)
+    return result
+
+
 def _unfit_length(
     recording: Recording, n_frames: int, settings: Settings
 ) -> str | None:
@@ -136,7 +154,9 @@ def _starts(n_frames: int, settings: Settings) -> list[int]:
 
 
 def _none_usable(plans: Sequence[Plan], settings: Settings) -> str:
-    shown = [f"{plan.recording.path} {plan.skipped}" for plan in plans[:5]]
+    shown = [
+        f"{files.printable(plan.recording.path)} {plan.skipped}" for plan in plans[:5]
+    ]
     more = f"; and {len(plans) - 5} more" if len(plans) > 5 else ""
     sound = [plan.recording.seconds for plan in plans if not plan.recording.problem]
     advice = ""

@@ -30,6 +30,7 @@ class Output:
     splits: tuple[str, ...]
 
     def __post_init__(self):
+        files.check_utf8(self.path)
         if self.num_shards < 1:
             raise ValueError(f"`num_shards` must be at least 1, got {self.num_shards}.")
         if not os.path.basename(self.path):

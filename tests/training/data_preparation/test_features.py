@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ddsp import pitch, spectral_ops
-from ddsp.training.data_preparation import quality
+from ddsp import spectral_ops
 from ddsp.training.data_preparation.features import feature_blocks
 from ddsp.training.data_preparation.rolling import RollingReader
 from ddsp.training.data_preparation.settings import Settings
@@ -71,22 +70,3 @@ def test_frames_lie_where_the_sound_is():
         # Frames of 512 samples, 8 hops, reach the onset that long before it if they
         # start at their time, half as long if they are centred.
         assert 250 - (4 if center else 8) <= onset <= 250
-
-
-def stack_features(audio):
-    f0_hz, confidence = pitch.estimate_f0(audio, 125, viterbi=False)
-    loudness = spectral_ops.compute_loudness(audio, frame_rate=125)
-    return np.stack([f0_hz, confidence, loudness], axis=-1)
-
-
-def test_warnings():
-    solo = signals.tones(3)
-    assert quality.warnings_for(stack_features(solo)) == []
-    chord = sum(signals.tones(3, midi=midi) for midi in ([57], [60], [64]))
-    (warning,) = quality.warnings_for(stack_features(chord))
-    assert "polyphonic" in warning
-    pause = np.concatenate([solo[:16000], np.zeros(32000, np.float32)])
-    (warning,) = quality.warnings_for(stack_features(pause))
-    assert "mostly silent" in warning
-    # What is soft all along is not silent.
-    assert quality.warnings_for(stack_features(0.01 * solo)) == []

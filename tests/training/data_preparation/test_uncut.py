@@ -16,7 +16,9 @@ from tests.training.data_preparation import signals
 
 def prepare(tmp_path, *seconds, sample_rate=16000, **kwargs):
     """Prepares recordings of these lengths; also returns their audio."""
-    audio = [signals.tones(length, sample_rate) for length in seconds]
+    audio = [
+        signals.tones(length, sample_rate, seed=i) for i, length in enumerate(seconds)
+    ]
     paths = [
         signals.write(tmp_path / f"{i}.wav", x, sample_rate, subtype="FLOAT")
         for i, x in enumerate(audio)
