@@ -46,10 +46,9 @@ class Manifest:
         `shards`.
       statistics: Of the training examples, plain numbers and lists, as
         `postprocessing.statistics_from_dict` reads them; empty if there are none.
-      recordings: Per input file its `path`, `status` ('used', 'skipped' or
-        'not audio'),
-        `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split and
-        `warnings`. Synthetic data has none.
+      recordings: Per input file its `path`, `status` ('used', 'skipped' or 'not
+        audio'), `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split
+        and `warnings`. Synthetic data has none.
       synthesis: Of synthetic data, the settings and the seed it was made with.
       shards: Per shard, by its name, its length in `bytes`, its number of `records`
         and its `fingerprint` (see `shards.describe`). Older manifests have none.

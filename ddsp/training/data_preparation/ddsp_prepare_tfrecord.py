@@ -4,15 +4,18 @@ r"""Prepares recordings for training: TFRecord examples of audio, pitch and loud
     --input_audio_filepatterns='recordings/*.wav,more/*.flac' \
     --output_tfrecord_path=data/violin.tfrecord
 
-Reads WAV, FLAC, OGG, MP3 and AIFF of any rate; channels are mixed to mono. Train on
-the result with --gin_param="TFRecordProvider.file_pattern='data/violin.tfrecord*'".
+Reads WAV, FLAC, MP3, OGG, Opus, AIFF, CAF and more, of any rate from 1 kHz; folders
+with their sub-folders. Channels are mixed to mono. Train on the result with
+--gin_param="TFRecordProvider.file_pattern='data/violin.tfrecord*'".
 
 Each recording is cut into overlapping examples. What a hop leaves over at the end is
 covered by one more example if it is at least half a hop. A recording shorter than
 one example is filled up with silence, or skipped if it is shorter than half of one.
-Files that cannot be used are named at the end and in the manifest
-(manifest-NAME.json beside the shards), which also holds the data's statistics and
-warns of recordings that sound polyphonic or are mostly silent.
+Files that cannot be used are skipped, and named with the reason at the end and in the
+manifest (manifest-NAME.json beside the shards), which also holds the data's
+statistics. Named too are copies, clipping, DC offsets, peaks above full scale,
+channels that cancel each other, and recordings that sound polyphonic, are mostly
+silent or lie out of the pitch tracker's range.
 """
 
 import time
@@ -28,9 +31,9 @@ FLAGS = flags.FLAGS
 _INPUT = flags.DEFINE_list(
     "input_audio_filepatterns",
     [],
-    "Audio files, glob patterns (** descends into folders) or folders, separated by "
-    "commas. More can follow the flags as arguments of their own, which may hold "
-    "commas themselves.",
+    "Audio files, glob patterns (** descends into folders) or folders with all that is "
+    "in them, separated by commas. More can follow the flags as arguments of their "
+    "own, which may hold commas themselves.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output_tfrecord_path",
