@@ -97,16 +97,24 @@ def read(pattern: str, **settings: Any) -> str:
 
     Returns:
       Equal for equal examples, in any order, of equal rates.
+
+    Raises:
+      ValueError: If the data cannot be used.
+      OSError: If a file cannot be read.
     """
+    import tensorflow as tf
+
     from ddsp.training import data
 
     provider = data.TFRecordProvider(pattern, **settings)
-    examples = sorted(
-        hashlib.sha256(
-            b"".join(name.encode() + x[name].tobytes() for name in sorted(x))
-        ).hexdigest()
-        for x in provider.get_dataset(shuffle=False).as_numpy_iterator()
-    )
+    try:
+        examples = sorted(
+            digest_arrays(x)
+            for x in provider.get_dataset(shuffle=False).as_numpy_iterator()
+        )
+    except tf.errors.OpError as error:
+        # As a training that is given such a record.
+        raise ValueError(provider.find_damage()) from error
     rates = provider.sample_rate, provider.frame_rate, len(examples)
     return hashlib.sha256(repr([rates, examples]).encode()).hexdigest()
 
