@@ -81,9 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
             for failure in results[-1].failures:
                 print(f"{failure['kept']}: {failure['kind']}: {failure['detail']}")
     about = running.about(sys.argv[1:] if arguments is None else arguments)
+    print(outcomes.table(about, results))
     if flags.json is not None:
         flags.json.write_text(outcomes.to_json(about, results) + "\n")
-    print(outcomes.table(about, results))
     return int(any(result.failed for result in results))
 
 

@@ -154,5 +154,6 @@ def _row(
 
 def to_json(about: Mapping[str, str], results: Sequence[Result]) -> str:
     """The machine, and a dictionary for each campaign."""
-    campaigns = [dataclasses.asdict(result) for result in results]
+    # `dataclasses.asdict` would count the items of a Counter.
+    campaigns = [vars(result) for result in results]
     return json.dumps({"about": dict(about), "campaigns": campaigns}, indent=1)

@@ -114,8 +114,12 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         seen = material.read(str(place / "set.tfrecord*"))
     except Exception as error:
         return of_error(error, "set.tfrecord")
-    if seen == json.loads((base / "look.json").read_text()):
+    known = json.loads((base / "look.json").read_text())
+    if seen == known:
         return Outcome(SURVIVED, "reads the same")
+    if not case.get("manifest", True) and set(seen) <= set(known):
+        # Only a manifest says how many there have to be.
+        return Outcome(SURVIVED, "reads whole records")
     return Outcome(WRONG_DATA, "reads other examples")
 
 

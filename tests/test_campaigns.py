@@ -131,6 +131,9 @@ def test_the_table_adds_up():
         "campaign", "cases", "survived", "refused", "orphan", "failed", "seconds",
     ]  # fmt: skip
     assert line.split() == ["kills", "4", "1", "2", "1", "1", "2"]
+    (written,) = json.loads(outcomes.to_json({}, [result]))["campaigns"]
+    assert written["counts"] == {"survived": 1, "refused": 2, "orphan": 1}
+    assert written["groups"] == {"train": written["counts"]}
 
 
 def test_processes_that_outlive_a_command_are_found():

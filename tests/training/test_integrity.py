@@ -196,6 +196,10 @@ def _record(**features):
         ({"loudness_db": np.full(5, -np.inf)}, "`loudness_db` has Inf"),
         ({"f0_hz": np.full(5, -1e30)}, "`f0_hz` is not within 0 and 16000 Hz"),
         ({"f0_hz": np.full(5, 1e30)}, "`f0_hz` is not within 0 and 16000 Hz"),
+        (
+            {"audio": np.full(tiny.N_SAMPLES, -1e30)},
+            "`audio` is not within 1e+06 times",
+        ),
         (b"no example", "parse"),
         (None, "corrupted record"),
     ],

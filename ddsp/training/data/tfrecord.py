@@ -13,6 +13,8 @@ from ddsp.training.data import manifest as manifests
 from ddsp.training.data.provider import DataProvider
 
 _CREPE_SAMPLE_RATE = 16000
+# Samples beyond it are no audio in any scale, and their squares overflow.
+_LOUDEST = 1e6
 
 FRAME_FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
 _KNOWN_FEATURES = ("audio", "audio_16k", *FRAME_FEATURES)
@@ -189,6 +191,10 @@ class TFRecordProvider(DataProvider):
         if "f0_hz" in example:
             inside = (example["f0_hz"] >= 0.0) & (example["f0_hz"] <= self._sample_rate)
             text = f"`f0_hz` is not within 0 and {self._sample_rate} Hz"
+            tf.debugging.Assert(tf.reduce_all(inside), [text])
+        if "audio" in example:
+            inside = tf.abs(example["audio"]) <= _LOUDEST
+            text = f"`audio` is not within {_LOUDEST:g} times full scale"
             tf.debugging.Assert(tf.reduce_all(inside), [text])
         return example | {
             name: example[source] for name, source in self._copies.items()
