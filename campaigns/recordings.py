@@ -179,11 +179,10 @@ def _judge_records(base: Path, folder: Path) -> Outcome | None:
 
 def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
     """What the manifest says of a recording."""
-    # A name that is no text is written with escapes or question marks.
-    raw = os.fsencode(path)
-    shown = {path, *(raw.decode("utf-8", x) for x in ("replace", "backslashreplace"))}
-    shown = {os.sep.join(x.split(os.sep)[-2:]) for x in shown}
-    entries = [r for r in manifest.recordings if r["path"].endswith(tuple(shown))]
+    from ddsp.training import files
+
+    shown = files.printable(path)
+    entries = [r for r in manifest.recordings if r["path"] in (path, shown)]
     if not entries:
         others = [r["path"] for r in manifest.recordings]
         return Outcome(LOST, f"{path!r} is named nowhere, got {others}")
@@ -205,7 +204,7 @@ def _read(path: str) -> Outcome:
     try:
         recording = timbre_transfer.usable_recording(path)
         n_samples = 0
-        for block in audio_io.stream(path, material.SAMPLE_RATE):
+        for block in audio_io.stream(recording, material.SAMPLE_RATE):
             n_samples += len(block)
             if not np.all(np.isfinite(block)):
                 return Outcome(WRONG_DATA, "reads samples that are not finite")
