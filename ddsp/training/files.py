@@ -30,7 +30,7 @@ _ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: _FULL,
-    errno.EROFS: _FORBIDDEN,
+    errno.EROFS: "Choose another place.",
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
 }

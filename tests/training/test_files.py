@@ -68,7 +68,7 @@ def test_temporaries_of_running_processes_stay(tmp_path):
     ("error", "message"),
     [
         (OSError(errno.ENOSPC, "x"), "No space left on device. Free space"),
-        (OSError(errno.EROFS, "x"), "Read-only file system. Change"),
+        (OSError(errno.EROFS, "x"), "Read-only file system. Choose another place."),
         (PermissionError(errno.EACCES, "x"), "Permission denied. Change"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory"), "Not a directory."),
         (
