@@ -91,7 +91,8 @@ def find_audio(patterns: Iterable[str], without: str | None = None) -> Found:
     search = _Search(without)
     for pattern in patterns:
         n_before = search.n_matches
-        search.add(files.expand_path(pattern))
+        exists = os.path.lexists(pattern)
+        search.add(os.path.abspath(pattern) if exists else files.expand_path(pattern))
         if search.n_matches == n_before:
             raise FileNotFoundError(_nothing(pattern))
     others = sorted(search.others - search.audio)

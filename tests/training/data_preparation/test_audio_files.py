@@ -114,6 +114,16 @@ def test_no_match(tmp_path, pattern):
         audio_files.find_audio([str(tmp_path / pattern)])
 
 
+def test_what_exists_is_no_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAME", "other")
+    for name in ("$NAME.wav", "other.wav"):
+        (tmp_path / name).touch()
+    path = str(tmp_path / "$NAME.wav")
+    assert audio_files.find_audio([path]).audio == [path]
+    (tmp_path / "$NAME.wav").unlink()
+    assert audio_files.find_audio([path]).audio == [str(tmp_path / "other.wav")]
+
+
 def test_brackets_are_explained(tmp_path):
     touch(tmp_path, "take [2].wav", "take 2.wav")
     # The name of a file is that file.
