@@ -251,7 +251,7 @@ def check_utf8(path: str) -> None:
 
 
 def printable(path: str) -> str:
-    """A path as one line of text that every terminal and file takes.
+    r"""A path as one line of text that every terminal and file takes.
 
     Args:
       path: As the operating system gives it: names need be neither UTF-8 nor free of

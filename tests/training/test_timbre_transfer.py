@@ -1,5 +1,6 @@
 """Timbre transfer of synthetic recordings with a tiny model."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -406,6 +407,41 @@ def test_a_moment_of_any_rate_to_any_format(tmp_path, model, suffix):
     assert read(path)[1] == 44100
 
 
+def test_a_recording_is_not_overwritten(tmp_path, model):
+    source = recording(tmp_path / "in.wav")
+    before = Path(source).read_bytes()
+    (tmp_path / "link.wav").symlink_to(source)
+    for path in (source, str(tmp_path / "link.wav")):
+        with pytest.raises(ValueError, match="another file than the recording"):
+            timbre_transfer.transfer(source, path, model)
+    assert Path(source).read_bytes() == before
+    with pytest.raises(ValueError, match="another folder than that of the recordings"):
+        timbre_transfer.plan_outputs(str(tmp_path), str(tmp_path))
+    with pytest.raises(ValueError, match=r"must be UTF-8, got .*\\xe9\.wav"):
+        timbre_transfer.transfer(source, str(tmp_path / "\udce9.wav"), model)
+
+
+def test_pitch_out_of_range_is_said(tmp_path):
+    soundfile.write(tmp_path / "in.wav", sine(1.0, 2200.0, RATE), RATE)
+    found = timbre_transfer.probing.probe(str(tmp_path / "in.wav"))
+    (warning,) = timbre_transfer.measure(found, 250).warnings
+    assert "out of the pitch tracker's range" in warning
+
+
+def test_plans_of_sub_folders(tmp_path):
+    for name in ("a.wav", "x/a.wav", "x/b.wav", "x/b.flac", "y.z/a.b.wav"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    planned = timbre_transfer.plan_outputs(str(tmp_path / "in"), "/out")
+    assert {os.path.relpath(k, tmp_path / "in"): v for k, v in planned.items()} == {
+        "a.wav": "/out/a.wav",
+        "x/a.wav": "/out/x/a.wav",
+        "x/b.flac": "/out/x/b.flac.wav",
+        "x/b.wav": "/out/x/b.wav.wav",
+        "y.z/a.b.wav": "/out/y.z/a.b.wav",
+    }
+
+
 def test_plans(tmp_path):
     folder = tmp_path / "chants d'été"
     folder.mkdir()
@@ -436,7 +472,21 @@ def test_the_program_plays_a_folder(tmp_path, model, statistics):
     folder.mkdir()
     recording(folder / "ein Ton.wav")
     (folder / "bad.wav").write_text("no audio")
-    out = tmp_path / "out"
+    (folder / "phone.m4a").write_text("no audio")
+    (folder / "notes.txt").write_text("no audio")
+    os.mkfifo(folder / "pipe.wav")
+    damaged = sine(1.0, 440.0)
+    damaged[100] = 1e29
+    soundfile.write(folder / "damaged.wav", damaged, 44100, subtype="FLOAT")
+    (folder / "deeper").mkdir()
+    (folder / "deeper/loop").symlink_to(folder)
+    opposite = np.stack([sine(1.0, 440.0), -sine(1.0, 440.0)], axis=1)
+    soundfile.write(folder / "deeper/opposite.wav", opposite, 44100)
+    os.rename(folder / "deeper/opposite.wav", os.fsencode(folder) + b"/deeper/\xe9.wav")
+    # Within the folder: what is written must not be read by the next run.
+    out = folder / "out"
+    out.mkdir()
+    recording(out / "of an earlier run.wav")
     arguments = [str(folder), f"--model={trained}", "-o", str(out), "--report"]
     done = subprocess.run(
         [sys.executable, "-m", "ddsp.training.ddsp_timbre_transfer", *arguments],
@@ -445,10 +495,24 @@ def test_the_program_plays_a_folder(tmp_path, model, statistics):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(file.name for file in out.iterdir()) == [
+    assert sorted(str(file.relative_to(out)) for file in out.rglob("*.*")) == [
+        "deeper/\\xe9.html",
+        "deeper/\\xe9.wav",
         "ein Ton.html",
         "ein Ton.wav",
+        "of an earlier run.wav",
     ]
     assert "Mapped the loudness" in done.stdout
-    assert "bad.wav" in done.stderr
-    assert "1 of 2" in done.stderr
+    assert "channels that cancel each other" in done.stdout
+    audio, rate = read(out / "deeper/\\xe9.wav")
+    assert np.std(audio[rate // 4 : rate // 2]) > 1e-3
+    for line in (
+        "bad.wav: This recording cannot be played, it cannot be decoded",
+        "phone.m4a: This recording cannot be played, it cannot be decoded: convert it",
+        "damaged.wav: This recording cannot be played, it holds a sample of 1e+29",
+        "pipe.wav: This recording cannot be played, it is a named pipe",
+        "Left out as no audio by their names: notes.txt.",
+        "2 of 6 recordings transferred.",
+    ):
+        assert line in done.stderr
+    assert "Traceback" not in done.stderr

@@ -94,7 +94,7 @@ def find_audio(patterns: Iterable[str], without: str | None = None) -> Found:
         exists = os.path.lexists(pattern)
         search.add(os.path.abspath(pattern) if exists else files.expand_path(pattern))
         if search.n_matches == n_before:
-            raise FileNotFoundError(_nothing(pattern))
+            raise FileNotFoundError(_nothing(pattern, search.unlisted))
     others = sorted(search.others - search.audio)
     return Found(sorted(search.audio), others, dict(sorted(search.unlisted.items())))
 
@@ -150,7 +150,10 @@ class _Search:
         self.unlisted[error.filename] = f"cannot be listed: {error.strerror}"
 
 
-def _nothing(pattern: str) -> str:
+def _nothing(pattern: str, unlisted: dict[str, str]) -> str:
+    hidden = "".join(
+        f" {files.printable(path)} {reason}." for path, reason in unlisted.items()
+    )
     brackets = (
         " Brackets are part of a pattern: write [[] for an opening bracket in a name."
         if "[" in pattern
@@ -158,7 +161,7 @@ def _nothing(pattern: str) -> str:
     )
     return (
         "No audio file matches; give files, folders or glob patterns (in quotes, "
-        f"separated by commas).{brackets} Supported are "
+        f"separated by commas).{hidden}{brackets} Supported are "
         f"{', '.join(sorted(AUDIO_SUFFIXES))}; got {pattern!r}."
     )
 

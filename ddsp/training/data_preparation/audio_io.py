@@ -21,6 +21,7 @@ DECODING_ERRORS = (
     soundfile.SoundFileError,
     OSError,
     TypeError,
+    ValueError,
     tf.errors.OpError,
 )
 _BLOCK_FRAMES = 2**14
@@ -33,6 +34,10 @@ _SPECIAL_FILES = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+class NotAFileError(OSError):
+    """A path stands for something that cannot be read like a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +118,7 @@ def stream(source: str | Recording, sample_rate: int) -> Iterator[np.ndarray]:
                 raise OSError("it has changed since it was checked")
             mono = (recording.mono(block) for block in blocks(file))
             yield from resampled(mono, file.samplerate, sample_rate)
-    except (*DECODING_ERRORS, ValueError) as error:
+    except DECODING_ERRORS as error:
         raise OSError(f"Cannot read {files.printable(path)}: {reason(error)}.") from (
             error
         )
@@ -166,7 +171,7 @@ class _Sequential(soundfile.SoundFile):
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[soundfile.SoundFile]:
-    """Opens an audio file; anything but a regular file is an OSError."""
+    """Opens an audio file; anything but a regular file is a `NotAFileError`."""
     with _binary(path) as raw, _Sequential(raw) as file:
         yield file
 
@@ -185,8 +190,8 @@ def reason(error: Exception) -> str:
     """Why a file cannot be decoded, in a few words."""
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.strip().rstrip(".")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, NotAFileError):
+        return f"it {error}"
     return files.reason(error).rstrip(".")
 
 
@@ -197,7 +202,7 @@ def _binary(path: str) -> Any:
     mode = os.stat(path).st_mode
     for is_kind, name in _SPECIAL_FILES:
         if is_kind(mode):
-            raise OSError(f"it is {name}, not a file")
+            raise NotAFileError(f"is {name}, not a file")
     # Without its name, libsndfile has to judge by what is in it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     return open(descriptor, "rb")

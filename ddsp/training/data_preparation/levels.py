@@ -60,7 +60,8 @@ class Meter:
         self.n_samples = 0
         self._sample_rate = sample_rate
         # One row for each channel, and the last for their mean.
-        self._rows = [_Row(step) for _ in range(channels + 1)]
+        n_rows = channels + 1 if channels > 1 else 1
+        self._rows = [_Row(step) for _ in range(n_rows)]
         self._energy = 0.0
         self._cancelled_energy = 0.0
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(2)]
@@ -68,10 +69,10 @@ class Meter:
     def add(self, block: np.ndarray) -> None:
         """Measures a block, [n_samples, channels], finite, float32."""
         mixed = block.mean(axis=1)
-        signals = [*block.T, mixed] if len(self._rows) > 2 else [mixed, mixed]
+        signals = [*block.T, mixed] if len(self._rows) > 1 else [mixed]
         for row, signal in zip(self._rows, signals, strict=True):
             row.add(signal, self.n_samples)
-        if len(self._rows) > 2:
+        if len(self._rows) > 1:
             self._compare(block, mixed)
         # The same recording may stand in one channel or in two equal ones. The sum
         # makes -0 a 0.
@@ -128,7 +129,7 @@ class Meter:
             warnings.append(
                 f"has a DC offset of {shown:.2g} of full scale, which is removed"
             )
-        clipped = max((row.clipped_share for row in self._rows), default=0.0)
+        clipped = max(row.clipped_share for row in self._rows)
         if clipped > _CLIPPED_SHARE:
             warnings.append(
                 f"is clipped: {_percent(clipped)} of its samples lie flat at its peak"
@@ -152,8 +153,8 @@ class Meter:
         if bits is None or row.above_one < _ABOVE_ONE_SHARE * row.not_zero:
             return (
                 1.0,
-                f"holds a sample of {peak:.3g} times full scale at {seconds:.3f} s, "
-                "which is damage",
+                f"holds a sample of {peak:.3g} times full scale at {seconds:.3f} s: "
+                "it is damaged",
                 False,
             )
         return (

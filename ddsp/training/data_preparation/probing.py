@@ -56,8 +56,8 @@ def probe(path: str) -> Recording:
       What was found; never an error.
 
     Example:
-      >>> probe("take.m4a").problem  # doctest: +SKIP
-      'cannot be decoded: No such file or directory'
+      >>> probe("pause.wav").problem  # doctest: +SKIP
+      'is silent: it never exceeds -80 dB of full scale'
     """
     try:
         with audio_io.opened(path) as file:
@@ -106,8 +106,8 @@ def _probe_opened(path: str, file: soundfile.SoundFile) -> Recording:
 def _undecodable(path: str, error: Exception) -> str:
     if os.path.islink(path) and not os.path.exists(path):
         return "is a link that leads nowhere"
-    if isinstance(error, OSError) and str(error).startswith("it is "):
-        return str(error).removeprefix("it ")
+    if isinstance(error, audio_io.NotAFileError):
+        return str(error)
     if isinstance(error, soundfile.SoundFileError) and _size(path) == 0:
         return "is empty (0 bytes)"
     advice = audio_files.advice(path)

@@ -98,6 +98,8 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     assert result.unlisted == {
         str(tmp_path / "locked"): "cannot be listed: Permission denied"
     }
+    with pytest.raises(FileNotFoundError, match="locked cannot be listed: Perm"):
+        audio_files.find_audio([str(tmp_path / "locked")])
 
 
 def test_names_that_are_not_utf8(tmp_path):
