@@ -107,8 +107,12 @@ def staged(path: str) -> Iterator[str]:
 
 def move(source: str, destination: str) -> None:
     """Moves a finished file or directory into place and forces it to the disk."""
+    is_directory = tf.io.gfile.isdir(source)
+    for folder, _, names in os.walk(source) if is_directory else ():
+        for name in names:
+            sync(os.path.join(folder, name))
     sync(source)
-    if tf.io.gfile.isdir(source) and tf.io.gfile.exists(destination):
+    if is_directory and tf.io.gfile.exists(destination):
         _replace_directory(source, destination)
     else:
         tf.io.gfile.rename(source, destination, overwrite=True)
