@@ -20,18 +20,19 @@ from ddsp.training.data_preparation import (
 from ddsp.training.data_preparation.settings import Settings
 
 _ROWS_SHOWN = 40
+_NUM_SHARDS = 10
 
 
 def prepare_tfrecord(
     input_audio_paths: Iterable[str],
     output_tfrecord_path: str,
-    num_shards: int = 10,
+    num_shards: int | None = None,
     sample_rate: int = 16000,
-    frame_rate: int = 250,
-    example_secs: float = 4,
+    frame_rate: int | None = 250,
+    example_secs: float | None = 4,
     hop_secs: float = 1,
     eval_split_fraction: float = 0.0,
-    chunk_secs: float = 20.0,
+    chunk_secs: float | None = 20.0,
     center: bool = False,
     viterbi: bool = True,
     pipeline_options: Sequence[str] | str = (),
@@ -49,7 +50,7 @@ def prepare_tfrecord(
     Args:
       input_audio_paths: Files, glob patterns or folders.
       output_tfrecord_path: Start of the names of the shards.
-      num_shards: Files, per split.
+      num_shards: Files, per split; 10 if None.
       sample_rate: Of the audio in the examples, samples a second.
       frame_rate: Of the features, frames a second. None or 0: audio alone.
       example_secs: Length of an example, seconds. None or 0: pieces of `chunk_secs`
@@ -91,7 +92,9 @@ def prepare_tfrecord(
         crepe_model=crepe_model,
     )
     output = writer.Output(
-        files.expand_path(output_tfrecord_path), num_shards, split.split_names(settings)
+        files.expand_path(output_tfrecord_path),
+        _NUM_SHARDS if num_shards is None else num_shards,
+        split.split_names(settings),
     )
     found = audio_files.find_audio(input_audio_paths)
     if settings.frame_rate:

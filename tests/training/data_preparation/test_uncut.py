@@ -28,6 +28,11 @@ def prepare(tmp_path, *seconds, sample_rate=16000, **kwargs):
     return prepare_tfrecord(paths, output, **{**settings, **kwargs}), audio
 
 
+def examples_of(tmp_path):
+    data = TFRecordProvider(str(tmp_path / "set*"))
+    return list(data.get_dataset(shuffle=False).as_numpy_iterator())
+
+
 @pytest.mark.parametrize("nothing", [None, 0])
 def test_whole_recordings(tmp_path, nothing):
     manifest, audio = prepare(tmp_path, 0.5, example_secs=nothing, chunk_secs=nothing)
@@ -45,11 +50,10 @@ def test_whole_recordings_of_different_lengths(tmp_path):
     manifest, audio = prepare(tmp_path, 0.5, 0.3, example_secs=None, chunk_secs=None)
     assert set(manifest.features.values()) == {None}
     assert not manifest.statistics
-    data = TFRecordProvider(str(tmp_path / "set*"))
-    examples = list(data.get_dataset(shuffle=False).as_numpy_iterator())
-    for example, x in zip(examples, audio, strict=True):
+    for example, x in zip(examples_of(tmp_path), audio, strict=True):
         np.testing.assert_array_equal(example["audio"], x)
         assert len(example["f0_hz"]) == len(x) // 64
+    data = TFRecordProvider(str(tmp_path / "set*"))
     with pytest.raises(ValueError, match=r"different lengths.*got batch_size=2"):
         data.get_batch(2)
     assert len(list(data.get_batch(1, repeats=1))) == 2
@@ -58,16 +62,21 @@ def test_whole_recordings_of_different_lengths(tmp_path):
 def test_chunks_are_examples_without_example_secs(tmp_path):
     manifest, audio = prepare(tmp_path, 0.6, example_secs=None, chunk_secs=0.2)
     assert manifest.splits["all"]["examples"] == 3
-    data = TFRecordProvider(str(tmp_path / "set*"))
-    examples = data.get_dataset(shuffle=False).as_numpy_iterator()
-    joined = np.concatenate([example["audio"] for example in examples])
+    joined = np.concatenate([example["audio"] for example in examples_of(tmp_path)])
     np.testing.assert_array_equal(joined, audio[0])
 
 
 def test_results_do_not_depend_on_chunks(tmp_path):
-    whole, _ = prepare(tmp_path, 0.6, example_secs=0.2, hop_secs=0.2, chunk_secs=None)
+    cut = {"example_secs": 0.2, "hop_secs": 0.2, "num_shards": None}
+    whole, _ = prepare(tmp_path, 0.6, chunk_secs=None, **cut)
     assert whole.features["audio"] == 3200
-    assert whole.splits["all"]["examples"] == 3
+    assert whole.splits["all"] == {"examples": 3, "shards": 10}
+    at_once = examples_of(tmp_path)
+    prepare(tmp_path, 0.6, chunk_secs=0.1, **cut)
+    for one, other in zip(at_once, examples_of(tmp_path), strict=True):
+        for name, values in one.items():
+            # Rounding in batches of other sizes.
+            np.testing.assert_allclose(other[name], values, rtol=1e-3, atol=1e-3)
 
 
 def test_audio_alone(tmp_path):
