@@ -320,15 +320,19 @@ class Mix(Processor):
 
 
 def _two_signals(signal_one: Any, signal_two: Any) -> dict[str, tf.Tensor]:
-    """The two signals as float32 tensors of one shape, at least [batch, n_samples]."""
-    one, two = core.tf_float32(signal_one), core.tf_float32(signal_two)
-    enough = one.shape.rank is None or one.shape.rank >= 2
-    if not enough or not one.shape.is_compatible_with(two.shape):
+    """The two signals as float32 tensors of one shape, [batch, n_samples, ...]."""
+    signals = {
+        "signal_one": core.tf_float32(signal_one),
+        "signal_two": core.tf_float32(signal_two),
+    }
+    for name, signal in signals.items():
+        checks.rank(name, signal, (2, 3, 4))
+    one, two = (signal.shape for signal in signals.values())
+    if not one.is_compatible_with(two):
         raise ValueError(
-            "The two signals must have one shape, [batch, n_samples] or with more "
-            f"axes, got shape {one.shape} and shape {two.shape}."
+            f"The two signals must have one shape, got shape {one} and shape {two}."
         )
-    return {"signal_one": one, "signal_two": two}
+    return signals
 
 
 @configurable.layer(module="ddsp.processors")

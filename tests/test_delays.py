@@ -73,3 +73,25 @@ def test_no_line_for_every_sample_is_held():
     sizes = [s.num_elements() or 0 for s in shapes if s.rank is not None]
     # The audio with its silence, not 512 times as much; indices in pairs.
     assert max(sizes) <= 3 * (n + longest)
+
+
+@pytest.mark.parametrize("batches", [(1, 3), (3, 1)])
+def test_one_row_serves_all(batches):
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, 1, [batches[0], 80, 1]).astype(np.float32)
+    audio = rng.standard_normal([batches[1], 80]).astype(np.float32)
+    got = core.variable_length_delay(phase, audio, max_length=20)
+    rows = np.tile(phase, [3 // batches[0], 1, 1]), np.tile(audio, [3 // batches[1], 1])
+    np.testing.assert_array_equal(got, core.variable_length_delay(*rows, max_length=20))
+
+
+def test_phase_without_channel():
+    phase = np.random.default_rng(1).uniform(0, 1, [2, 300]).astype(np.float32)
+    got = core.variable_length_delay(phase, AUDIO, max_length=64)
+    expected = core.variable_length_delay(phase[..., np.newaxis], AUDIO, max_length=64)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_batches_that_do_not_fit():
+    with pytest.raises(ValueError, match="same batch size, got 2 and 3"):
+        core.variable_length_delay(np.zeros([2, 9, 1]), np.zeros([3, 9]))

@@ -73,12 +73,15 @@ def test_channels_are_mixed_in_blocks():
     np.testing.assert_allclose(played, whole, atol=1e-5)
 
 
-@pytest.mark.parametrize("shapes", [([2, 64], [2, 63]), ([64], [64])])
-def test_signals_must_have_one_shape(shapes):
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [(([2, 64], [2, 63]), "one shape, got shape"), (([64], [64]), "2 or 3 or 4 axes")],
+)
+def test_signals_must_have_one_shape(shapes, message):
     signals = [np.zeros(shape, np.float32) for shape in shapes]
-    with pytest.raises(ValueError, match=r"one shape.*, got shape \("):
+    with pytest.raises(ValueError, match=message):
         processors.Add().get_controls(*signals)
-    with pytest.raises(ValueError, match=r"one shape.*, got shape \("):
+    with pytest.raises(ValueError, match=message):
         processors.Mix().get_controls(*signals, np.zeros([2, 1, 1]))
 
 

@@ -148,3 +148,11 @@ def test_refused_ranks():
         for arguments in ((flat, cube), (cube, flat)):
             with pytest.raises(ValueError, match=r"\(2, 10\)"):
                 function(*arguments)
+
+
+def test_lists_are_arrays():
+    hz, amplitudes = [[[440.0, 880.0]] * 50], [[[0.5, 0.25]] * 50]
+    expected = core.oscillator_bank(np.array(hz), np.array(amplitudes))
+    np.testing.assert_array_equal(core.oscillator_bank(hz, amplitudes), expected)
+    with pytest.raises(ValueError, match=r"3 axes, got shape \(1,\)"):
+        core.oscillator_bank(hz, [1.0])

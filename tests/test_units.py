@@ -32,6 +32,21 @@ def test_scaled_pitch_keeps_the_digits_of_float64(as_tensor):
     assert core.unit_to_hz(given, 20.0, 2000.0).dtype == tf.float32
 
 
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_scales_of_hearing_keep_the_digits_of_float64(as_tensor):
+    given = tf.constant(HZ) if as_tensor else HZ
+    bark = 26.81 * HZ / (1960.0 + HZ) - 0.53
+    np.testing.assert_allclose(core.hz_to_bark(given), bark, rtol=1e-12)
+    np.testing.assert_allclose(core.bark_to_hz(core.hz_to_bark(given)), HZ, rtol=1e-12)
+    np.testing.assert_allclose(core.hz_to_erb(given), 0.108 * HZ + 24.7, rtol=1e-12)
+    mel = given / 10.0
+    np.testing.assert_allclose(
+        core.mel_to_hz(mel), 700.0 * np.expm1(HZ / 11270.0), rtol=1e-12
+    )
+    # What comes of an array goes together with float32.
+    assert (tf.ones([], tf.float32) * core.hz_to_erb(HZ)).dtype == tf.float32
+
+
 def test_silence_has_no_pitch():
     np.testing.assert_array_equal(core.hz_to_midi([0.0, -5.0]), [0.0, 0.0])
     np.testing.assert_allclose(core.midi_to_hz([0.0]), [440 * 2 ** (-69 / 12)], 1e-6)

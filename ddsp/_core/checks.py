@@ -52,7 +52,7 @@ def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
     A batch may be empty. Only what is known of a shape is looked at.
     """
     allowed = (ranks,) if isinstance(ranks, int) else tuple(ranks)
-    shape = tf.TensorShape(x.shape)
+    shape = tf.TensorShape(x.shape if hasattr(x, "shape") else np.shape(x))
     if shape.rank is not None and shape.rank not in allowed:
         wanted = " or ".join(str(r) for r in allowed)
         raise ValueError(f"`{name}` must have {wanted} axes, got shape {shape}.")

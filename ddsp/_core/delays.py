@@ -14,17 +14,25 @@ def variable_length_delay(
     """Delays audio by a time that varies, interpolating between samples.
 
     Args:
-      phase: [batch, n_samples, 1], delay as a share of `max_length`, [0, 1].
-      audio: [batch, n_samples].
+      phase: [batch, n_samples, 1] or [batch, n_samples], delay as a share of
+        `max_length`, [0, 1].
+      audio: [batch, n_samples]. A batch of 1 of either serves every row of the other.
       max_length: Longest delay, in samples.
       past: [batch, max_length], the samples before; None for silence.
 
     Returns:
       [batch, n_samples].
+
+    Raises:
+      ValueError: if the batch sizes differ, or for a wrong rank.
     """
     phase, audio = tf_float32(phase), tf_float32(audio)
-    checks.rank("phase", phase, 3)
+    checks.rank("phase", phase, (2, 3))
     checks.rank("audio", audio, 2)
+    if phase.shape.rank == 2:
+        phase = phase[:, :, tf.newaxis]
+    if phase.shape[0] != audio.shape[0]:
+        phase, audio = _of_one_batch(phase, audio)
     delay = tf.clip_by_value(phase[:, :, 0], 0.0, 1.0) * float(max_length)
     whole = tf.floor(delay)
     fraction = delay - whole
@@ -43,3 +51,17 @@ def variable_length_delay(
     later = read(tf.cast(whole, tf.int32))
     earlier = read(tf.cast(whole, tf.int32) + 1)
     return later + fraction * (earlier - later)
+
+
+def _of_one_batch(phase: tf.Tensor, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    sizes = phase.shape[0], audio.shape[0]
+    if None not in sizes and 1 not in sizes:
+        raise ValueError(
+            "Phase and audio must have the same batch size, got "
+            f"{sizes[0]} and {sizes[1]}."
+        )
+    n_rows = tf.maximum(tf.shape(phase)[0], tf.shape(audio)[0])
+    return (
+        tf.broadcast_to(phase, [n_rows, tf.shape(phase)[1], 1]),
+        tf.broadcast_to(audio, [n_rows, tf.shape(audio)[1]]),
+    )

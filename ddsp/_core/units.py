@@ -81,10 +81,10 @@ def hz_to_midi(frequencies: Any) -> tf.Tensor:
 
 def unit_to_midi(
     unit: Any, midi_min: float = 20.0, midi_max: float = 90.0, clip: bool = False
-) -> tf.Tensor:
+) -> Any:
     """Maps [0, 1] to [midi_min, midi_max]; `clip` keeps it inside.
 
-    A float64 `unit` gives float64; anything else becomes float32.
+    Float64 remains float64.
     """
     unit = _as_floats(unit)
     if clip:
@@ -94,19 +94,13 @@ def unit_to_midi(
 
 def midi_to_unit(
     midi: Any, midi_min: float = 20.0, midi_max: float = 90.0, clip: bool = False
-) -> tf.Tensor:
+) -> Any:
     """Maps [midi_min, midi_max] to [0, 1]; `clip` keeps it inside.
 
-    A float64 `midi` gives float64; anything else becomes float32.
+    Float64 remains float64.
     """
     unit = (_as_floats(midi) - midi_min) / (midi_max - midi_min)
     return tf.clip_by_value(unit, 0.0, 1.0) if clip else unit
-
-
-def _as_floats(x: Any) -> tf.Tensor:
-    """Returns `x` as it is if it is a float64 array or tensor, else in float32."""
-    is_double = getattr(x, "dtype", None) in (tf.float64, np.float64)
-    return tf.convert_to_tensor(x) if is_double else tf_float32(x)
 
 
 def unit_to_hz(unit: Any, hz_min: Any, hz_max: Any, clip: bool = False) -> tf.Tensor:
@@ -121,15 +115,15 @@ def hz_to_unit(hz: Any, hz_min: Any, hz_max: Any, clip: bool = False) -> tf.Tens
     return midi_to_unit(hz_to_midi(hz), hz_to_midi(hz_min), hz_to_midi(hz_max), clip)
 
 
-def hz_to_bark(hz: Any) -> tf.Tensor:
-    """Converts Hz to the bark scale."""
-    hz = tf_float32(hz)
+def hz_to_bark(hz: Any) -> Any:
+    """Converts Hz to the bark scale; float64 remains float64."""
+    hz = _as_floats(hz)
     return 26.81 * hz / (1960.0 + hz) - 0.53
 
 
-def bark_to_hz(bark: Any) -> tf.Tensor:
-    """Converts the bark scale to Hz."""
-    bark = tf_float32(bark) + 0.53
+def bark_to_hz(bark: Any) -> Any:
+    """Converts the bark scale to Hz; float64 remains float64."""
+    bark = _as_floats(bark) + 0.53
     return 1960.0 * bark / (26.81 - bark)
 
 
@@ -139,10 +133,22 @@ def hz_to_mel(hz: Any) -> tf.Tensor:
 
 
 def mel_to_hz(mel: Any) -> tf.Tensor:
-    """Converts the mel scale to Hz."""
-    return 700.0 * tf.math.expm1(tf_float32(mel) / 1127.0)
+    """Converts the mel scale to Hz; float64 remains float64."""
+    return 700.0 * tf.math.expm1(_as_floats(mel) / 1127.0)
 
 
-def hz_to_erb(hz: Any) -> tf.Tensor:
-    """Returns the equivalent rectangular bandwidth, in Hz, at a frequency in Hz."""
-    return 0.108 * tf_float32(hz) + 24.7
+def hz_to_erb(hz: Any) -> Any:
+    """Returns the equivalent rectangular bandwidth, in Hz, at a frequency in Hz.
+
+    Float64 remains float64.
+    """
+    return 0.108 * _as_floats(hz) + 24.7
+
+
+def _as_floats(x: Any) -> Any:
+    """Returns `x` as it is if it is a float64 array or tensor, else in float32.
+
+    Arrays remain arrays, which go together with tensors of float32.
+    """
+    is_double = getattr(x, "dtype", None) in (tf.float64, np.float64)
+    return x if is_double else tf_float32(x)
