@@ -10,6 +10,7 @@ import gin
 import keras
 
 from ddsp._core import (
+    damped,
     delays,
     filters,
     harmonics,
@@ -97,6 +98,12 @@ harmonic_oscillator_bank = _configurable(oscillators.harmonic_oscillator_bank)
 sinusoidal_synthesis = sinusoids.sinusoidal_synthesis
 harmonic_synthesis = oscillators.harmonic_synthesis
 streaming_harmonic_synthesis = oscillators.streaming_harmonic_synthesis
+
+# Sinusoids whose frequencies can be learned.
+damped_sinusoids = damped.damped_sinusoids
+damped_residual = damped.damped_residual
+hz_to_poles = damped.hz_to_poles
+poles_to_hz = damped.poles_to_hz
 
 # Noise, wavetables and delays.
 uniform_noise = noise.uniform_noise

@@ -8,6 +8,7 @@ from ddsp._losses.consistency import (
     amp_loss,
     freq_loss,
 )
+from ddsp._losses.damped import DampedSinusoidLoss
 from ddsp._losses.embeddings import (
     EmbeddingLoss,
     PretrainedCREPE,
@@ -23,6 +24,7 @@ from ddsp._losses.transcriber import HmmTranscriber
 from ddsp._losses.two_way_mismatch import TWMLoss
 
 __all__ = [
+    "DampedSinusoidLoss",
     "EmbeddingLoss",
     "FilteredNoiseConsistencyLoss",
     "HarmonicConsistencyLoss",

@@ -519,3 +519,52 @@ class Sinusoidal(_Oscillators):
         return self._step_oscillators(
             state, controls["frequencies"], controls["amplitudes"]
         )
+
+
+@configurable.layer(module="ddsp.synths")
+class DampedSinusoidal(Synth):
+    """Damped sinusoids, whose frequencies can be learned by gradient.
+
+    Hayes, Saitis & Fazekas (2023), see `core.damped_sinusoids`. It renders a whole at
+    once, not blocks.
+
+    Args:
+      n_samples: Length to render.
+      amp_scale_fn: Maps a network's amplitudes to values >= 0; None leaves them as
+        they are.
+      name: Name of the processor.
+    """
+
+    def __init__(
+        self,
+        n_samples: int | None = 64000,
+        amp_scale_fn: ScaleFn = None,
+        name: str = "damped_sinusoidal",
+    ):
+        super().__init__(name, n_samples, None)
+        self.amp_scale_fn = amp_scale_fn
+
+    def get_controls(self, amplitudes: Any, poles: Any) -> dict[str, tf.Tensor]:
+        """Scales a network's outputs.
+
+        Args:
+          amplitudes: [batch, n_sinusoids].
+          poles: [batch, n_sinusoids, 2], real and imaginary parts; outside the unit
+            circle the nearest point on it counts.
+
+        Returns:
+          The same two.
+        """
+        poles = core.tf_float32(poles)
+        checks.bounded("poles", poles)
+        return {"amplitudes": _scale(amplitudes, self.amp_scale_fn), "poles": poles}
+
+    def get_signal(
+        self, amplitudes: Any, poles: Any, n_samples: int | None = None
+    ) -> tf.Tensor:
+        """Renders the controls; `n_samples` overrides the constructor's.
+
+        Returns:
+          [batch, n_samples].
+        """
+        return core.damped_sinusoids(poles, amplitudes, self._length(poles, n_samples))

@@ -274,6 +274,18 @@ PROCESSORS = {
     ),
 }
 
+# What renders a whole at once, not blocks.
+WHOLE = {
+    "damped_sinusoidal": Case(
+        functools.partial(synths.DampedSinusoidal, n_samples=N_SAMPLES),
+        inputs(
+            amplitudes=lambda rng: rng.uniform(0.5, 1.0, [BATCH, 3]),
+            poles=lambda rng: rng.uniform(0.2, 0.6, [BATCH, 3, 2]),
+        ),
+        static=("amplitudes", "poles"),
+    ),
+}
+
 AUDIO_PAIR = inputs(target=audio, audio=audio)
 ALL_WEIGHTS = {
     "fft_sizes": (64,),
@@ -392,6 +404,12 @@ LOSSES |= {
         AUDIO_PAIR,
         tolerance=1e-4,
     ),
+    "damped": Case(
+        losses.DampedSinusoidLoss,
+        inputs(audio=audio, poles=lambda rng: rng.uniform(0.2, 0.6, [BATCH, 2, 2])),
+        static=("poles",),
+        tolerance=1e-4,
+    ),
     "hmm": Case(
         functools.partial(losses.HmmTranscriber, n_pitches=12),
         inputs(pitch=positive(2.0, 10.0, 1), amps=positive(0.0, 2.0, 1)),
@@ -409,12 +427,12 @@ def over(cases):
 
 
 every_layer = over(
-    {f"processor_{k}": c for k, c in PROCESSORS.items()}
+    {f"processor_{k}": c for k, c in (PROCESSORS | WHOLE).items()}
     | {f"loss_{k}": c for k, c in LOSSES.items()}
 )
 
 
-@over(PROCESSORS)
+@over(PROCESSORS | WHOLE)
 def test_audio_comes_out(case):
     layer = case.make()
     y = case.run(layer, case.arguments())
@@ -425,7 +443,7 @@ def test_audio_comes_out(case):
     assert np.all(np.isfinite(y))
 
 
-@over(PROCESSORS)
+@over(PROCESSORS | WHOLE)
 def test_controls_and_signal_make_the_output(case):
     layer = case.make()
     outputs = case.run(layer, case.arguments(), return_outputs_dict=True)
@@ -487,7 +505,7 @@ def test_nan_stays(case):
     battery.check_nan_stays(case)
 
 
-@over(PROCESSORS)
+@over(PROCESSORS | WHOLE)
 def test_audio_of_an_empty_batch_is_empty(case):
     whole = case.run(case.make(), case.arguments())
 
@@ -506,7 +524,7 @@ def test_there_is_no_loss_of_an_empty_batch(case):
     battery.check_empty_inputs(case, is_refused)
 
 
-@over(PROCESSORS)
+@over(PROCESSORS | WHOLE)
 def test_rows_do_not_mix(case):
     battery.check_rows_are_independent(case)
 

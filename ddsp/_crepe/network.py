@@ -337,6 +337,7 @@ class Crepe(keras.Model):
                 run,
                 input_signature=[tf.TensorSpec([n_samples], tf.float32)],
                 jit_compile=True,
+                autograph=False,
             )
         return self._compiled[hop_size]
 

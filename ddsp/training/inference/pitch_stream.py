@@ -234,7 +234,7 @@ def _compiled(model: str) -> Any:
     """
     crepe = pitch.load(model)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def track(frames: tf.Tensor) -> tf.Tensor:
         activations = crepe(frames)
         f0_hz = pitch.cents_to_hz(pitch.activations_to_cents(activations))
