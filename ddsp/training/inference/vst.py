@@ -10,12 +10,16 @@ import gin
 import tensorflow as tf
 
 from ddsp import configurable, pitch
+from ddsp._core import safety
 from ddsp.training import decoders, models, preprocessing
 from ddsp.training.inference import settings
 from ddsp.training.inference.forms import Forms, Specs, floats
 from ddsp.training.inference.voice import find_voice
 
 _DECODER_INPUTS = {"f0_scaled", "pw_scaled"}
+
+# Of what is 0 to 1 as a rule.
+_LARGEST_SCALED = 10.0
 
 
 class VSTBaseModule(Forms, models.Autoencoder):
@@ -93,9 +97,12 @@ class VSTBaseModule(Forms, models.Autoencoder):
 
     def _predict(self, f0_scaled, pw_scaled, **state) -> tuple[Any, ...]:
         """Amplitude, shares of the harmonics and noise magnitudes; outputs."""
+        # The state would not forget NaN, which is silence here.
         features = {
-            "f0_scaled": tf.reshape(f0_scaled, [1, 1, 1]),
-            "pw_scaled": tf.reshape(pw_scaled, [1, 1, 1]),
+            name: tf.reshape(
+                safety.bounded(x, -_LARGEST_SCALED, _LARGEST_SCALED, nan=0.0), [1, 1, 1]
+            )
+            for name, x in (("f0_scaled", f0_scaled), ("pw_scaled", pw_scaled))
         }
         outputs = self.decoder({**features, **state})
         inputs = {

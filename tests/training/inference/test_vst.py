@@ -103,6 +103,13 @@ def test_frames_with_their_state_are_the_whole_sequence(run, features, controls)
             np.testing.assert_allclose(x, controls[name][i], rtol=1e-5, atol=1e-6)
 
 
+def test_the_state_stays_finite(run):
+    module = inference.VSTStatelessPredictControls(run[0])
+    for bad in np.float32([np.nan, np.inf, 3e38, -3e38]):
+        outputs = module(bad[np.newaxis], bad[np.newaxis], np.zeros(7, np.float32))
+        assert all(np.all(np.isfinite(y)) for y in outputs)
+
+
 def test_without_a_state_every_frame_is_the_first(run, features, controls):
     module = inference.VSTPredictControls(run[0])
     first = {key: x[0, 0] for key, x in features.items()}
