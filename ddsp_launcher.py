@@ -1,8 +1,8 @@
 """Starts the commands without TensorFlow's start-up lines on the screen.
 
 TensorFlow writes them when it is imported, and `import ddsp` imports it: whatever is to
-keep them away has to run before, and so stands outside the package. Who sets
-TF_CPP_MIN_LOG_LEVEL sees what TensorFlow says.
+keep them away has to run before, and so stands outside the package. Set
+TF_CPP_MIN_LOG_LEVEL to see them.
 """
 
 import contextlib

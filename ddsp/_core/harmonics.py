@@ -42,10 +42,10 @@ def remove_above_nyquist(
       `amplitude_envelopes` with zeros in place of what would alias.
     """
     frequencies = tf.stop_gradient(tf.abs(tf_float32(frequency_envelopes)))
-    # Zero, or NaN of a frequency that is.
+    # Zero, or NaN where the frequency is NaN.
     silence = tf.minimum(frequencies, 0.0)
-    heard = frequencies < sample_rate / 2.0
-    return tf.where(heard, tf_float32(amplitude_envelopes), silence)
+    audible = frequencies < sample_rate / 2.0
+    return tf.where(audible, tf_float32(amplitude_envelopes), silence)
 
 
 def normalize_harmonics(

@@ -58,11 +58,7 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
 
 
 def _nan_unless_finite(x: tf.Tensor) -> tf.Tensor:
-    """Zero for rows of numbers, else NaN, which integers cannot hold: [batch, 1, ...].
-
-    A running sum is wrong from the first value on that is no number; of the others in
-    its row no one knows either.
-    """
+    """Zero for rows of finite values, else NaN: [batch, 1, ...]. Integers have none."""
     finite = tf.reduce_all(tf.abs(x) < math.inf, axis=1, keepdims=True)
     return tf.where(finite, 0.0, math.nan)
 

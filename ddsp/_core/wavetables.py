@@ -72,7 +72,7 @@ def _read(phase: tf.Tensor, flat: tf.Tensor, rows: tf.Tensor, size: Any) -> tf.T
     position = (phase - tf.floor(phase)) * tf.cast(size, tf.float32)
     below = tf.floor(position)
     fraction = position - below
-    # What is NaN or infinite is read anywhere, and remains NaN by its fraction.
+    # A NaN or infinite phase reads any place; its fraction makes the result NaN.
     index = tf.clip_by_value(tf.cast(below, tf.int32), 0, size)
 
     def read(index: tf.Tensor) -> tf.Tensor:
