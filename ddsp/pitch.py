@@ -154,8 +154,7 @@ def estimate_f0(
 def _checked_audio(audio: Any) -> np.ndarray:
     audio = np.asarray(audio, np.float32)
     checks.rank("audio", audio, (1, 2))
-    if audio.size == 0:
-        raise ValueError(f"`audio` must hold samples, got shape {audio.shape}.")
+    checks.not_empty("audio", audio)
     if not np.all(np.isfinite(audio)):
         raise ValueError(
             "`audio` must be finite; replace what is not before tracking its pitch, "

@@ -274,7 +274,7 @@ def test_a_file_without_weights_is_refused(tmp_path):
         (np.zeros(4000), 252, "must divide the sample rate"),
         (np.full(4000, np.nan), 250, "must be finite"),
         (np.zeros([1, 2, 3]), 250, "axes"),
-        (np.zeros(0), 250, "must hold samples"),
+        (np.zeros(0), 250, "must not be empty"),
     ],
 )
 def test_bad_input_is_refused(audio, frame_rate, message):

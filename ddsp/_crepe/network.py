@@ -333,12 +333,15 @@ class Crepe(keras.Model):
                 )
 
             n_samples = (_CHUNK - 1) * hop_size + FRAME_SIZE
-            self._compiled[hop_size] = tf.function(
+            compiled = tf.function(
                 run,
                 input_signature=[tf.TensorSpec([n_samples], tf.float32)],
                 jit_compile=True,
                 autograph=False,
             )
+            # Each hop is traced once, which TensorFlow takes for a loop.
+            compiled._omit_frequent_tracing_warning = True
+            self._compiled[hop_size] = compiled
         return self._compiled[hop_size]
 
 

@@ -180,6 +180,8 @@ class _Controls:
             state = None
         context = _CONTEXT_FRAMES if state is None else 0
         decode = tf.function(decoder if state is None else decoder.step)
+        # One for each performance, which TensorFlow takes for a loop.
+        decode._omit_frequent_tracing_warning = True
         for first in range(0, n_frames, self._block):
             last = min(first + self._block, n_frames)
             start, stop = max(first - context, 0), min(last + context, n_frames)
