@@ -170,34 +170,35 @@ def bind(rates: Rates) -> None:
     Args:
       rates: From `of_data`; what is None stays unbound.
     """
-    values: dict[str, Any] = {
-        "sample_rate": rates.sample_rate,
-        "frame_rate": rates.frame_rate,
-        "time_steps": rates.time_steps,
+    values = {
+        name: value for name in _SHARED if (value := getattr(rates, name)) is not None
     }
-    if rates.sample_rate is not None:
-        # In place of a default that is meant at another rate.
-        values["reverb_length"] = rates.sample_rate / _DEFAULTS["sample_rate"]
-    if rates.n_samples is not None:
-        values["n_samples"] = rates.n_samples + _bound_crop()
+    if "n_samples" in values:
+        values["n_samples"] += _bound_crop()
     for bindings in gin.config._CONFIG.values():
         for name, value in bindings.items():
             if isinstance(value, _OfLastRun):
                 bindings[name] = values.get(name, value)
-    _bind_missing(values)
+    scale = values.get("sample_rate", 0) / _DEFAULTS["sample_rate"]
+    _bind_missing(values, scale or None)
 
 
-def _bind_missing(values: dict[str, Any]) -> None:
-    """Binds arguments of layers and functions that have no binding."""
+def _bind_missing(values: dict[str, Any], reverb_scale: float | None = None) -> None:
+    """Binds arguments of layers and functions that have no binding.
+
+    Args:
+      values: {argument: value}.
+      reverb_scale: Factor of a default `reverb_length`; None leaves it unbound.
+    """
     with gin.unlock_config():
         for selector, arguments in configurable.shared_arguments().items():
+            missing = dict(values)
+            length = arguments.get("reverb_length")
+            if reverb_scale is not None and isinstance(length, int):
+                missing["reverb_length"] = round(reverb_scale * length)
             bound = gin.get_bindings(selector, resolve_references=False)
-            for name in arguments.keys() - bound.keys():
-                value = values.get(name)
-                if name == "reverb_length" and value is not None:
-                    value = round(value * arguments[name])
-                if value is not None:
-                    gin.bind_parameter(f"{selector}.{name}", value)
+            for name in missing.keys() & arguments.keys() - bound.keys():
+                gin.bind_parameter(f"{selector}.{name}", missing[name])
 
 
 class _OfLastRun(int):
@@ -308,7 +309,8 @@ def _refuse_others(
             raise ValueError(
                 f"{setting} contradicts the data, whose {setting.argument} is "
                 f"{expected} ({rates.origin}): leave it out, and it is taken from the "
-                f"data, got {setting.value}."
+                "data, or prepare the data for the model, got "
+                f"{setting.value}."
             ) from cause
 
 

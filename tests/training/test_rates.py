@@ -40,11 +40,19 @@ SMALL = [
 ]
 
 
-def write_data(folder, sample_rate, frame_rate, with_manifest=True, **extra):
-    """One example of SECS seconds; returns the pattern that a user gives."""
-    n_samples, n_frames = round(SECS * sample_rate), round(SECS * frame_rate)
+def write_data(
+    folder,
+    sample_rate,
+    frame_rate,
+    with_manifest=True,
+    secs=SECS,
+    center=False,
+    **extra,
+):
+    """One example; returns the pattern that a user gives."""
+    n_frames = round(secs * frame_rate) + center
     lengths = {
-        "audio": n_samples,
+        "audio": round(secs * sample_rate),
         "f0_hz": n_frames,
         "f0_confidence": n_frames,
         "loudness_db": n_frames,
@@ -61,9 +69,9 @@ def write_data(folder, sample_rate, frame_rate, with_manifest=True, **extra):
         data.Manifest(
             sample_rate=sample_rate,
             frame_rate=frame_rate,
-            example_secs=SECS,
-            hop_secs=SECS,
-            center=False,
+            example_secs=secs,
+            hop_secs=secs,
+            center=center,
             features=lengths,
             pitch_tracker={},
             splits={"all": {"examples": 1, "shards": 1}},
@@ -214,6 +222,30 @@ def test_all_that_knows_a_rate_gets_it(tmp_path):
     assert [loss.sample_rate for loss in model.loss_objs] == [44100, 44100]
     bound = gin.query_parameter("spectral_ops.compute_logmel.sample_rate")
     assert bound == 44100
+
+
+def test_plug_in_configs_have_the_lengths_of_their_data(tmp_path):
+    config = "models/vst/vst_48k.gin"
+    dataset = ["train.data_provider=@data.TFRecordProvider()"]
+    pattern = write_data(tmp_path, 48000, 50, secs=4, center=True)
+    model, _ = built(pattern, *dataset, config=config)
+    assert (model.sample_rate, model.hop_size) == (48000, 960)
+    gin.clear_config()
+    other = tmp_path / "other"
+    other.mkdir()
+    pattern = write_data(other, 48000, 50, secs=1, center=True)
+    with pytest.raises(ValueError, match=r"n_samples=192960 contra.* 48960 \("):
+        built(pattern, *dataset, config=config)
+
+
+def test_data_of_another_rate_is_refused(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir(), second.mkdir()
+    model, _ = built(write_data(first, 44100, 100))
+    gin.clear_config()
+    other = data.TFRecordProvider(write_data(second, 24000, 100))
+    with pytest.raises(ValueError, match=r"sample_rate=44100 contradicts.* 24000 \("):
+        rates.check(model, other)
 
 
 def parts(**changes):
