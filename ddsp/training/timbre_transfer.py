@@ -333,7 +333,7 @@ def left_out(source: str, output: str) -> list[str]:
             files.printable(os.path.basename(path)) for path in found.others[:5]
         )
         more = f" and {len(found.others) - 5} more" if len(found.others) > 5 else ""
-        lines.append(f"Left out as no audio by their names: {names}{more}.")
+        lines.append(f"Left out, not audio by their names: {names}{more}.")
     return lines
 
 

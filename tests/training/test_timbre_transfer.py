@@ -511,7 +511,7 @@ def test_the_program_plays_a_folder(tmp_path, model, statistics):
         "phone.m4a: This recording cannot be played, it cannot be decoded: convert it",
         "damaged.wav: This recording cannot be played, it holds a sample of 1e+29",
         "pipe.wav: This recording cannot be played, it is a named pipe",
-        "Left out as no audio by their names: notes.txt.",
+        "Left out, not audio by their names: notes.txt.",
         "2 of 6 recordings transferred.",
     ):
         assert line in done.stderr

@@ -111,7 +111,7 @@ def advice(path: str) -> str | None:
         return f"convert it first, for example with ffmpeg -i {source} {target}"
     if suffix in _HEADERLESS_SUFFIXES:
         return (
-            "it has no header: convert it first, for example with "
+            "it has no header; convert it first, for example with "
             f"ffmpeg -f s16le -ar 44100 -ac 1 -i {source} {target}"
         )
     return None

@@ -189,7 +189,7 @@ def blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
 def reason(error: Exception) -> str:
     """Why a file cannot be decoded, in a few words."""
     if isinstance(error, soundfile.LibsndfileError):
-        return error.error_string.strip().rstrip(".")
+        return error.error_string.removeprefix("Error : ").strip().rstrip(".")
     if isinstance(error, NotAFileError):
         return f"it {error}"
     return files.reason(error).rstrip(".")

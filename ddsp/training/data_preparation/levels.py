@@ -129,7 +129,9 @@ class Meter:
             warnings.append(
                 f"has a DC offset of {shown:.2g} of full scale, which is removed"
             )
-        clipped = max(row.clipped_share for row in self._rows)
+        # What is left of channels that cancel each other is flat without clipping.
+        used = self._rows[:-1] or self._rows if channel is None else [row]
+        clipped = max(row.clipped_share for row in used)
         if clipped > _CLIPPED_SHARE:
             warnings.append(
                 f"is clipped: {_percent(clipped)} of its samples lie flat at its peak"
@@ -176,6 +178,7 @@ class _Row:
         self._sum = 0.0
         self._sum_of_squares = 0.0
         self._loudest = -1.0
+        self._step = step
         self._tops = _FlatTop(step), _FlatTop(step)
 
     def add(self, signal: np.ndarray, n_before: int) -> None:
@@ -204,7 +207,8 @@ class _Row:
     def offset(self) -> float:
         """The mean, where it matters, else 0."""
         mean = self._sum / self._n_samples
-        matters = max(_SILENT_PEAK, _OFFSET_TO_RMS * np.sqrt(self.power))
+        # Rounding down to 8 bits leaves half a step.
+        matters = max(_SILENT_PEAK, self._step, _OFFSET_TO_RMS * np.sqrt(self.power))
         return mean if abs(mean) > matters else 0.0
 
     def peak(self, offset: float) -> float:

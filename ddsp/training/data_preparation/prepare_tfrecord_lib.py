@@ -247,19 +247,16 @@ def summary(manifest: Manifest) -> str:
         ).rstrip()
         for row in table
     ]
-    suffixes = Counter(
-        os.path.splitext(recording["path"])[1].lower() or "no extension"
+    others = Counter(
+        os.path.splitext(recording["path"])[1].lower() or "without extension"
         for recording in manifest.recordings
         if recording["status"] == examples.NOT_AUDIO
     )
-    if suffixes:
+    if others:
         counts = ", ".join(
-            f"{n} with {files.printable(suffix)}"
-            if suffix.startswith(".")
-            else f"{n} with {suffix}"
-            for suffix, n in sorted(suffixes.items())
+            f"{n} {files.printable(suffix)}" for suffix, n in sorted(others.items())
         )
-        lines.append(f"Left out as no audio by their names: {counts}.")
+        lines.append(f"Left out, not audio by their names: {counts}.")
     used = [r for r in recordings if r["status"] == examples.USED]
     examples_made = ", ".join(
         f"{counts['examples']} examples" + ("" if name == split.ALL else f" for {name}")
@@ -285,9 +282,9 @@ def _names(paths: Sequence[str]) -> list[str]:
 def _row(
     name: str, recording: dict[str, Any], splits: Sequence[str]
 ) -> tuple[str, ...]:
-    notes = list(recording["warnings"])
+    notes = recording["warnings"]
     if recording["status"] == examples.SKIPPED:
-        notes.insert(0, f"SKIPPED: {recording['reason']}")
+        notes = [f"SKIPPED: {recording['reason']}"]
     return (
         name,
         f"{recording['seconds']:.2f}",

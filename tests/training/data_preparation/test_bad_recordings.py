@@ -78,7 +78,7 @@ def check_odd_folder(folder, manifest, skipped):
         assert f"SKIPPED: {fates[name]['reason']}" in text
     assert "caf\\xe9.wav" in text
     assert "3 of 13 recordings used" in text
-    assert "Left out as no audio by their names: 1 with .json." in text
+    assert "Left out, not audio by their names: 1 .json." in text
 
 
 @pytest.mark.parametrize("options", [(), "--runner=DirectRunner"])

@@ -209,6 +209,8 @@ def test_an_offset_is_removed(tmp_path):
         "has a DC offset of 0.05 of full scale, which is removed",
     )
     np.testing.assert_allclose(audio, GOOD - np.mean(GOOD), atol=1e-6)
+    # Half a step, which rounding down to 8 bits leaves, is none.
+    assert read(write(tmp_path, 0.1 * GOOD, subtype="PCM_U8"))[1].warnings == ()
     # Peaks that exceed full scale only by the offset are no peaks.
     loud = 0.9 * GOOD / np.max(np.abs(GOOD))
     audio, recording = read(floats(tmp_path, loud + 0.5))
@@ -251,6 +253,8 @@ OTHER = signals.tones(2, midi=(57, 64), seed=1)
         # For a third of the time only.
         (stereo(GOOD, np.where(np.arange(32000) < 10000, -0.9, 0.9) * GOOD), 0),
         (np.stack([GOOD, -GOOD, 0.5 * GOOD, -0.5 * GOOD], axis=1), 0),
+        # What is left of these is flat.
+        (np.round(stereo(GOOD, -1.001 * GOOD) * 2000) / 2000, 1),
     ],
 )
 def test_channels_that_cancel_are_not_mixed(tmp_path, audio, channel):
