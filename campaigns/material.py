@@ -102,19 +102,16 @@ def read(pattern: str, **settings: Any) -> list[str]:
       ValueError: If the data cannot be used.
       OSError: If a file cannot be read.
     """
-    import tensorflow as tf
-
     from ddsp.training import data
+    from ddsp.training.data.provider import naming_damage
 
     provider = data.TFRecordProvider(pattern, **settings)
-    try:
+    # As a training that is given such records.
+    with naming_damage(provider):
         examples = sorted(
             digest_arrays(x)
             for x in provider.get_dataset(shuffle=False).as_numpy_iterator()
         )
-    except tf.errors.OpError as error:
-        # As a training that is given such a record.
-        raise ValueError(provider.find_damage()) from error
     return [f"{provider.sample_rate} and {provider.frame_rate} Hz", *examples]
 
 
