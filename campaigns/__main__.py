@@ -33,6 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--full", action="store_true", help="as many cases as it takes")
     size.add_argument("--cases", type=int, metavar="N", help="of each campaign")
+    add("--part", type=_part, default=(1, 1), metavar="I/N", help="every N-th case")
     add("--seed", type=int, default=0, metavar="S", help="of the cases, default 0")
     add("--json", type=Path, metavar="FILE", help="write the counts")
     add("--keep", type=Path, metavar="DIR", default=Path("campaign-failures"))
@@ -44,6 +45,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if flags.json is not None and not flags.json.absolute().parent.is_dir():
         parser.error(f"--json: there is no folder for {flags.json}")
     return flags
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Reads 'I/N'."""
+    index, n_parts = map(int, text.split("/"))
+    if not 1 <= index <= n_parts:
+        raise ValueError(f"The part must be within 1/N and N/N, got {text}.")
+    return index, n_parts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
             return int(outcome.failed)
         results = []
         for name in flags.names or running.CAMPAIGNS:
-            size = flags.cases, flags.full, flags.seed
+            size = flags.cases, flags.full, flags.seed, flags.part
             results.append(running.run(name, *size, Path(work), flags.keep))
             for failure in results[-1].failures:
                 print(f"{failure['kept']}: {failure['kind']}: {failure['detail']}")

@@ -69,7 +69,13 @@ def about(command: list[str]) -> dict[str, str]:
 
 
 def run(
-    name: str, n: int | None, full: bool, seed: int, work: Path, kept: Path
+    name: str,
+    n: int | None,
+    full: bool,
+    seed: int,
+    part: tuple[int, int],
+    work: Path,
+    kept: Path,
 ) -> Result:
     """Runs one campaign.
 
@@ -78,6 +84,7 @@ def run(
       n: Number of cases; by default that of a short or of a full run.
       full: Whether the run is a full one.
       seed: Of the cases.
+      part: (i, n): of the cases every n-th, from the i-th on.
       work: A directory to work in.
       kept: Directory for the cases that fail.
 
@@ -89,12 +96,12 @@ def run(
     result = Result(name)
     start = time.monotonic()
     base = _base(campaign, work)
-    cases = campaign.cases(n, seed, base)
+    cases = list(enumerate(campaign.cases(n, seed, base)))[part[0] - 1 :: part[1]]
     with (
         _judging(campaign, work) as judge,
         tqdm.tqdm(cases, name, unit=" cases", disable=None) as bar,
     ):
-        for index, case in enumerate(bar):
+        for index, case in bar:
             folder = work / "case"
             folder.mkdir()
             outcome = judge(case, base, folder)

@@ -13,7 +13,7 @@ pytest.importorskip("hypothesis", reason="the campaigns draw their cases with it
 
 from hypothesis import strategies as st
 
-from campaigns import commands, drawing, outcomes
+from campaigns import __main__, commands, drawing, outcomes
 from campaigns.outcomes import Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -173,6 +173,14 @@ def test_help_answers_without_tensorflow():
     assert done.returncode == 0
     assert "--replay" in done.stdout
     assert "tensorflow" not in done.stderr
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "x", "1"])
+def test_a_part_is_a_part(part, capsys):
+    with pytest.raises(SystemExit):
+        __main__.parse(["--part", part])
+    assert "--part" in capsys.readouterr().err
+    assert __main__.parse(["--part", "2/3"]).part == (2, 3)
 
 
 def test_an_unknown_campaign_is_refused():
