@@ -29,12 +29,14 @@ class Task:
         whether it makes the old result or the new one.
       look: A digest of the result in a directory, or `ABSENT` or `REFUSED`.
       may_refuse: Whether a stop may leave what the reader refuses.
+      passes_old: Whether the old result is a step on the way to the new one.
       varies: Names of files that differ from run to run.
     """
 
     argv: Callable[[Path, Path, bool], list[str]]
     look: Callable[[Path], str]
     may_refuse: bool = False
+    passes_old: bool = False
     varies: str = "$^"
 
     def listing(self, folder: Path) -> list[str]:
@@ -134,6 +136,7 @@ TASKS = {
     "train": Task(
         _train,
         _look_at_checkpoints,
+        passes_old=True,
         varies=r"events\.out\.|operative_config|dataset_statistics|^run/summaries",
     ),
     "transfer": Task(_transfer, _look_at_audio),
@@ -194,6 +197,8 @@ def judge_left(base: Path, name: str, folder: Path, old: bool) -> Outcome | None
     allowed = {looks["new"], looks["old"] if old else ABSENT}
     if task.may_refuse:
         allowed.add(REFUSED)
+    if task.passes_old:
+        allowed.add(looks["old"])
     if seen in allowed:
         return None
     kind = LOST if seen in (ABSENT, REFUSED) else WRONG_DATA
