@@ -25,7 +25,8 @@ def config_dir() -> str:
         if os.path.isdir(os.path.join(directory, "models")):
             return directory
     raise FileNotFoundError(
-        f"The gin files of the library are missing: reinstall it. Received: {package}"
+        "The gin files of the library are missing: reinstall it, got none in "
+        f"{package}."
     )
 
 

@@ -5,14 +5,13 @@ import re
 
 import tensorflow as tf
 
-from ddsp import configurable
+from ddsp import configurable, pitch
 from ddsp._core import checks
 from ddsp.training import files
 from ddsp.training.data import integrity, record_rates, shards, splits
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data.provider import DataProvider
 
-_CREPE_SAMPLE_RATE = 16000
 # No feature reaches it in any scale, and the squares of what lies beyond overflow.
 _LARGEST = 10**6
 
@@ -221,7 +220,7 @@ class TFRecordProvider(DataProvider):
         """Features that records lack, by name, with those that stand for them."""
         if (
             self._completes_audio_16k
-            and self._sample_rate == _CREPE_SAMPLE_RATE
+            and self._sample_rate == pitch.SAMPLE_RATE
             and "audio_16k" not in self._lengths
             and (features is None or {"audio", "audio_16k"} <= set(features))
         ):
