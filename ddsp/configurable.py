@@ -3,8 +3,10 @@
 Keras 3 reads the signature of a layer's constructor, which
 `gin.configurable` hides. Here the constructor is wrapped instead: arguments that
 were not given come from gin, and what the constructor finally received is what
-`get_config` returns. Without a parsed gin config the wrapper only records, and sees to
-it that checkpoints hold every layer.
+`get_config` returns. Functions among them keep the bindings that they have then, see
+`bound_functions`: gin is read when a layer is built, never when it is called. Without a
+parsed gin config the wrapper only records, and sees to it that checkpoints hold every
+layer.
 """
 
 import copy
@@ -17,6 +19,8 @@ from typing import Any, TypeVar
 import gin
 import keras
 import tensorflow as tf
+
+from ddsp import bound_functions, gin_state
 
 T = TypeVar("T", bound=type)
 F = TypeVar("F", bound=Callable)
@@ -155,7 +159,8 @@ def bound_argument(selector: str, name: str) -> Any:
     bindings = gin.get_bindings(selector, resolve_references=False)
     if name not in bindings:
         return gin.REQUIRED
-    _note_operative(selector, {name: bindings[name]})
+    scope = gin.current_scope_str()
+    gin_state.note_operative(scope, selector, {name: bindings[name]})
     return copy.deepcopy(bindings[name])
 
 
@@ -167,8 +172,10 @@ def note_operative(instance: Any, values: dict[str, Any]) -> None:
       values: {argument: what the object found to be its value}.
     """
     selector = getattr(instance, _SELECTOR, "")
-    noted = gin.config._OPERATIVE_CONFIG.get((gin.current_scope_str(), selector), {})
-    _note_operative(selector, {x: values[x] for x in values.keys() & noted.keys()})
+    scope = gin.current_scope_str()
+    noted = gin.config._OPERATIVE_CONFIG.get((scope, selector), {})
+    found = {x: values[x] for x in values.keys() & noted.keys()}
+    gin_state.note_operative(scope, selector, found)
 
 
 def _share_arguments(selector: str, target: Any, own: Sequence[str] = ()) -> None:
@@ -189,15 +196,19 @@ def _wrap_constructor(cls: type, selector: str) -> None:
         # A subclass passes its own arguments up: what gin binds for the parent
         # must not override them.
         if type(self).__init__ is init:
-            bound = _gin_arguments(selector, given)
-            given, kwargs = {**given, **bound}, {**bound, **kwargs}
-            object.__setattr__(
-                self, _ARGUMENTS, _all_arguments(signature, self, args, kwargs)
-            )
+            from_gin = _gin_arguments(selector, given)
+            given, kwargs = {**given, **from_gin}, {**from_gin, **kwargs}
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = bound_functions.bind(value)
+        if type(self).__init__ is init:
+            arguments = _named_arguments(signature, bound)
+            object.__setattr__(self, _ARGUMENTS, arguments)
         if _GIVEN not in vars(self):
             object.__setattr__(self, _GIVEN, frozenset(given))
             object.__setattr__(self, _SELECTOR, selector)
-        original(self, *args, **kwargs)
+        original(*bound.args, **bound.kwargs)
 
     init.__signature__ = signature  # type: ignore[attr-defined]
     cls.__init__ = init  # type: ignore[misc]
@@ -233,28 +244,19 @@ def _track_lists(instance: Any) -> None:
 
 def _gin_arguments(selector: str, given: dict[str, Any]) -> dict[str, Any]:
     """Bindings for the arguments not given, with their references evaluated."""
-    bindings = gin.get_bindings(selector, resolve_references=False)
-    missing = {name: value for name, value in bindings.items() if name not in given}
-    _note_operative(selector, missing)
-    # gin evaluates a reference when it is copied; copying only the missing ones
-    # builds nothing twice.
-    return copy.deepcopy(missing)
+    with gin_state.LOCK:
+        bindings = gin.get_bindings(selector, resolve_references=False)
+        missing = {name: x for name, x in bindings.items() if name not in given}
+        gin_state.note_operative(gin.current_scope_str(), selector, missing)
+        # gin evaluates a reference when it is copied; copying only the missing ones
+        # builds nothing twice.
+        return copy.deepcopy(missing)
 
 
-def _note_operative(selector: str, bound: dict[str, Any]) -> None:
-    """Adds bindings to gin's operative config, as gin does where it calls by itself.
-
-    A model is built from its operative config again: without them it would be another.
-    """
-    if bound:
-        with gin.config._OPERATIVE_CONFIG_LOCK:
-            key = (gin.current_scope_str(), selector)
-            gin.config._OPERATIVE_CONFIG.setdefault(key, {}).update(bound)
-
-
-def _all_arguments(signature, instance, args, kwargs) -> dict[str, Any]:
-    bound = signature.bind(instance, *args, **kwargs)
-    bound.apply_defaults()
+def _named_arguments(
+    signature: inspect.Signature, bound: inspect.BoundArguments
+) -> dict[str, Any]:
+    """The arguments of a constructor by name, without `self`."""
     arguments: dict[str, Any] = {}
     for name, value in list(bound.arguments.items())[1:]:
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:

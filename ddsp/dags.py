@@ -80,6 +80,7 @@ class DAGLayer(keras.layers.Layer):
         for node in dag:
             nodes.append(self._read_node(node, modules))
         self.module_names = list(modules)
+        self._verbose = _gin_verbose()
         for key, module in modules.items():
             setattr(self, key, module)
         self.dag = tuple(nodes)
@@ -152,7 +153,7 @@ class DAGLayer(keras.layers.Layer):
         Raises:
           KeyError: if an input key leads nowhere.
         """
-        verbose = verbose or _gin_verbose()
+        verbose = verbose or self._verbose
         outputs = {"inputs": dict(inputs), **inputs}
         module_outputs: Any = {}
         for name, input_keys, *output_keys in self.dag:

@@ -31,6 +31,7 @@ class SinusoidalToHarmonicEncoder(nn.DictLayer):
         amp_scale_fn: Callable[[tf.Tensor], tf.Tensor] = core.exp_sigmoid,
         freq_scale_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
         sample_rate: int = 16000,
+        softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
         **kwargs,
     ):
         """Initializer.
@@ -44,6 +45,7 @@ class SinusoidalToHarmonicEncoder(nn.DictLayer):
           freq_scale_fn: From raw [batch, time, f0_depth] to Hz, [batch, time, 1]. By
             default a softmax over log-spaced bins from 20 to 1200 Hz.
           sample_rate: Samples a second.
+          softmax_fn: The softmax over bins that is the default `freq_scale_fn`.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
@@ -63,7 +65,7 @@ class SinusoidalToHarmonicEncoder(nn.DictLayer):
         self.amp_scale_fn = amp_scale_fn
         lowest, highest = _F0_RANGE
         self.freq_scale_fn = freq_scale_fn or functools.partial(
-            core.frequencies_softmax, depth=f0_depth, hz_min=lowest, hz_max=highest
+            softmax_fn, depth=f0_depth, hz_min=lowest, hz_max=highest
         )
         self.sample_rate = sample_rate
         self.net: Any = net

@@ -86,6 +86,7 @@ class ResnetF0Encoder(nn.DictLayer):
         spectral_fn: Callable[[Any], tf.Tensor] | None = None,
         frame_rate: int = 250,
         sample_rate: int = 16000,
+        softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
         **kwargs,
     ):
         """Initializer.
@@ -97,6 +98,8 @@ class ResnetF0Encoder(nn.DictLayer):
             logarithms of 229 mel bands up to Nyquist, from frames of 128 ms.
           frame_rate: Frames a second of the pitch, which divides `sample_rate`.
           sample_rate: Samples a second.
+          softmax_fn: From the network's outputs to frequencies, by the mean of a
+            distribution over bins.
           **kwargs: Passed on to `keras.layers.Layer`.
 
         Raises:
@@ -111,6 +114,7 @@ class ResnetF0Encoder(nn.DictLayer):
         self.frame_rate = frame_rate
         self.sample_rate = sample_rate
         self.spectral_fn = spectral_fn or self._log_mel
+        self.softmax_fn = softmax_fn
         self.resnet = nn.ResNet(size=size)
         self.dense_out = keras.layers.Dense(f0_bins)
 
@@ -130,7 +134,7 @@ class ResnetF0Encoder(nn.DictLayer):
         # within some steps to where it has no gradient left.
         x = tf_float32(self.dense_out(x / math.sqrt(x.shape[-1])))
         lowest, highest = _F0_RANGE
-        f0_hz = core.frequencies_softmax(x, self.f0_bins, lowest, highest)
+        f0_hz = self.softmax_fn(x, self.f0_bins, lowest, highest)
         n_samples = audio.shape[1] or tf.shape(audio)[1]
         n_frames = -(-n_samples // self.hop_size)
         f0_scaled = core.resample(preprocessing.scale_f0_hz(f0_hz), n_frames)

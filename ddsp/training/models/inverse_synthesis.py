@@ -46,6 +46,8 @@ class InverseSynthesis(Model):
         n_samples: int = 64000,
         sample_rate: int = 16000,
         stop_gradient: bool = True,
+        amps_scale_fn: Callable[..., tf.Tensor] = core.exp_sigmoid,
+        softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
         **kwargs,
     ):
         """Initializer.
@@ -74,6 +76,8 @@ class InverseSynthesis(Model):
           n_samples: Length of synthetic audio. Recordings keep their length.
           sample_rate: Samples a second.
           stop_gradient: Whether errors of the harmonics leave the first network alone.
+          amps_scale_fn: From raw amplitudes and magnitudes to values >= 0.
+          softmax_fn: The softmax over bins that is the default `freq_scale_fn`.
           **kwargs: Passed on to `keras.Model`.
         """
         super().__init__(**kwargs)
@@ -92,10 +96,8 @@ class InverseSynthesis(Model):
         self.stop_gradient = stop_gradient
         self.n_samples = n_samples
         self.sample_rate = sample_rate
-        self.amps_scale_fn = core.exp_sigmoid
-        self.freq_scale_fn = freq_scale_fn or functools.partial(
-            core.frequencies_softmax, depth=64
-        )
+        self.amps_scale_fn = amps_scale_fn
+        self.freq_scale_fn = freq_scale_fn or functools.partial(softmax_fn, depth=64)
         # The synthesisers take what is scaled already.
         self.sinusoidal_synth = synths.Sinusoidal(
             n_samples=n_samples,

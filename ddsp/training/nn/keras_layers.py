@@ -6,6 +6,8 @@ import inspect
 import gin
 import keras
 
+from ddsp import bound_functions
+
 _MODULE = "tf.keras"
 # In gin files `@Add()` is the processor, which needs no second class of the name.
 _LEFT_OUT = ("Add",)
@@ -31,7 +33,7 @@ def _register(cls: type, selector: str) -> None:
     # Keras reads the signatures of constructors, which gin would change.
     @functools.wraps(cls, updated=())
     def make(*args, **kwargs):
-        return cls(*args, **kwargs)
+        return cls(*bound_functions.bind(args), **bound_functions.bind(kwargs))
 
     make.__signature__ = inspect.signature(cls)  # type: ignore[attr-defined]
     module, _, name = selector.rpartition(".")

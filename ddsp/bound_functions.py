@@ -1,0 +1,121 @@
+"""Functions that keep the gin bindings with which a layer was built.
+
+A function that gin configures reads gin's global settings at every call. A layer that
+kept such a function would change with whatever is parsed later, such as another model's
+config.
+"""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import keras
+
+from ddsp import gin_state
+
+
+@keras.saving.register_keras_serializable(package="ddsp")
+class BoundFunction:
+    """A function with some of its arguments fixed; what is given at a call wins.
+
+    Attributes:
+      function: As gin files name it.
+      arguments: {name: value}.
+    """
+
+    def __init__(self, function: Callable, arguments: dict[str, Any]):
+        """Initializer.
+
+        Args:
+          function: One that gin configures, or any other.
+          arguments: Fixed keyword arguments.
+        """
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.arguments = arguments
+        configurable = gin.config._inverse_lookup(function)
+        self._plain = configurable.wrapped if configurable else function
+        self._signature = inspect.signature(self._plain)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = self._signature.bind_partial(*args, **kwargs).arguments
+        fixed = {k: v for k, v in self.arguments.items() if k not in given}
+        return self._plain(*args, **{**fixed, **kwargs})
+
+    def __eq__(self, other: Any) -> bool:
+        return (
+            isinstance(other, BoundFunction)
+            and self.function is other.function
+            and self.arguments == other.arguments
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+    def __reduce__(self):
+        return type(self), (self.function, self.arguments)
+
+    def __repr__(self) -> str:
+        arguments = "".join(f", {k}={v!r}" for k, v in self.arguments.items())
+        return f"{self.__name__}(...{arguments})"  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, for Keras."""
+        return {
+            "function": keras.saving.serialize_keras_object(self.function),
+            "arguments": keras.saving.serialize_keras_object(self.arguments),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "BoundFunction":
+        """The function that `get_config` describes."""
+        return cls(*map(keras.saving.deserialize_keras_object, config.values()))
+
+
+def bind(value: Any) -> Any:
+    """Fixes the bindings of functions that gin configures, as they are now.
+
+    Args:
+      value: A function, or lists, tuples and dictionaries that may hold some.
+
+    Returns:
+      The same, with a `BoundFunction` in place of each function that reads gin's
+      settings. Everything else is returned as it is.
+    """
+    if type(value) in (list, tuple):
+        bound = [bind(x) for x in value]
+        same = all(x is y for x, y in zip(bound, value, strict=True))
+        return value if same else type(value)(bound)
+    if type(value) is dict:
+        bound_items = {k: bind(x) for k, x in value.items()}
+        same = all(bound_items[k] is x for k, x in value.items())
+        return value if same else bound_items
+    if type(value) is functools.partial:
+        return functools.partial(bind(value.func), *value.args, **value.keywords)
+    if not inspect.isfunction(value):
+        return value
+    scopes, function = _without_scope(value)
+    configurable = gin.config._inverse_lookup(function)
+    if configurable is None or configurable.wrapper is not function:
+        return value
+    return _bound(configurable, scopes)
+
+
+def _without_scope(function: Callable) -> tuple[list[str], Callable]:
+    """What a reference with a scope, such as `@loud/core.exp_sigmoid`, consists of."""
+    if function.__code__.co_name != "scoping_wrapper":  # type: ignore[attr-defined]
+        return [], function
+    variables = inspect.getclosurevars(function).nonlocals
+    return variables["scope_components"], variables["fn_or_cls"]
+
+
+def _bound(configurable: gin.config.Configurable, scopes: list[str]) -> BoundFunction:
+    selector = configurable.selector
+    with gin_state.LOCK, gin.config_scope(scopes or None):
+        bindings = gin.get_bindings(selector, resolve_references=False)
+        gin_state.note_operative("/".join(scopes), selector, bindings)
+        arguments = copy.deepcopy(bindings)
+    return BoundFunction(configurable.wrapper, bind(arguments))
