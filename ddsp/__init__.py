@@ -25,7 +25,7 @@ __all__ = [
 def load(path: str | os.PathLike) -> "Bundle":
     """Opens a trained model that `ddsp_export` wrote.
 
-    Replaces the global gin config by the model's.
+    Nothing in it is run, and nothing outside it is read; see docs/export.md.
 
     Args:
       path: Directory of the bundle.
@@ -38,7 +38,7 @@ def load(path: str | os.PathLike) -> "Bundle":
     Raises:
       FileNotFoundError: If there is no such directory.
       ValueError: If it is no bundle, if its format version is not the one known, if
-        a file is missing or damaged, or if the weights do not fit the model.
+        a file is missing, damaged or not listed, or if config or weights are refused.
     """
     # Training is heavy: whoever only uses the signal processing does without.
     from ddsp.training import bundle

@@ -12,7 +12,6 @@ layer.
 import copy
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,16 +26,16 @@ F = TypeVar("F", bound=Callable)
 
 _ARGUMENTS = "_constructor_arguments"
 _CALLED = "_was_called"
-
-# One lock for all layers, since layers hold each other: with one each, two threads
-# could wait for each other.
-_first_calls = threading.RLock()
 _GIVEN = "_given_arguments"
 _SELECTOR = "_gin_selector"
 
 # {selector: {argument: its default}} of layers and functions, without arguments that
 # have a meaning of their own.
 _SHARED_ARGUMENTS: dict[str, dict[str, Any]] = {}
+
+# One lock for all layers, since layers hold each other, and for building them: with
+# one each, two threads could wait for each other.
+_first_calls = gin_state.LOCK
 
 
 def layer(module: str, own: Sequence[str] = ()) -> Callable[[T], T]:

@@ -25,15 +25,24 @@ def isolated() -> Iterator[None]:
     Other threads that enter, or that build layers, wait.
     """
     stores = [getattr(gin.config, name) for name in _STORES]
-    with LOCK, gin.config_scope(None):
+    with unlocked(), gin.config_scope(None):
         saved = [store.copy() for store in stores]
-        locked = gin.config.config_is_locked()
         _replace(stores, [()] * len(stores))
-        gin.config._set_config_is_locked(False)
         try:
             yield
         finally:
             _replace(stores, saved)
+
+
+@contextlib.contextmanager
+def unlocked() -> Iterator[None]:
+    """Inside, gin's settings can be changed, also after `gin.finalize`."""
+    with LOCK:
+        locked = gin.config.config_is_locked()
+        gin.config._set_config_is_locked(False)
+        try:
+            yield
+        finally:
             gin.config._set_config_is_locked(locked)
 
 
@@ -53,3 +62,13 @@ def note_operative(scope: str, selector: str, bound: dict) -> None:
         with gin.config._OPERATIVE_CONFIG_LOCK:
             used = gin.config._OPERATIVE_CONFIG
             used.setdefault((scope, selector), {}).update(bound)
+
+
+def used_config() -> str:
+    """A gin config of what was used so far, without the modules that were imported."""
+    imported = gin.config._IMPORTS.copy()
+    gin.config._IMPORTS.clear()
+    try:
+        return gin.operative_config_str() + "\n"
+    finally:
+        gin.config._IMPORTS.update(imported)

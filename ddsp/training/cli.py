@@ -13,6 +13,11 @@ from absl import app, flags, logging
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # `timeout` and shells send a signal to a process and then again to its group.
 _SAME_SIGNAL_SECS = 10.0
+# Help of the flag --trusted of all commands that load models.
+TRUSTED = (
+    "Let the config of a training run import modules and name any class that gin "
+    "knows. It can run any code then: only for runs whose origin you trust."
+)
 
 
 class UserError(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from ddsp.training.cli import UserError, run_main
+from ddsp.training.cli import TRUSTED, UserError, run_main
 
 FLAGS = flags.FLAGS
 
@@ -74,6 +74,7 @@ def define_flags() -> None:
         "need_statistics", True, "Refuse a model without statistics of its data."
     )
     flags.DEFINE_string("name", None, "Of the plug-in's model: NAME.tflite.")
+    flags.DEFINE_boolean("trusted", False, TRUSTED)
     # As the original calls them.
     flags.DEFINE_alias("model_path", "model")
     flags.DEFINE_alias("save_dir", "output")
@@ -112,6 +113,7 @@ def main(argv: list[str]) -> None:
             attribution=FLAGS.attribution,
             crepe_model=FLAGS.crepe_model,
             need_statistics=FLAGS.need_statistics,
+            trusted=FLAGS.trusted,
         )
     except (ImportError, RuntimeError) as error:
         raise UserError(f"{error} Nothing was written.") from error

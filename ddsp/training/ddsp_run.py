@@ -17,7 +17,7 @@ import tensorflow as tf
 from absl import flags, logging
 
 import ddsp.training  # noqa: F401  (registers everything that gin files name)
-from ddsp import configurable
+from ddsp import configurable, gin_state
 from ddsp.training import (
     checkpoints,
     cli,
@@ -29,7 +29,7 @@ from ddsp.training import (
     train_util,
     trainers,
 )
-from ddsp.training.models import older_configs
+from ddsp.training.models import configs, older_configs
 
 FLAGS = flags.FLAGS
 
@@ -101,6 +101,7 @@ flags.DEFINE_multi_string(
     [],
     "A gin binding such as 'batch_size=8'; overrides the gin files.",
 )
+flags.DEFINE_bool("trusted", False, cli.TRUSTED)
 flags.DEFINE_bool(
     "run_once", False, "Evaluate or sample only the latest checkpoint, then end."
 )
@@ -137,29 +138,42 @@ def parse_gin(restore_dir: str) -> None:
     for path in [gin_files.config_dir(), *FLAGS.gin_search_path]:
         gin.add_config_file_search_path(files.expand_path(path))
     optimization = "base_tpu.gin" if FLAGS.tpu else "base.gin"
-    with gin.unlock_config(), _quiet():
-        gin.parse_config_file(f"optimization/{optimization}")
-        gin.parse_config_file("eval/basic.gin")
-        try:
-            trained_with = train_util.get_latest_operative_config(restore_dir)
-        except FileNotFoundError:
-            pass  # Nothing has been trained there yet.
-        else:
-            # An older version may have had other parameters.
-            older_configs.parse(trained_with)
-            rates.complete_config()
-            rates.loosen_lengths()
-        for path in FLAGS.gin_file:
-            _parse(
-                f"gin file '{path}'",
-                lambda path=path: gin.parse_config_file(path, skip_unknown=_UNRELEASED),
-            )
-        for binding in FLAGS.gin_param:
-            _parse(
-                f"gin parameter '{binding}'",
-                lambda binding=binding: gin.parse_config(binding),
-            )
-        gin.finalize()
+    with _quiet():
+        if FLAGS.gin_file:
+            with gin_state.isolated():
+                # A model's config may name what they import.
+                _parse_files()
+        with gin_state.unlocked():
+            gin.parse_config_file(f"optimization/{optimization}")
+            gin.parse_config_file("eval/basic.gin")
+            _parse_config_of_run(restore_dir)
+            _parse_files()
+            for binding in FLAGS.gin_param:
+                _parse(
+                    f"gin parameter '{binding}'",
+                    lambda binding=binding: gin.parse_config(binding),
+                )
+            gin.finalize()
+
+
+def _parse_config_of_run(directory: str) -> None:
+    try:
+        trained_with = train_util.get_latest_operative_config(directory)
+    except FileNotFoundError:
+        return  # Nothing has been trained there yet.
+    # An older version may have had other parameters.
+    older_configs.parse(trained_with, FLAGS.trusted, whole_run=True)
+    configs.check_references(f"The config {trained_with!r}")
+    rates.complete_config()
+    rates.loosen_lengths()
+
+
+def _parse_files() -> None:
+    for path in FLAGS.gin_file:
+        _parse(
+            f"gin file '{path}'",
+            lambda path=path: gin.parse_config_file(path, skip_unknown=_UNRELEASED),
+        )
 
 
 @contextlib.contextmanager

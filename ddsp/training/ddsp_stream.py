@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from ddsp.training.cli import UserError, run_main
+from ddsp.training.cli import TRUSTED, UserError, run_main
 
 FLAGS = flags.FLAGS
 
@@ -71,6 +71,7 @@ def define_flags() -> None:
         "Pitch to play at, Hz, with --crepe_model=none.",
         lower_bound=0.0,
     )
+    flags.DEFINE_boolean("trusted", False, TRUSTED)
 
 
 def main(argv: list[str]) -> None:
@@ -83,7 +84,7 @@ def main(argv: list[str]) -> None:
     if not FLAGS.live:
         timbre_transfer.plan_outputs(argv[1], FLAGS.output)
     realtime.prefer_short_calls()
-    model, _ = timbre_transfer.load_model(FLAGS.model)
+    model, _ = timbre_transfer.load_model(FLAGS.model, FLAGS.trusted)
     stream = StreamingModel(
         model,
         FLAGS.block_size,

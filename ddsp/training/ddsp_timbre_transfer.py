@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from ddsp.training.cli import UserError, run_main
+from ddsp.training.cli import TRUSTED, UserError, run_main
 
 FLAGS = flags.FLAGS
 
@@ -57,6 +57,7 @@ def define_flags() -> None:
     flags.DEFINE_boolean(
         "report", False, "Write a page with players and pictures beside each output."
     )
+    flags.DEFINE_boolean("trusted", False, TRUSTED)
 
 
 def main(argv: list[str]) -> None:
@@ -83,7 +84,7 @@ def main(argv: list[str]) -> None:
         octave_shift=FLAGS.octave_shift,
         loudness_shift=FLAGS.loudness_shift,
     )
-    model, statistics = timbre_transfer.load_model(FLAGS.model)
+    model, statistics = timbre_transfer.load_model(FLAGS.model, FLAGS.trusted)
     if statistics is None and FLAGS.adjust:
         print(
             "warning: the model has no dataset_statistics.json, so pitch and loudness "

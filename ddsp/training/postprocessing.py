@@ -1,6 +1,7 @@
 """Notes and statistics: what a model was trained on, to adjust features to it."""
 
 import json
+import math
 import os
 from typing import Any
 
@@ -12,6 +13,14 @@ from ddsp.training import files
 from ddsp.training.quantile_transform import QuantileTransformer
 
 STATISTICS_FILE = "dataset_statistics.json"
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 def smooth(x, filter_size=3):
@@ -237,11 +246,21 @@ def statistics_to_dict(statistics: dict[str, Any]) -> dict[str, Any]:
 def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
     """The statistics that `statistics_to_dict` described.
 
+    Args:
+      plain: Numbers and lists, from JSON.
+
+    Returns:
+      What `compute_dataset_statistics` returned.
+
     Raises:
-      ValueError: If it described no such.
+      ValueError: If it describes no statistics, or a value is not finite.
     """
     statistics = dict(plain)
     try:
+        for name, value in plain.items():
+            kind = _OTHER_KINDS.get(name)
+            if not (_is_number(value) if kind is None else isinstance(value, kind)):
+                raise ValueError(f"wrong value of '{name}', got {value!r}")
         statistics["quantile_transform"] = QuantileTransformer.from_dict(
             plain["quantile_transform"]
         )
@@ -250,6 +269,19 @@ def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
             f"These are no statistics of a data set ({error!r}), got {sorted(plain)}."
         ) from error
     return statistics
+
+
+# Everything else in statistics is a number.
+_OTHER_KINDS: dict[str, Any] = {
+    "quantile_transform": dict,
+    "pitch_tracker": dict,
+    "centered": bool,
+}
+
+
+def _is_number(value: Any) -> bool:
+    is_bool = isinstance(value, bool)
+    return isinstance(value, int | float) and not is_bool and math.isfinite(value)
 
 
 def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
@@ -297,9 +329,10 @@ def load_dataset_statistics(directory: str) -> dict[str, Any]:
     try:
         with tf.io.gfile.GFile(path) as file:
             return statistics_from_dict(json.load(file))
-    except (ValueError, KeyError, TypeError) as error:
+    except (*_DAMAGED, tf.errors.OpError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"Not a file of dataset statistics: {path} ({error!r})."
+            f"Not a file of dataset statistics: {path} ({message})."
         ) from error
 
 

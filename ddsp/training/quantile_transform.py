@@ -141,12 +141,28 @@ class QuantileTransformer:
 
     @classmethod
     def from_dict(cls, contents: dict[str, Any]) -> "QuantileTransformer":
-        """The transformer that `to_dict` described."""
+        """The transformer that `to_dict` described.
+
+        Raises:
+          ValueError: If the quantiles are no finite, ascending columns.
+          TypeError: If there are unknown settings.
+        """
         settings = dict(contents)
         quantiles = settings.pop("quantiles")
         transformer = cls(**settings)
         if quantiles is not None:
-            transformer.quantiles_ = np.asarray(quantiles, dtype=np.float64)
+            array = np.asarray(quantiles, dtype=np.float64)
+            if (
+                array.ndim != 2
+                or not array.size
+                or not np.all(np.isfinite(array))
+                or np.any(np.diff(array, axis=0) < 0.0)
+            ):
+                raise ValueError(
+                    "Quantiles must be finite, ascending columns, got shape "
+                    f"{array.shape}."
+                )
+            transformer.quantiles_ = array
         return transformer
 
     def _fitted(self, x) -> np.ndarray:

@@ -100,12 +100,16 @@ class Transfer:
         return lines
 
 
-def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | None]:
+def load_model(
+    directory: str, trusted: bool = False
+) -> tuple[models.Autoencoder, dict[str, Any] | None]:
     """A trained model, and the statistics of its training data if it has them.
 
     Args:
       directory: A bundle of `ddsp_export`; or a training run, its `best` folder, or a
         checkpoint in either.
+      trusted: Whether the config of a training run may import modules and name
+        anything; see `models.load`.
 
     Returns:
       The model, and what `postprocessing.load_dataset_statistics` returns or None.
@@ -117,7 +121,7 @@ def load_model(directory: str) -> tuple[models.Autoencoder, dict[str, Any] | Non
     if bundle.is_bundle(directory):
         opened = bundle.load(directory)
         return opened.model, opened.statistics
-    model = models.load(directory)
+    model = models.load(directory, trusted)
     if not isinstance(model, models.Autoencoder) or model.preprocessor is None:
         raise ValueError(
             "Timbre transfer needs an autoencoder with a preprocessor, got "

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ddsp.training import files
 MANIFEST_FILE = "bundle.json"
 FORMAT = "ddsp-bundle"
 FORMAT_VERSION = 1
+_MOST_BYTES = 2**22
+_HIGHEST_RATE = 768000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Manifest:
 
 def is_bundle(path: str | os.PathLike) -> bool:
     """Whether a directory is, or was meant to be, a bundle."""
-    return (Path(path) / MANIFEST_FILE).is_file()
+    manifest = Path(path) / MANIFEST_FILE
+    return manifest.is_file() and not manifest.is_symlink()
 
 
 def write(manifest: Manifest, folder: Path) -> Manifest:
@@ -74,17 +78,19 @@ def write(manifest: Manifest, folder: Path) -> Manifest:
       The manifest as written.
 
     Raises:
+      ValueError: If an entry is wrong, so that nobody could read it.
       OSError: If a file cannot be read or written.
     """
     listed = {
         path.relative_to(folder).as_posix(): {
-            "sha256": _sha256(path),
+            "sha256": sha256(path),
             "bytes": path.stat().st_size,
         }
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST_FILE
     }
     manifest = dataclasses.replace(manifest, files=listed)
+    validated(dataclasses.asdict(manifest))
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -115,20 +121,23 @@ def read(path: str) -> Manifest:
     manifest_path = Path(path) / MANIFEST_FILE
     if not os.path.isdir(path):
         raise FileNotFoundError(f"No such bundle: expected a directory, got {path!r}.")
-    if not manifest_path.is_file():
+    if not is_bundle(path):
         raise ValueError(
             f"Not a bundle: it has no {MANIFEST_FILE}. `ddsp_export` makes a bundle of "
             f"a training run; got {path!r}."
         )
     try:
+        if manifest_path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
         content = json.loads(manifest_path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise ValueError("another format")
         version = content.pop("format_version")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        message = " ".join(str(error).split())
         raise ValueError(
-            f"Not a bundle, or damaged: {MANIFEST_FILE} cannot be read ({error}); got "
-            f"{path!r}."
+            f"Not a bundle, or damaged: {MANIFEST_FILE} cannot be read ({message}); "
+            f"got {path!r}."
         ) from error
     _check_version(version, content, path)
     identified = {"format": FORMAT, "format_version": version, **content}
@@ -137,7 +146,98 @@ def read(path: str) -> Manifest:
             f"The bundle is damaged: {MANIFEST_FILE} is not as it was written. Copy it "
             f"again from where it came; got {path!r}."
         )
+    try:
+        return validated(content)
+    except ValueError as error:
+        raise ValueError(
+            f"The bundle is damaged: {error} in {MANIFEST_FILE}, got {path!r}."
+        ) from error
+
+
+def validated(content: dict[str, Any]) -> Manifest:
+    """A manifest whose entries are of the right types and in range.
+
+    Args:
+      content: The fields of `Manifest` by name.
+
+    Returns:
+      The manifest.
+
+    Raises:
+      ValueError: If an entry is missing, unknown or wrong; it names the entry.
+    """
+    missing = [field for field in _FIELDS if field not in content]
+    unknown = [field for field in content if field not in _FIELDS]
+    if missing or unknown:
+        raise ValueError(f"missing entries {missing}, unknown entries {unknown}")
+    for field, is_valid in _FIELDS.items():
+        if not is_valid(content[field]):
+            shown = repr(content[field])
+            raise ValueError(f"wrong entry '{field}': {shown[:80]}")
+    if content["sample_rate"] % content["frame_rate"]:
+        raise ValueError(
+            f"frame_rate {content['frame_rate']} that does not divide sample_rate "
+            f"{content['sample_rate']}"
+        )
     return Manifest(**content)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any, least: int = 0, most: int = 2**40) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_rate(value: Any) -> bool:
+    return _is_count(value, 1, _HIGHEST_RATE)
+
+
+def _is_pitch_tracker(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("name"))
+        and _is_text(value.get("model"))
+        and _is_rate(value.get("sample_rate"))
+        and isinstance(value.get("centered"), bool)
+    )
+
+
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_name(name)
+        and isinstance(entry, dict)
+        and _is_text(entry.get("sha256"))
+        and _is_count(entry.get("bytes"))
+        for name, entry in value.items()
+    )
+
+
+def _is_name(name: str) -> bool:
+    """Whether a path leads to a file within the bundle, on every system."""
+    parts = name.split("/")
+    return not (
+        {"", ".", ".."} & {*parts}
+        or any(mark in name for mark in ("\\", ":"))
+        or not name.isprintable()
+    )
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "library_version": _is_text,
+    "model": _is_text,
+    "sample_rate": _is_rate,
+    "frame_rate": _is_rate,
+    "features": lambda x: isinstance(x, list) and all(map(_is_text, x)),
+    "latency_samples": _is_count,
+    "n_parameters": _is_count,
+    "pitch_tracker": _is_pitch_tracker,
+    "license": _is_text,
+    "attribution": _is_text,
+    "exports": lambda x: isinstance(x, list) and all(isinstance(y, dict) for y in x),
+    "files": _is_listing,
+}
 
 
 def _check_version(version: Any, content: dict[str, Any], path: str) -> None:
@@ -155,37 +255,8 @@ def _check_version(version: Any, content: dict[str, Any], path: str) -> None:
     )
 
 
-def check_files(manifest: Manifest, path: str) -> None:
-    """Refuses a bundle of which a file is missing or not as it was written.
-
-    Args:
-      manifest: From `read`.
-      path: Directory of the bundle.
-
-    Raises:
-      ValueError: If so; it names the files.
-      OSError: If one cannot be read.
-    """
-    folder = Path(path)
-    missing = [name for name in manifest.files if not (folder / name).is_file()]
-    damaged = [
-        name
-        for name, expected in manifest.files.items()
-        if name not in missing and _sha256(folder / name) != expected["sha256"]
-    ]
-    if missing or damaged:
-        parts = [
-            f"{state} {', '.join(names)}"
-            for state, names in (("missing", missing), ("damaged", damaged))
-            if names
-        ]
-        raise ValueError(
-            f"The bundle is not whole: {'; '.join(parts)}. Copy it again from where it "
-            f"came; got {path!r}."
-        )
-
-
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ddsp import core, synths
 from ddsp.training import models
+from ddsp.training.bundle import arrays
 from ddsp.training.inference.level_streams import PowerStream
 from ddsp.training.inference.model_features import level_stream, scaled_features
 
@@ -69,17 +70,39 @@ class Vector:
         return float(np.max(np.abs(audio - self.audio)))
 
 
-def load(path: Path) -> Vector:
-    """Reads what `Vector.save` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = dict(stored)
-    audio = arrays.pop(_AUDIO)
+def load(path: Path, hop_size: int) -> Vector:
+    """Reads what `Vector.save` wrote.
+
+    Args:
+      path: Of the file.
+      hop_size: Of the model, samples a frame.
+
+    Returns:
+      The test vector.
+
+    Raises:
+      ValueError: If it is no such file; it names the array that is wrong.
+      OSError: If it cannot be read.
+    """
+    headers = arrays.read_headers(path)
+    if _AUDIO not in headers:
+        raise ValueError(f"'{_AUDIO}' is missing in the test vector {str(path)!r}.")
+    for name, (shape, dtype) in headers.items():
+        is_audio = name in (_AUDIO, "audio") or name.startswith(_NOISE)
+        expected = (1, N_FRAMES * hop_size) if is_audio else (1, N_FRAMES, 1)
+        if shape != expected or dtype != np.float32:
+            raise ValueError(
+                f"'{name}' in the test vector {str(path)!r} must be of shape "
+                f"{expected} and type float32, got {shape} and {dtype}."
+            )
+    stored = arrays.read(path)
+    audio = stored.pop(_AUDIO)
     noise = {
-        name.removeprefix(_NOISE): arrays.pop(name)
-        for name in list(arrays)
+        name.removeprefix(_NOISE): stored.pop(name)
+        for name in list(stored)
         if name.startswith(_NOISE)
     }
-    return Vector(arrays, noise, audio)
+    return Vector(stored, noise, audio)
 
 
 def make(model: models.Autoencoder, statistics: dict[str, Any] | None) -> Vector:
@@ -98,11 +121,10 @@ def make(model: models.Autoencoder, statistics: dict[str, Any] | None) -> Vector
     """
     features = _features(model, statistics or {})
     rng = np.random.default_rng(0)
+    n_samples = N_FRAMES * model.hop_size
     noise = {
-        processor.name: 2.0 * rng.random([1, N_FRAMES * model.hop_size], np.float32)
-        - 1.0
-        for processor in model.processor_group.processors
-        if isinstance(processor, synths.FilteredNoise)
+        name: 2.0 * rng.random([1, n_samples], np.float32) - 1.0
+        for name in noise_names(model)
     }
     audio = synthesize(model, features, noise)
     if not np.all(np.isfinite(audio)):
@@ -111,6 +133,15 @@ def make(model: models.Autoencoder, statistics: dict[str, Any] | None) -> Vector
             "use; export an earlier one."
         )
     return Vector(features, noise, audio)
+
+
+def noise_names(model: models.Autoencoder) -> list[str]:
+    """Names of the processors that are given their noise."""
+    return [
+        processor.name
+        for processor in model.processor_group.processors
+        if isinstance(processor, synths.FilteredNoise)
+    ]
 
 
 def synthesize(

@@ -16,15 +16,20 @@ import gin
 import numpy as np
 import soundfile
 
-from ddsp import version
+from ddsp import gin_state, version
 from ddsp.training import checkpoints, files, models, postprocessing, report
 from ddsp.training.bundle import card, manifest, vector
-from ddsp.training.bundle.loading import CONFIG_FILE, read_model, write_weights
+from ddsp.training.bundle.loading import (
+    CONFIG_FILE,
+    n_parameters,
+    read_model,
+    write_weights,
+)
 from ddsp.training.bundle.loading import load as load_bundle
 from ddsp.training.bundle.manifest import Manifest
 from ddsp.training.bundle.vector import Vector
 from ddsp.training.data_preparation.settings import CREPE_SAMPLE_RATE
-from ddsp.training.models import loading, restoring
+from ddsp.training.models import loading, older_configs, restoring
 
 UNKNOWN = "unknown: ask whoever gave you this model"
 
@@ -85,11 +90,11 @@ def create(
     attribution: str | None = None,
     crepe_model: str | None = None,
     need_statistics: bool = True,
+    trusted: bool = False,
 ) -> Iterator[Draft]:
     """Makes a bundle that exports can be added to.
 
-    Replaces the global gin config by the model's. When the block ends the bundle
-    takes its place; when it raises, nothing is left.
+    When the block ends the bundle takes its place; when it raises, nothing is left.
 
     Args:
       path: Directory to write. A bundle that is there is replaced.
@@ -102,6 +107,8 @@ def create(
       crepe_model: Size of the pitch tracker that the training data was analysed
         with; by default as the statistics say, else 'tiny'.
       need_statistics: Whether a model without statistics of its data is refused.
+      trusted: Whether the config of a training run may import modules and name
+        anything; see `models.load`. The bundle is opened without, by whoever gets it.
 
     Yields:
       The draft.
@@ -115,17 +122,16 @@ def create(
     """
     destination = Path(os.path.abspath(path))
     _check_destination(destination)
-    model, statistics, origin = _open_source(os.fspath(source), need_statistics)
+    model, config, statistics, origin = _open_source(
+        os.fspath(source), need_statistics, trusted
+    )
     temporary = destination.with_name(f".{destination.name}.tmp")
     # A killed export leaves it behind.
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
         example = vector.make(model, statistics)
-        # Now gin knows of everything that the model and its playing asked for.
-        files.write_text(
-            str(temporary / CONFIG_FILE), gin.operative_config_str() + "\n"
-        )
+        files.write_text(str(temporary / CONFIG_FILE), config)
         write_weights(model, temporary)
         if statistics is not None:
             postprocessing.save_dataset_statistics(statistics, str(temporary))
@@ -142,7 +148,7 @@ def create(
                 frame_rate=model.preprocessor.frame_rate,
                 features=sorted(example.features),
                 latency_samples=model.processor_group.latency_samples,
-                n_parameters=sum(int(np.prod(v.shape)) for v in model.weights),
+                n_parameters=n_parameters(model),
                 pitch_tracker=_pitch_tracker(statistics, origin, crepe_model),
                 license=license or (origin.license if origin else UNKNOWN),
                 attribution=attribution or (origin.attribution if origin else UNKNOWN),
@@ -159,29 +165,26 @@ def create(
 
 
 def _open_source(
-    source: str, need_statistics: bool
-) -> tuple[models.Autoencoder, dict[str, Any] | None, Manifest | None]:
-    """A model without its losses, its statistics, and its manifest if it has one."""
+    source: str, need_statistics: bool, trusted: bool
+) -> tuple[models.Autoencoder, str, dict[str, Any] | None, Manifest | None]:
+    """A model without its losses, its config, statistics and manifest if it has one."""
     if manifest.is_bundle(source):
         bundle = load_bundle(source)
         _check_statistics(bundle.statistics, source, need_statistics)
-        return bundle.model, bundle.statistics, bundle.info
+        config = (Path(source) / CONFIG_FILE).read_text(encoding="utf-8")
+        return bundle.model, config, bundle.statistics, bundle.info
     checkpoint = checkpoints.find_latest(source)
     statistics = postprocessing.find_dataset_statistics(
         *checkpoints.folders_of(checkpoint)
     )
     _check_statistics(statistics, source, need_statistics)
-    trained = models.load(checkpoint)
+    trained = models.load(checkpoint, trusted)
     if not isinstance(trained, models.Autoencoder) or trained.preprocessor is None:
         raise ValueError(
             "A bundle needs an autoencoder with a preprocessor, got "
             f"{type(trained).__name__} in {source!r}."
         )
-    # Losses may bring networks of their own, and nobody plays a loss.
-    model = loading.from_config(
-        loading.find_config(checkpoint),
-        ["Autoencoder.losses = None", *_one_room()],
-    )
+    model, config = _without_losses(loading.find_config(checkpoint), trusted)
     model.build_variables()
     values = restoring.model_variables(trained)
     kept = {
@@ -190,19 +193,31 @@ def _open_source(
         if name in values
     }
     restoring.assign(model, kept, f"The model in {source!r}")
-    return model, statistics, None
+    return model, config, statistics, None
+
+
+def _without_losses(path: str, trusted: bool) -> tuple[models.Autoencoder, str]:
+    """A model to play, not restored, and the config that describes it."""
+    with gin_state.isolated():
+        older_configs.parse(path, trusted)
+        # Losses may bring networks of their own, and nobody plays a loss.
+        gin.parse_config(
+            ["ddsp.training.models.Autoencoder.losses = None", *_one_room()]
+        )
+        model: Any = loading.build(path)
+        return model, gin_state.used_config()
 
 
 def _one_room() -> list[str]:
     """Bindings that let reverbs of noise sound the same wherever they are opened."""
     bindings = []
-    for reverb in ("ExpDecayReverb", "FilteredNoiseReverb"):
+    for reverb in ("effects.ExpDecayReverb", "effects.FilteredNoiseReverb"):
         try:
-            seed = gin.query_parameter(f"{reverb}.seed")
+            seed = gin.query_parameter(f"ddsp.{reverb}.seed")
         except ValueError:
             seed = None
         if seed is None:
-            bindings.append(f"{reverb}.seed = 0")
+            bindings.append(f"ddsp.{reverb}.seed = 0")
     return bindings
 
 

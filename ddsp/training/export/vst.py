@@ -20,7 +20,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from ddsp import core, version
+from ddsp import core, gin_state, version
 from ddsp.training import checkpoints, files, inference, models, postprocessing
 from ddsp.training.export.comparison import compare
 from ddsp.training.export.form import Form
@@ -91,6 +91,7 @@ def write_plugin(
     statistics: Mapping[str, Any] | None = None,
     name: str = "model",
     reverb_sample_rate: int | None = 44100,
+    trusted: bool = False,
 ) -> list[str]:
     """Writes what a plug-in of the original needs of a trained model.
 
@@ -106,6 +107,8 @@ def write_plugin(
         checkpoint.
       name: Of the TFLite file: the plug-in shows it.
       reverb_sample_rate: Write the impulse response at this rate too.
+      trusted: Whether the model's config may import modules and name anything; see
+        `models.load`.
 
     Returns:
       The paths of the files.
@@ -117,19 +120,19 @@ def write_plugin(
       RuntimeError: If the file differs from Python by more than 1e-4.
     """
     folder = Path(files.expand_path(str(folder)))
-    with settings.isolated():
-        settings.parse_operative_config(ckpt)
+    with gin_state.isolated():
+        settings.parse_operative_config(ckpt, trusted)
         model = settings.restored_autoencoder(ckpt)
-        if statistics is None:
-            statistics = _statistics_beside(ckpt)
-        text = json.dumps(metadata(model, statistics), indent=1) + "\n"
-        module = inference.VSTStatelessPredictControls(ckpt)
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [_write_tflite(module, folder / f"{name}.tflite", text)]
-        paths.append(str(folder / METADATA_FILE))
-        files.write_text(paths[-1], text)
-        if reverbs.trained_reverbs(model.processor_group):
-            paths += write_impulse_response(model, folder, reverb_sample_rate)
+    if statistics is None:
+        statistics = _statistics_beside(ckpt)
+    text = json.dumps(metadata(model, statistics), indent=1) + "\n"
+    module = inference.VSTStatelessPredictControls(ckpt, trusted=trusted)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [_write_tflite(module, folder / f"{name}.tflite", text)]
+    paths.append(str(folder / METADATA_FILE))
+    files.write_text(paths[-1], text)
+    if reverbs.trained_reverbs(model.processor_group):
+        paths += write_impulse_response(model, folder, reverb_sample_rate)
     return paths
 
 

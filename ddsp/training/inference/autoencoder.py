@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import gin
 import tensorflow as tf
 
-from ddsp import configurable, streaming, synths
+from ddsp import configurable, gin_state, streaming, synths
 from ddsp._core import checks
 from ddsp.training import models, preprocessing
 from ddsp.training.inference import reverbs, settings
@@ -31,7 +30,13 @@ class AutoencoderInference(Forms, models.Autoencoder):
     """
 
     def __init__(
-        self, ckpt, length_seconds=4, remove_reverb=True, verbose=True, **kwargs
+        self,
+        ckpt,
+        length_seconds=4,
+        remove_reverb=True,
+        verbose=True,
+        trusted=False,
+        **kwargs,
     ):
         """Initializer.
 
@@ -41,6 +46,8 @@ class AutoencoderInference(Forms, models.Autoencoder):
           remove_reverb: Leave out reverbs, for players that bring their own. If they
             stay, noise in their response is drawn once, here.
           verbose: Log what was restored.
+          trusted: Whether the model's config may import modules and name anything;
+            see `models.load`.
           **kwargs: Passed on to `keras.Model`.
 
         Raises:
@@ -52,7 +59,8 @@ class AutoencoderInference(Forms, models.Autoencoder):
         checks.positive("length_seconds", length_seconds)
         self.length_seconds = length_seconds
         self.remove_reverb = remove_reverb
-        with settings.isolated():
+        self.trusted = trusted
+        with gin_state.isolated():
             self.configure_gin(ckpt)
             model = settings.restored_autoencoder(ckpt, verbose)
             change = (
@@ -65,7 +73,6 @@ class AutoencoderInference(Forms, models.Autoencoder):
                 processor_group=change(model.processor_group),
                 **kwargs,
             )
-            self._settings = gin.config_str()
         self.n_samples = int(length_seconds * self.sample_rate) // self.hop_size
         self.n_samples *= self.hop_size
         if not self.n_samples:
@@ -78,7 +85,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
 
     def configure_gin(self, ckpt) -> None:
         """Reads the model's operative config; see `parse_operative_config`."""
-        settings.parse_operative_config(ckpt)
+        settings.parse_operative_config(ckpt, self.trusted)
 
     def build_network(self) -> None:
         """Runs the model once, on zeros, so that no later call is slow."""

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from ddsp._core import compilation
 from ddsp.training import files
-from ddsp.training.inference import settings
 
 Specs = dict[str, tf.TensorSpec]
 
@@ -21,15 +20,13 @@ def floats(*shape: int) -> tf.TensorSpec:
 class Forms:
     """Mixin of a Keras model whose `call` takes tensors of fixed shapes.
 
-    A subclass writes `call` and `call_specs`, and sets `_settings` to the gin config
-    with which its functions are to be traced.
+    A subclass writes `call` and `call_specs`.
 
     Attributes:
       output_names: What `call` returns, in its order.
     """
 
     output_names: ClassVar[tuple[str, ...]] = ()
-    _settings: str = ""
 
     @property
     def call_specs(self) -> dict[str, Specs]:
@@ -71,8 +68,7 @@ class Forms:
         Args:
           **inputs: Those of one of `call_specs`.
         """
-        with settings.isolated(self._settings):
-            outputs = self._exported(**inputs)
+        outputs = self._exported(**inputs)
         if isinstance(outputs, dict):
             return outputs
         if tf.is_tensor(outputs):
@@ -134,14 +130,7 @@ class Forms:
         return self._function
 
     def _new_graph(self, function: Callable[..., Any] | None = None) -> Any:
-        function = function or self.call
-
-        def traced(*args: Any, **kwargs: Any) -> Any:
-            # Runs when a graph is made, never when it is used.
-            with settings.isolated(self._settings):
-                return function(*args, **kwargs)
-
-        graph = tf.function(traced, autograph=False)
+        graph = tf.function(function or self.call, autograph=False)
         # Every module has its own; none is made again and again.
         graph._omit_frequent_tracing_warning = True
         return graph

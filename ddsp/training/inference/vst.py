@@ -9,7 +9,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from ddsp import configurable, pitch
+from ddsp import configurable, gin_state, pitch
 from ddsp._core import safety
 from ddsp.training import decoders, models, preprocessing
 from ddsp.training.inference import settings
@@ -29,12 +29,14 @@ class VSTBaseModule(Forms, models.Autoencoder):
     `call_specs`. Gin's settings are as before once the module is made.
     """
 
-    def __init__(self, ckpt, verbose=False, **kwargs):
+    def __init__(self, ckpt, verbose=False, trusted=False, **kwargs):
         """Initializer.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.
           verbose: Log what was restored.
+          trusted: Whether the model's config may import modules and name anything;
+            see `models.load`.
           **kwargs: Passed on to `keras.Model`.
 
         Raises:
@@ -42,7 +44,8 @@ class VSTBaseModule(Forms, models.Autoencoder):
             missing.
           ValueError: If the model cannot be used so, or the checkpoint is not its own.
         """
-        with settings.isolated():
+        self.trusted = trusted
+        with gin_state.isolated():
             self.parse_gin(ckpt)
             self.configure_gin()
             model = settings.build_autoencoder()
@@ -52,7 +55,6 @@ class VSTBaseModule(Forms, models.Autoencoder):
                 processor_group=model.processor_group,
                 **kwargs,
             )
-            self._settings = gin.config_str()
             self._voice = find_voice(self)
             self.frame_size = getattr(self.preprocessor, "frame_size", None)
             self.n_harmonics = self._voice.n_harmonics
@@ -63,7 +65,7 @@ class VSTBaseModule(Forms, models.Autoencoder):
 
     def parse_gin(self, ckpt) -> None:
         """Reads the model's operative config; see `parse_operative_config`."""
-        settings.parse_operative_config(ckpt)
+        settings.parse_operative_config(ckpt, self.trusted)
 
     def configure_gin(self) -> None:
         """Changes the config, which has been read, to what this module needs."""

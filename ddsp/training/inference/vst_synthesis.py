@@ -3,11 +3,10 @@
 import math
 from typing import ClassVar
 
-import gin
 import keras
 import tensorflow as tf
 
-from ddsp import configurable, core
+from ddsp import configurable, core, gin_state
 from ddsp._core import checks, filter_streams
 from ddsp._core.harmonic_sum import harmonic_sum
 from ddsp._core.phase import frame_starts
@@ -37,12 +36,14 @@ class VSTSynthesize(Forms, keras.Model):
 
     output_names: ClassVar[tuple[str, ...]] = ("audio", "final_phase")
 
-    def __init__(self, ckpt, new_hop_size=None, **kwargs):
+    def __init__(self, ckpt, new_hop_size=None, trusted=False, **kwargs):
         """Initializer.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.
           new_hop_size: Samples to render; the model's hop if None.
+          trusted: Whether the model's config may import modules and name anything;
+            see `models.load`.
           **kwargs: Passed on to `keras.Model`.
 
         Raises:
@@ -54,10 +55,10 @@ class VSTSynthesize(Forms, keras.Model):
         if new_hop_size is not None:
             checks.positive("new_hop_size", new_hop_size)
         self.new_hop_size = new_hop_size
-        with settings.isolated():
+        self.trusted = trusted
+        with gin_state.isolated():
             self.parse_gin(ckpt)
             model = settings.build_autoencoder()
-            self._settings = gin.config_str()
         voice = find_voice(model)
         self.sample_rate = model.sample_rate
         self.hop_size = new_hop_size or model.hop_size
@@ -70,7 +71,7 @@ class VSTSynthesize(Forms, keras.Model):
 
     def parse_gin(self, ckpt) -> None:
         """Reads the model's operative config; see `parse_operative_config`."""
-        settings.parse_operative_config(ckpt)
+        settings.parse_operative_config(ckpt, self.trusted)
 
     def build_network(self) -> None:
         """Makes the graphs of all forms."""

@@ -7,8 +7,9 @@ trained. What has another name today gets it before gin sees it.
 import re
 from collections.abc import Iterator
 
-import gin
 import tensorflow as tf
+
+from ddsp.training.models import configs
 
 _CLASSES = {
     "Additive": "Harmonic",
@@ -47,24 +48,27 @@ _CLASS = re.compile(
 _BINDING = re.compile(r"(?:[\w-]+/)*(?:\w+\.)*?(\w+\.\w+) *= *(?:\\\s*)?(.*)", re.S)
 
 
-def parse(path: str) -> None:
-    """Adds the settings of a trained model to gin's.
+def parse(path: str, trusted: bool = False, whole_run: bool = False) -> None:
+    """Adds the settings of a trained model to gin's; see `configs.parse`.
 
     Args:
       path: An `operative_config-N.gin`. What it says about things that are not known is
         passed over.
+      trusted: Whether it may import modules and name anything that gin knows.
+      whole_run: Whether its data and training are to be read too.
 
     Raises:
-      ValueError: If it is no gin config, or binds a parameter that a class does not
-        have.
+      ValueError: If it is no gin config, binds a parameter that a class does not have,
+        or does what only a trusted config may.
+      OSError: If it cannot be read.
     """
-    with tf.io.gfile.GFile(path) as file:
-        text = file.read()
+    source = f"The config {path!r}"
     try:
-        gin.parse_config(updated(text), skip_unknown=True)
-    except (ValueError, SyntaxError) as error:
-        message = " ".join(str(error).split())
-        raise ValueError(f"The config {path!r} cannot be read: {message}") from error
+        with tf.io.gfile.GFile(path) as file:
+            text = updated(file.read())
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(f"{source} cannot be read: {error}") from error
+    configs.parse(text, source, trusted, whole_run)
 
 
 def updated(text: str) -> str:

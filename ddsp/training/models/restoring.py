@@ -50,7 +50,7 @@ def restore(
         graph = ObjectGraph(reader, source)
         stored = _selected(graph.variables_of(names, model), keys)
         shapes = reader.get_variable_to_shape_map()
-        _check_match(
+        check_match(
             variables, {name: shapes[key] for name, key in stored.items()}, source
         )
         values = {name: reader.get_tensor(stored[name]) for name in variables}
@@ -77,17 +77,26 @@ def assign(model: keras.Model, values: Mapping[str, np.ndarray], source: str) ->
     """
     variables = model_variables(model)
     shapes = {name: np.shape(value) for name, value in values.items()}
-    _check_match(variables, shapes, source)
+    check_match(variables, shapes, source)
     for name, variable in variables.items():
         variable.assign(values[name])
 
 
-def _check_match(
+def check_match(
     variables: Mapping[str, keras.Variable],
     stored: Mapping[str, Sequence[int]],
     source: str,
 ) -> None:
-    """Refuses stored variables, given by their shapes, that are not the model's."""
+    """Refuses stored variables that are not the model's.
+
+    Args:
+      variables: Of the model, by name.
+      stored: Shapes of what is stored, by name.
+      source: Where it is stored, the subject of an error message.
+
+    Raises:
+      ValueError: If a variable is missing, unknown or of another shape.
+    """
     for name, variable in variables.items():
         if name in stored and tuple(variable.shape) != tuple(stored[name]):
             raise ValueError(

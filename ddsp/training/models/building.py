@@ -1,0 +1,148 @@
+"""Building models of strangers within the memory that their weights take."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common import global_state
+
+from ddsp.training.models.model import Model
+from ddsp.training.models.synthesis_model import SynthesisModel
+
+# What a model may have beside the weights that are stored.
+_SPARE_NUMBERS = 2**20
+_MOST_NUMBERS = 2**26
+_HIGHEST_RATE = 768000
+# An error in a layer's call: the message in bold, then all arguments.
+_OF_KERAS = re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
+
+
+@contextlib.contextmanager
+def limited(n_numbers: int) -> Iterator[None]:
+    """Inside, variables can be made of so many numbers in all, and some to spare.
+
+    Args:
+      n_numbers: In the weights that are stored.
+
+    Raises:
+      ValueError: If more are made, before they take memory.
+    """
+    left = n_numbers + _SPARE_NUMBERS
+
+    def create(make, **kwargs):
+        nonlocal left
+        left -= _size(kwargs["initial_value"])
+        if left < 0:
+            raise _TooLargeError
+        return make(**kwargs)
+
+    try:
+        with tf.variable_creator_scope(create):
+            yield
+    except _TooLargeError:
+        raise ValueError(
+            "The config describes a larger model than the one whose weights are "
+            f"stored, which has {n_numbers} numbers."
+        ) from None
+
+
+class _TooLargeError(BaseException):
+    """No `Exception`: Keras takes those for a layer that it cannot build ahead."""
+
+
+def _size(value: Any) -> int:
+    # In a graph nothing is computed.
+    with tf.__internal__.FuncGraph("size").as_default():
+        value = value() if callable(value) else value
+        shape = value.shape if tf.is_tensor(value) else np.shape(value)
+    return tf.TensorShape(shape).num_elements() or 0
+
+
+def build(model: SynthesisModel, n_numbers: int, config: str) -> None:
+    """Creates a model's variables without running it, whatever its config says.
+
+    Args:
+      model: Not built.
+      n_numbers: In the weights that are stored.
+      config: Path of its config, for error messages.
+
+    Raises:
+      ValueError: If it needs more, or cannot be built.
+    """
+    with _in_one_line(config):
+        rates = model.sample_rate, model.hop_size
+        if max(rates) > _HIGHEST_RATE:
+            raise ValueError(
+                f"Sample rate and hop are at most {_HIGHEST_RATE}, got {rates}."
+            )
+        features, n_samples = model._silence()
+        graph = tf.function(
+            lambda: model(features, training=False, n_samples=n_samples),
+            autograph=False,
+        )
+        with limited(n_numbers):
+            traced = graph.get_concrete_function()
+        sizes = [
+            tensor.shape.num_elements() or 0
+            for operation in traced.graph.get_operations()
+            for tensor in operation.outputs
+        ]
+        if max(sizes) > _MOST_NUMBERS:
+            raise ValueError(
+                f"A moment of audio takes arrays of {max(sizes)} numbers, more than "
+                f"{_MOST_NUMBERS}."
+            )
+
+
+def build_from_checkpoint(model: Model, checkpoint: str, config: str) -> None:
+    """Creates a model's variables by running it, no more than a checkpoint has.
+
+    Args:
+      model: Not built.
+      checkpoint: Its path.
+      config: Path of the model's config, for error messages.
+
+    Raises:
+      ValueError: If it needs more, or does not know how to create them.
+    """
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+        shapes = reader.get_variable_to_shape_map().values()
+    except (tf.errors.OpError, IndexError, RuntimeError) as error:
+        raise ValueError(
+            f"The checkpoint {checkpoint!r} cannot be read: {error}"
+        ) from error
+    with (
+        _in_one_line(config),
+        limited(sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes)),
+    ):
+        model.build_variables()
+
+
+@contextlib.contextmanager
+def _in_one_line(config: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        forget_variables()
+        # Layers see whatever the config binds.
+        raise ValueError(
+            f"The model that {config!r} describes cannot be built: {reason(error)}"
+        ) from error
+
+
+def forget_variables() -> None:
+    """Lets Keras forget the variables that it could not make.
+
+    It would make them with those of the next model, however large they are.
+    """
+    global_state.set_global_attribute("uninitialized_variables", [])
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line; of Keras's errors, what a layer said."""
+    found = _OF_KERAS.search(str(error))
+    return " ".join((found[1] if found else str(error)).split())

@@ -1,0 +1,343 @@
+"""Gin configs of models, parsed without running what they name.
+
+A config that came with a model may be anybody's. Gin would import the modules that it
+lists and build any class that it names; Keras alone has classes that load and run code.
+Here statements are read one by one, and what is not known to be harmless is never
+evaluated.
+"""
+
+import contextlib
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from typing import Any
+
+import gin
+from gin import config_parser
+
+from ddsp._crepe.weights import MODEL_SIZES
+
+# What a model consists of. Files are opened by none of these, except for `_TRACKERS`.
+_MODEL_MODULES = (
+    "ddsp.core",
+    "ddsp.dags",
+    "ddsp.effects",
+    "ddsp.losses",
+    "ddsp.processors",
+    "ddsp.spectral_ops",
+    "ddsp.synths",
+    "ddsp.training.decoders",
+    "ddsp.training.encoders",
+    "ddsp.training.models",
+    "ddsp.training.nn",
+    "ddsp.training.preprocessing",
+)
+# These open models by their path.
+_NEVER = "ddsp.training.inference"
+_OWN, _KERAS, _MACRO = "ddsp", "tf.keras", "gin.macro"
+
+# Layers that compute from their inputs and weights alone. Others run code (`Lambda`),
+# load models (`TFSMLayer`) or read files (vocabularies).
+_KERAS_LAYERS = frozenset(
+    """
+    Activation Add Average AveragePooling1D AveragePooling2D BatchNormalization
+    Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Dense
+    DepthwiseConv1D Dropout ELU Embedding Flatten GRU GRUCell GaussianNoise
+    GlobalAveragePooling1D GlobalAveragePooling2D GroupNormalization Identity LSTM
+    LSTMCell LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum Minimum
+    MultiHeadAttention Multiply PReLU Permute RNN ReLU RepeatVector Reshape
+    SeparableConv1D Sequential SimpleRNN Softmax Subtract TimeDistributed UpSampling1D
+    UpSampling2D ZeroPadding1D ZeroPadding2D
+    """.split()  # noqa: SIM905
+)
+
+_TRUST = "A config that you trust may: trusted=True, in commands --trusted"
+# Of dictionaries in which Keras describes an object of any module.
+_KERAS_OBJECT = {"class_name", "registered_name", "module"}
+# Sizes or paths of a pitch tracker's weights.
+_TRACKERS = {"crepe_saved_model_path", "model_capacity"}
+# Far above every size in use: 11 minutes of audio at 48 kHz.
+_LARGEST_NUMBER = 2**25
+# Layers are made before anything can be measured.
+_COUNTS = re.compile("layers|stacks|n_rnn")
+_MOST_LAYERS = 1000
+_MOST_CHARACTERS = 2**20
+_MOST_OBJECTS = 10_000
+_DEEPEST = 20
+
+# What gin's parser and Python's tokenizer raise on damaged text.
+_PARSER_ERRORS = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+    StopIteration,
+    AssertionError,
+    tokenize.TokenError,
+)
+
+
+def parse(
+    text: str, source: str, trusted: bool = False, whole_run: bool = False
+) -> None:
+    """Adds a config to gin's settings; nothing that it names is built yet.
+
+    Names that gin knows more than once are this library's. What the config says about
+    things that are not known is passed over, and so are its data and training unless
+    they are asked for.
+
+    Args:
+      text: A gin config.
+      source: Where it comes from, the subject of an error message.
+      trusted: Whether it may import modules and name anything that gin knows.
+      whole_run: Whether its data and training are to be read too; imports of modules
+        that are loaded already are passed over then.
+
+    Raises:
+      ValueError: If it is no gin config, or if it is not trusted and does what only a
+        trusted one may.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(
+            f"{source} cannot be read: a config has at most {_MOST_CHARACTERS} "
+            f"characters, got {len(text)}."
+        )
+    try:
+        if trusted and "__gin__" in text:
+            # Features of gin's own parser.
+            gin.parse_config(text, skip_unknown=True)
+        elif trusted:
+            _parse(text, _Names())
+        else:
+            _parse(text, _SafeNames(whole_run))
+    except (*_PARSER_ERRORS, ImportError, OSError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{source} cannot be read: {message}") from error
+
+
+def check_references(source: str) -> None:
+    """Refuses settings that name what only a trusted config may.
+
+    Apart from `parse`, so that a setting can be overridden first.
+
+    Args:
+      source: Where they come from, the subject of an error message.
+
+    Raises:
+      ValueError: If there are such.
+    """
+    for (_, selector), bindings in gin.config._CONFIG.items():
+        for argument, value in bindings.items():
+            for x in gin.config._iterate_flattened_values(value):
+                # A macro may serve data or training alone.
+                if isinstance(x, _Refused) and selector != _MACRO:
+                    raise ValueError(
+                        f"{source} is refused: {selector}.{argument} may not name "
+                        f"@{x.selector}, {x.reason}"
+                    )
+
+
+class _Names(config_parser.ParserDelegate):
+    """What the names in a config stand for, and what it may do."""
+
+    def __init__(self):
+        self._built = 0
+        self._depth = 0
+
+    def configurable_reference(self, scoped_selector: str, evaluate: bool) -> Any:
+        *scopes, selector = scoped_selector.split("/")
+        full_name = find(selector)
+        if full_name is None:
+            return gin.config._UnknownConfigurableReference(scoped_selector, evaluate)
+        if not self.allows(full_name):
+            return _Refused(scoped_selector, evaluate)
+        return _Reference("/".join([*scopes, full_name]), evaluate, self)
+
+    def macro(self, name: str) -> Any:
+        reference = gin.config.ParserDelegate().macro(name)
+        return _Reference(reference.scoped_selector, True, self)
+
+    @contextlib.contextmanager
+    def building(self, name: str) -> Iterator[None]:
+        """Counts objects: references can multiply, or lead to themselves.
+
+        Within Keras, Python's own limit would come too late: it leaves scopes open.
+        """
+        self._built += 1
+        self._depth += 1
+        try:
+            if self._built > _MOST_OBJECTS or self._depth > _DEEPEST:
+                raise ValueError(
+                    f"A config builds at most {_MOST_OBJECTS} objects, {_DEEPEST} "
+                    f"within each other, got more at @{name}."
+                )
+            yield
+        finally:
+            self._depth -= 1
+
+    def allows(self, full_name: str) -> bool:
+        """Whether a configurable may be bound and referred to."""
+        return True
+
+    def check_value(self, full_name: str, argument: str, value: Any) -> None:
+        """Refuses a value that may not be bound, once all is parsed."""
+
+    def run(self, statement: Any) -> None:
+        """Imports a module, or includes another config."""
+        if isinstance(statement, config_parser.ImportStatement):
+            gin.parse_config(statement.format(), skip_unknown=True)
+        else:
+            gin.parse_config_file(statement.filename, skip_unknown=True)
+
+
+class _SafeNames(_Names):
+    """Those that can neither run code nor open files."""
+
+    def __init__(self, whole_run: bool):
+        super().__init__()
+        self._whole_run = whole_run
+
+    def allows(self, full_name: str) -> bool:
+        if _is_within(full_name, _OWN):
+            if self._whole_run:
+                return not _is_within(full_name, _NEVER)
+            return any(_is_within(full_name, module) for module in _MODEL_MODULES)
+        if _is_within(full_name, _KERAS):
+            return full_name.rpartition(".")[2] in _KERAS_LAYERS
+        # Gin's own, or registered by the program that runs.
+        return True
+
+    def check_value(self, full_name: str, argument: str, value: Any) -> None:
+        if self._whole_run:
+            return
+        name = f"{full_name}.{argument}"
+        if argument in _TRACKERS and value not in (None, *MODEL_SIZES):
+            raise ValueError(
+                f"{name} must be one of {list(MODEL_SIZES)}, got {value!r}. {_TRUST} "
+                "be a path."
+            )
+        largest = _MOST_LAYERS if _COUNTS.search(argument) else _LARGEST_NUMBER
+        for n_parts, x in enumerate(_parts(value)):
+            if isinstance(x, dict) and _KERAS_OBJECT & x.keys():
+                raise ValueError(
+                    f"{name} may not describe an object of Keras, got {x}. {_TRUST}."
+                )
+            if isinstance(x, int | float) and abs(x) > largest:
+                raise ValueError(
+                    f"{name} must be at most {largest}, got {x:.6g}. {_TRUST} exceed "
+                    "it."
+                )
+            if n_parts > _MOST_OBJECTS:
+                raise ValueError(f"{name} may have {_MOST_OBJECTS} parts, got more.")
+
+    def run(self, statement: Any) -> None:
+        if isinstance(statement, config_parser.IncludeStatement):
+            raise ValueError(
+                f"it includes another file, got {statement.filename!r}. {_TRUST}."
+            )
+        known = self._whole_run and statement.module in sys.modules
+        if not known and statement.module.split(".")[0] != _OWN:
+            raise ValueError(
+                f"it imports a module, which runs it, got {statement.module!r}. "
+                f"{_TRUST}."
+            )
+
+
+class _Reference(gin.config.ConfigurableReference):
+    """A reference that counts what is built."""
+
+    def __init__(self, scoped_selector: str, evaluate: bool, names: _Names):
+        self._names = names
+        super().__init__(scoped_selector, evaluate)
+
+    def __deepcopy__(self, memo):
+        with self._names.building(self.scoped_selector):
+            return super().__deepcopy__(memo)
+
+    def __eq__(self, other):
+        # Gin compares with what it reads back before it writes a reference down.
+        return (
+            isinstance(other, gin.config.ConfigurableReference)
+            and self.configurable == other.configurable
+            and self.evaluate == other.evaluate
+        )
+
+    __hash__ = gin.config.ConfigurableReference.__hash__
+
+
+class _Refused(gin.config._UnknownConfigurableReference):
+    """A reference to what only a trusted config may name; see `check_references`."""
+
+    reason = f"which could run or read anything. {_TRUST}."
+
+    def __deepcopy__(self, memo):
+        raise ValueError(f"It may not name @{self.selector}, {self.reason}")
+
+
+def find(selector: str) -> str | None:
+    """The full name of a configurable by the end of its name.
+
+    Args:
+      selector: Such as 'synths.Harmonic'. This library's are found first.
+
+    Returns:
+      Such as 'ddsp.synths.Harmonic', or None if there is none.
+
+    Raises:
+      ValueError: If there are several.
+    """
+    found = gin.config._REGISTRY.matching_selectors(selector)
+    own = [name for name in found if _is_within(name, _OWN)]
+    best = own or found
+    if len(best) > 1:
+        raise ValueError(f"the name is of several things, got {selector}: {best}.")
+    return best[0] if best else None
+
+
+def _parse(text: str, names: _Names) -> None:
+    parser = config_parser.ConfigParser(text, names)
+    bound = []
+    while (statement := parser.parse_statement()) is not None:
+        if isinstance(statement, config_parser.BindingStatement):
+            bound += _bind(statement, names)
+        elif not isinstance(statement, config_parser.BlockDeclaration):
+            names.run(statement)
+    for binding in bound:
+        names.check_value(*binding)
+
+
+def _bind(
+    statement: config_parser.BindingStatement, names: _Names
+) -> list[tuple[str, str, Any]]:
+    """Binds a value; returns what was bound, without macros."""
+    scope, selector, argument, value, _ = statement
+    if not argument:
+        macro = f"{scope}/{selector}" if scope else selector
+        gin.bind_parameter((macro, _MACRO, "value"), value)
+        return []
+    full_name = find(selector)
+    if full_name is None or not names.allows(full_name):
+        return []
+    gin.bind_parameter((scope, full_name, argument), value)
+    return [(full_name, argument, value)]
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and everything in it, also by macros."""
+    yield value
+    if isinstance(value, gin.config.ConfigurableReference):
+        if value.config_key[1] == _MACRO:
+            yield from _parts(gin.config._CONFIG.get(value.config_key, {}).get("value"))
+    elif isinstance(value, dict):
+        yield from _parts([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple):
+        for x in value:
+            yield from _parts(x)
+
+
+def _is_within(full_name: str, module: str) -> bool:
+    return full_name.startswith(f"{module}.")
