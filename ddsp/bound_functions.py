@@ -72,7 +72,8 @@ class BoundFunction:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "BoundFunction":
         """The function that `get_config` describes."""
-        return cls(*map(keras.saving.deserialize_keras_object, config.values()))
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(**{name: deserialize(x) for name, x in config.items()})
 
 
 def bind(value: Any) -> Any:
@@ -94,7 +95,10 @@ def bind(value: Any) -> Any:
         same = all(bound_items[k] is x for k, x in value.items())
         return value if same else bound_items
     if type(value) is functools.partial:
-        return functools.partial(bind(value.func), *value.args, **value.keywords)
+        function = bind(value.func)
+        if function is value.func:
+            return value
+        return functools.partial(function, *value.args, **value.keywords)
     if not inspect.isfunction(value):
         return value
     scopes, function = _without_scope(value)

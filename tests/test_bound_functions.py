@@ -156,7 +156,17 @@ def test_all_else_is_left_alone():
     def plain(x):
         return x
 
-    values = [plain, tf.nn.relu, core.log_scale, "text", [1, (2,)], {"a": plain}, None]
+    half = functools.partial(plain, 0.5)
+    values = [
+        half,
+        plain,
+        tf.nn.relu,
+        core.log_scale,
+        "text",
+        [1, (2,)],
+        {"a": plain},
+        None,
+    ]
     for value in values:
         assert bound_functions.bind(value) is value
 
