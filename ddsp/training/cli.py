@@ -69,6 +69,9 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     """
 
     def guarded(argv: list[str]) -> None:
+        if not flags.FLAGS["verbosity"].present:
+            # TensorFlow and Keras talk of their internals at the level below.
+            logging.set_verbosity(logging.WARNING)
         try:
             main(argv)
         except KeyboardInterrupt as stop:

@@ -11,7 +11,7 @@ and then nothing is left behind.
 import sys
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 from ddsp.training.cli import TRUSTED, UserError, run_main
 
@@ -92,9 +92,6 @@ def main(argv: list[str]) -> None:
     """Runs the program; it takes no positional arguments."""
     if len(argv) > 1:
         raise UserError(f"This program takes flags alone, got {argv[1:]}.")
-    if not FLAGS["verbosity"].present:
-        # What TensorFlow says while it writes is no news.
-        logging.set_verbosity(logging.WARNING)
     # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
     from ddsp.training.export import exporting
 

@@ -208,9 +208,6 @@ def main(unused_argv: list[str]) -> None:
         raise cli.UserError(
             "--hypertune is not supported: the service it reported to is retired."
         )
-    if not FLAGS["verbosity"].present:
-        # TensorFlow and Keras talk of their internals at the level below.
-        logging.set_verbosity(logging.WARNING)
     save_dir = files.expand_path(FLAGS.save_dir)
     restore_dir = files.expand_path(FLAGS.restore_dir or save_dir)
     if FLAGS.allow_memory_growth:

@@ -291,15 +291,5 @@ def _check_destination(destination: Path) -> None:
 
 def _move_into_place(temporary: Path, destination: Path) -> None:
     _check_destination(destination)
-    if not destination.exists():
-        temporary.rename(destination)
-        return
-    old = destination.with_name(f".{destination.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    destination.rename(old)
-    try:
-        temporary.rename(destination)
-    except OSError:
-        old.rename(destination)
-        raise
-    shutil.rmtree(old)
+    with files.writing(str(destination)):
+        files.move(str(temporary), str(destination))
