@@ -24,16 +24,18 @@ class UserError(Exception):
     """Something the user can mend: shown as one message, without a traceback."""
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked the program to end.
+# Of the signal that asked the program to end, and when.
+_received: int | None = None
+_received_at = float("-inf")
 
-    Attributes:
-      number: Of the signal.
+
+def is_stopped(error: BaseException) -> bool:
+    """Whether an error ends the program because a signal asked for it.
+
+    Args:
+      error: A KeyboardInterrupt, or what C code made of one in the midst of a call.
     """
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.number = number
+    return isinstance(error, KeyboardInterrupt) or _received is not None
 
 
 # An error in a layer's `call`: the message in bold, then all arguments.
@@ -61,8 +63,8 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     raises for bad input, TensorFlow its own, and gin a `RuntimeError`; their message
     says what to do. With `-v 1` the traceback is shown too.
 
-    SIGINT and SIGTERM raise `Stopped`, so that what was begun is cleared away; they
-    end in one line and the exit code that shells give them, 130 and 143.
+    SIGINT and SIGTERM raise KeyboardInterrupt, so that what was begun is cleared away;
+    they end in one line and the exit code that shells give them, 130 and 143.
 
     Args:
       main: Takes the positional arguments, program name first.
@@ -74,12 +76,13 @@ def run_main(main: Callable[[list[str]], None]) -> None:
             logging.set_verbosity(logging.WARNING)
         try:
             main(argv)
-        except KeyboardInterrupt as stop:
-            number = getattr(stop, "number", signal.SIGINT)
-            name = signal.Signals(number).name
-            print(": ".join([f"stopped by {name}", *stop.args]), file=sys.stderr)
-            sys.exit(128 + number)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if is_stopped(error):
+                number = _received or signal.SIGINT
+                name = signal.Signals(number).name
+                done = error.args if isinstance(error, KeyboardInterrupt) else ()
+                print(": ".join([f"stopped by {name}", *done]), file=sys.stderr)
+                sys.exit(128 + number)
             if not _is_of_user(error) or logging.get_verbosity() >= logging.DEBUG:
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
@@ -97,18 +100,15 @@ def run_main(main: Callable[[list[str]], None]) -> None:
     app.run(guarded)
 
 
-_stopped_at = float("-inf")
-
-
 def _stop(number: int, unused_frame: Any) -> None:
-    global _stopped_at
+    global _received, _received_at
     now = time.monotonic()
-    if now - _stopped_at > _SAME_SIGNAL_SECS:
-        _stopped_at = now
-        raise Stopped(number)
+    if now - _received_at > _SAME_SIGNAL_SECS:
+        _received, _received_at = number, now
+        raise KeyboardInterrupt
 
 
-def _is_of_user(error: Exception) -> bool:
+def _is_of_user(error: BaseException) -> bool:
     """Whether an error is one that the user can mend."""
     if isinstance(error, RuntimeError):
         return _unbound(str(error)) is not None
@@ -116,7 +116,7 @@ def _is_of_user(error: Exception) -> bool:
     return of_library or _is_of_tensorflow(error)
 
 
-def _is_of_tensorflow(error: Exception) -> bool:
+def _is_of_tensorflow(error: BaseException) -> bool:
     # Without importing TensorFlow, which takes seconds.
     return any(kind.__module__.startswith("tensorflow.") for kind in type(error).mro())
 
@@ -128,7 +128,7 @@ def _help_of(module: str) -> None:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     """The message of an error, without what gin and Keras add about calls."""
     if unbound := _unbound(str(error)):
         return unbound

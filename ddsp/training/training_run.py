@@ -10,7 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddsp.training import checkpoints, evaluation, files, locks, summaries, trainers
+from ddsp.training import (
+    checkpoints,
+    cli,
+    evaluation,
+    files,
+    locks,
+    summaries,
+    trainers,
+)
 from ddsp.training.data.provider import find_damage
 from ddsp.training.training_log import TrainingLog
 from ddsp.training.validation import BEST_DIR, Validation
@@ -161,14 +169,15 @@ class TrainingRun:
                     log.check()
                     trainer.save(self._save_dir)
             log.write(f"Stopped at step {step}" + (f": {stop}" if stop else ""))
-        except tf.errors.OpError as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if cli.is_stopped(error):
+                raise KeyboardInterrupt(self._save_interrupted(log)) from error
+            if not isinstance(error, tf.errors.OpError):
+                raise
             damage = find_damage(self._data_provider, error)
             raise ValueError(
                 f"Training stopped at step {step + 1}: {damage or files.reason(error)}"
             ) from error
-        except KeyboardInterrupt as interrupt:
-            interrupt.args = (self._save_interrupted(log),)
-            raise
         finally:
             log.close()
             self.writer.flush()

@@ -69,10 +69,11 @@ def test_what_no_config_binds_is_named(call, error, unbound):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("changed", [False, True])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
-def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code):
+def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code, changed):
     cleared = []
 
     def main(argv):
@@ -82,12 +83,16 @@ def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code):
             # As `timeout` does: to the process, then to its group.
             signal.raise_signal(number)
             cleared.append(True)
+            if changed:
+                # What C code makes of the exception in the midst of a call.
+                raise SystemError("bad argument to internal function")
 
     handlers = {each: signal.getsignal(each) for each in cli._SIGNALS}
     # Tests that run in the background are started with it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(sys, "argv", ["a_program"])
-    monkeypatch.setattr(cli, "_stopped_at", float("-inf"))
+    monkeypatch.setattr(cli, "_received_at", float("-inf"))
+    monkeypatch.setattr(cli, "_received", None)
     monkeypatch.setattr(cli, "_help_of", lambda module: None)
     try:
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
