@@ -298,7 +298,8 @@ def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
       OSError: If the file cannot be written.
     """
     directory = files.expand_path(os.fspath(directory))
-    tf.io.gfile.makedirs(directory)
+    with files.writing(directory):
+        tf.io.gfile.makedirs(directory)
     path = os.path.join(directory, STATISTICS_FILE)
     files.write_text(path, json.dumps(statistics_to_dict(statistics), indent=1))
     return path

@@ -129,13 +129,15 @@ def create(
     # A killed export leaves it behind.
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
+        with files.writing(str(destination)):
+            temporary.mkdir(parents=True)
         example = vector.make(model, statistics)
-        files.write_text(str(temporary / CONFIG_FILE), config)
-        write_weights(model, temporary)
-        if statistics is not None:
-            postprocessing.save_dataset_statistics(statistics, str(temporary))
-        example.save(temporary / vector.VECTOR_FILE)
+        with files.writing(str(destination)):
+            files.write_text(str(temporary / CONFIG_FILE), config)
+            write_weights(model, temporary)
+            if statistics is not None:
+                postprocessing.save_dataset_statistics(statistics, str(temporary))
+            example.save(temporary / vector.VECTOR_FILE)
         draft = Draft(
             temporary,
             _read_back(temporary, example),
@@ -156,10 +158,11 @@ def create(
             ),
         )
         yield draft
-        _illustrate(draft)
-        card.write(draft.info, draft.statistics, temporary)
-        manifest.write(draft.info, temporary)
-        _move_into_place(temporary, destination)
+        with files.writing(str(destination)):
+            _illustrate(draft)
+            card.write(draft.info, draft.statistics, temporary)
+            manifest.write(draft.info, temporary)
+            _move_into_place(temporary, destination)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
