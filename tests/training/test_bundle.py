@@ -1,6 +1,8 @@
 """Bundles: written, read back, damaged, refused."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -233,12 +235,33 @@ def test_interrupted_writing_leaves_the_bundle_that_was_there(run, copy):
 
 
 def test_what_a_killed_export_left_is_cleared(run, tmp_path):
-    left = tmp_path / ".bundle.tmp"
+    # No process has this number.
+    left = tmp_path / f".bundle.{2**22 + 1}-0.tmp"
     left.mkdir()
     (left / "half.npz").write_bytes(b"half")
     bundle.write(tmp_path / "bundle", run)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert ddsp.load(tmp_path / "bundle").check() <= 1e-6
+
+
+def test_two_at_once_are_both_whole(run, tmp_path):
+    path = tmp_path / "bundle"
+    with bundle.create(path, run, license="first"):
+        bundle.write(path, run, license="second")
+        assert ddsp.load(path).info.license == "second"
+    assert ddsp.load(path).info.license == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_trouble_with_the_disk_names_the_destination(run, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    path = tmp_path / "bundle"
+    with pytest.raises(OSError, match=f"Cannot write {path}: No space left on device"):
+        bundle.write(path, run)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_bundle_replaces_a_bundle_alone(run, copy, tmp_path):

@@ -1,13 +1,12 @@
 """Making a bundle, whole or not at all.
 
-It is put together in a hidden directory beside its destination, read back, and
-renamed into place.
+It is put together in a hidden directory beside its destination, read back, and takes
+its place at once.
 """
 
 import contextlib
 import dataclasses
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,14 +124,13 @@ def create(
     model, config, statistics, origin = _open_source(
         os.fspath(source), need_statistics, trusted
     )
-    temporary = destination.with_name(f".{destination.name}.tmp")
-    # A killed export leaves it behind.
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    example = vector.make(model, statistics)
+    with files.writing(str(destination)):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+    with files.staged(str(destination)) as staged:
+        temporary = Path(staged)
         with files.writing(str(destination)):
-            temporary.mkdir(parents=True)
-        example = vector.make(model, statistics)
-        with files.writing(str(destination)):
+            temporary.mkdir()
             files.write_text(str(temporary / CONFIG_FILE), config)
             write_weights(model, temporary)
             if statistics is not None:
@@ -162,9 +160,7 @@ def create(
             _illustrate(draft)
             card.write(draft.info, draft.statistics, temporary)
             manifest.write(draft.info, temporary)
-            _move_into_place(temporary, destination)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _check_destination(destination)
 
 
 def _open_source(
@@ -290,9 +286,3 @@ def _check_destination(destination: Path) -> None:
         "A bundle replaces nothing but a bundle: name a directory that does not exist "
         f"yet, got {str(destination)!r}."
     )
-
-
-def _move_into_place(temporary: Path, destination: Path) -> None:
-    _check_destination(destination)
-    with files.writing(str(destination)):
-        files.move(str(temporary), str(destination))
