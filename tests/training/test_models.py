@@ -247,6 +247,15 @@ def test_restore_names_missing_and_unknown_variables(tmp_path):
         model.restore(path)
 
 
+def test_a_message_names_some_of_many_variables(tmp_path):
+    path = saved(small(), tmp_path)
+    other = small()
+    for i in range(7):
+        setattr(other, f"extra_{i}", keras.Variable([1.0]))
+    with pytest.raises(ValueError, match=r"'extra_4'\] and 2 more; "):
+        other.restore(path)
+
+
 def test_restore_refuses_missing_and_damaged_checkpoints(tmp_path):
     model = small()
     with pytest.raises(FileNotFoundError):

@@ -11,6 +11,9 @@ from absl import logging
 from ddsp.training import checkpoints
 from ddsp.training.models.object_graph import ObjectGraph, public
 
+# Names of variables in a message.
+_SHOWN = 5
+
 
 def restore(
     model: keras.Model,
@@ -109,8 +112,13 @@ def check_match(
     if missing or unknown:
         raise ValueError(
             f"{source} is of another architecture: variables that it lacks: "
-            f"{missing}; variables that the model lacks: {unknown}."
+            f"{_brief(missing)}; variables that the model lacks: {_brief(unknown)}."
         )
+
+
+def _brief(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return f"{names[:_SHOWN]}" + (f" and {more} more" if more > 0 else "")
 
 
 def _selected(variables: dict, keys: Sequence[str] | None) -> dict:
