@@ -138,7 +138,7 @@ CAMPAIGN = Campaign(
     prepare=tasks.make_base,
     judge=judge,
     full=100,
-    short=4,
+    short=2,
     forked=False,
     group=lambda case: f"{case['command']} {case['state']}",
 )

@@ -82,7 +82,7 @@ CAMPAIGN = Campaign(
     prepare=tasks.make_base,
     judge=judge,
     full=40,
-    short=4,
+    short=2,
     forked=False,
     group=lambda case: case["command"],
 )

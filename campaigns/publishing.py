@@ -232,7 +232,7 @@ CAMPAIGN = Campaign(
     prepare=prepare,
     judge=judge,
     full=2000,
-    short=16,
+    short=8,
     forked=False,
     group=lambda case: f"{case['target']} {case['fault']}",
 )
