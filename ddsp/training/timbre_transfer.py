@@ -178,8 +178,9 @@ def measure(
         )
     )
     f0_hz, f0_confidence, loudness_db = np.concatenate(blocks).T
-    period_hz = periods.at_frames(n_frames, frame_rate)
-    warnings = quality.range_warnings(f0_confidence, loudness_db, period_hz)
+    warnings = quality.wrong_pitch_warnings(
+        f0_hz, f0_confidence, loudness_db, periods.at_frames(n_frames, frame_rate)
+    )
     return Features(f0_hz, f0_confidence, loudness_db, frame_rate, tuple(warnings))
 
 

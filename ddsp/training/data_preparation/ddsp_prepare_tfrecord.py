@@ -15,7 +15,7 @@ Files that cannot be used are skipped, and named with the reason at the end and 
 manifest (manifest-NAME.json beside the shards), which also holds the data's
 statistics. Named too are copies, clipping, DC offsets, peaks above full scale,
 channels that cancel each other, and recordings that sound polyphonic, are mostly
-silent or lie out of the pitch tracker's range.
+silent, or have a pitch that the tracker misses.
 """
 
 import time

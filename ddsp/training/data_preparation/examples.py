@@ -135,8 +135,9 @@ def _make_examples(
     warnings = []
     if settings.frame_rate:
         features = np.concatenate(blocks)[: plan.n_frames]
-        period_hz = periods.at_frames(len(features), settings.frame_rate)
-        warnings = quality.warnings_for(features, period_hz)
+        warnings = quality.warnings_for(
+            features, periods.at_frames(len(features), settings.frame_rate)
+        )
     if plan.n_frames < example_frames:
         warnings.insert(0, "is shorter than one example, filled up with silence")
     yield _outcome(plan, warnings)

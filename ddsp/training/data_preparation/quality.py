@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ddsp.training.data_preparation.pitch_range import HIGHEST_HZ, LOWEST_HZ
+from ddsp.training.data_preparation.pitch_range import HIGHEST_HZ, LOWEST_HZ, Periods
 
 # Sounding: within this range of the recording's loudest moments, and above silence.
 _SOUNDING_RANGE_DB = 40.0
@@ -11,7 +11,7 @@ _MOSTLY_SILENT = 0.5
 # Between solo playing and chords; see `unclear_share`.
 _CONFIDENT = 0.7
 _UNCLEAR = 0.5
-_OUT_OF_RANGE = 0.2
+_WRONG = 0.2
 # Half a semitone and a bit.
 _AGREEING = 0.04
 
@@ -33,7 +33,7 @@ def unclear_share(
     f0_hz: np.ndarray,
     f0_confidence: np.ndarray,
     loudness_db: np.ndarray,
-    period_hz: np.ndarray,
+    periods: Periods,
 ) -> float:
     """Share of the sounding frames without one clear pitch.
 
@@ -46,9 +46,8 @@ def unclear_share(
       f0_hz: [n_frames], Hz.
       f0_confidence: [n_frames], 0 to 1.
       loudness_db: [n_frames], dB.
-      period_hz: [n_frames], from `pitch_range.PeriodFinder`. Where it agrees with
-        the tracker, or is out of its range, there is a clear pitch whatever the
-        confidence.
+      periods: From `pitch_range.PeriodFinder`. Where they agree with the tracker, or
+        are those of one tone, there is a clear pitch whatever the confidence.
 
     Returns:
       0 to 1; 0 if nothing sounds.
@@ -56,44 +55,55 @@ def unclear_share(
     sounding = sounding_frames(loudness_db)
     if not sounding.any():
         return 0.0
-    agrees = np.abs(f0_hz - period_hz) < _AGREEING * period_hz
-    clear = (f0_confidence >= _CONFIDENT) | agrees | _beyond(period_hz)
+    confident = f0_confidence >= _CONFIDENT
+    clear = confident | _agrees(f0_hz, periods.hz) | periods.one_tone
     return float(np.mean(~clear[sounding]))
 
 
-def range_warnings(
-    f0_confidence: np.ndarray, loudness_db: np.ndarray, period_hz: np.ndarray
+def wrong_pitch_warnings(
+    f0_hz: np.ndarray,
+    f0_confidence: np.ndarray,
+    loudness_db: np.ndarray,
+    periods: Periods,
 ) -> list[str]:
-    """Says that the pitch lies where the tracker cannot find it.
+    """Says that there is one clear pitch that the tracker does not find.
 
     Args:
+      f0_hz: [n_frames], Hz.
       f0_confidence: [n_frames], 0 to 1.
       loudness_db: [n_frames], dB.
-      period_hz: [n_frames], from `pitch_range.PeriodFinder`.
+      periods: From `pitch_range.PeriodFinder`.
 
     Returns:
-      No warning or one.
+      Warnings: out of the tracker's range, or within.
     """
     sounding = sounding_frames(loudness_db)
     if not sounding.any():
         return []
-    beyond = sounding & (f0_confidence < _CONFIDENT) & _beyond(period_hz)
-    share = float(np.mean(beyond[sounding]))
-    if share <= _OUT_OF_RANGE:
-        return []
-    median = float(np.median(period_hz[beyond]))
-    return [
-        f"has its pitch at {median:.0f} Hz, out of the pitch tracker's range of 33 Hz "
-        f"to 2 kHz, in {share:.0%} of what sounds: f0 is wrong there"
-    ]
+    unsure = sounding & (f0_confidence < _CONFIDENT) & periods.one_tone
+    beyond = (periods.hz > HIGHEST_HZ) | (periods.hz < LOWEST_HZ)
+    missed = ~beyond & ~_agrees(f0_hz, periods.hz)
+    warnings = []
+    for wrong, where in (
+        (unsure & beyond, "out of the pitch tracker's range of 33 Hz to 2 kHz"),
+        (unsure & missed, "where the pitch tracker finds another"),
+    ):
+        share = float(np.mean(wrong[sounding]))
+        if share > _WRONG:
+            median = float(np.median(periods.hz[wrong]))
+            warnings.append(
+                f"has its pitch at {median:.0f} Hz, {where}, in {share:.0%} of what "
+                "sounds: f0 is wrong there"
+            )
+    return warnings
 
 
-def warnings_for(features: np.ndarray, period_hz: np.ndarray) -> list[str]:
+def warnings_for(features: np.ndarray, periods: Periods) -> list[str]:
     """What a user should know about a recording, in words.
 
     Args:
       features: [n_frames, 3], as `features.feature_blocks` yields them in blocks.
-      period_hz: [n_frames], from `pitch_range.PeriodFinder`.
+      periods: From `pitch_range.PeriodFinder`.
 
     Returns:
       Warnings, none for a good solo recording.
@@ -103,8 +113,9 @@ def warnings_for(features: np.ndarray, period_hz: np.ndarray) -> list[str]:
     silent = 1.0 - float(np.mean(sounding_frames(loudness_db)))
     if silent > _MOSTLY_SILENT:
         warnings.append(f"is mostly silent ({silent:.0%} of the time)")
-    warnings.extend(range_warnings(f0_confidence, loudness_db, period_hz))
-    unclear = unclear_share(f0_hz, f0_confidence, loudness_db, period_hz)
+    pitch = (f0_hz, f0_confidence, loudness_db, periods)
+    warnings.extend(wrong_pitch_warnings(*pitch))
+    unclear = unclear_share(*pitch)
     if unclear > _UNCLEAR:
         warnings.append(
             f"sounds polyphonic or unpitched (no clear pitch in {unclear:.0%} of "
@@ -113,5 +124,5 @@ def warnings_for(features: np.ndarray, period_hz: np.ndarray) -> list[str]:
     return warnings
 
 
-def _beyond(hz: np.ndarray) -> np.ndarray:
-    return (hz > HIGHEST_HZ) | ((hz > 0.0) & (hz < LOWEST_HZ))
+def _agrees(f0_hz: np.ndarray, hz: np.ndarray) -> np.ndarray:
+    return np.abs(f0_hz - hz) < _AGREEING * hz
