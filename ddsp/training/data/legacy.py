@@ -67,12 +67,12 @@ class LegacyTFRecordProvider(TFRecordProvider):
         }
         if lengths.get("audio"):
             self._find_rates(path, lengths)
-        return self._checked(path, lengths)
+        return self._checked_lengths(path, lengths)
 
     def _lengths_of_manifest(self, path):
-        return self._checked(path, super()._lengths_of_manifest(path))
+        return self._checked_lengths(path, super()._lengths_of_manifest(path))
 
-    def _checked(self, path, lengths) -> dict[str, int | None]:
+    def _checked_lengths(self, path, lengths) -> dict[str, int | None]:
         """Lengths of the features that are read; refuses what does not fit."""
         wanted = self.features_dict
         missing = sorted(set(wanted) - set(lengths))

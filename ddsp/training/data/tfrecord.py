@@ -186,12 +186,14 @@ class TFRecordProvider(DataProvider):
 
     def _parse(self, record):
         example = tf.io.parse_single_example(record, self.features_dict)
-        example = {name: self._checked(name, value) for name, value in example.items()}
+        example = {
+            name: self._checked_feature(name, value) for name, value in example.items()
+        }
         return example | {
             name: example[source] for name, source in self._copies.items()
         }
 
-    def _checked(self, name, value):
+    def _checked_feature(self, name, value):
         """The value; reading it fails if it holds NaN, infinity or what is no sound."""
         if not value.dtype.is_floating:
             return value
