@@ -73,5 +73,6 @@ def test_refused_settings(bad):
 
 
 def test_core_scale_functions_are_the_defaults():
-    assert synths.Harmonic().scale_fn is core.exp_sigmoid
-    assert synths.Sinusoidal().freq_scale_fn is core.frequencies_sigmoid
+    # A layer keeps the bindings of a function, and the function itself.
+    assert synths.Harmonic().scale_fn.function is core.exp_sigmoid
+    assert synths.Sinusoidal().freq_scale_fn.function is core.frequencies_sigmoid
