@@ -24,7 +24,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
     del base  # The moments are shares of what is measured there.
     moments = st.one_of(
         st.fixed_dictionaries({"share": st.floats(0.0, _LATE)}),
-        # When so many changes were seen in the directory that it writes in.
+        # After this many changes in the output directory.
         st.fixed_dictionaries(
             {"changes": st.integers(1, 8), "after_ms": st.sampled_from([0, 1, 3, 10])}
         ),

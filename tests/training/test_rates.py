@@ -148,8 +148,8 @@ def test_220_hz_in_a_bundle_and_in_blocks(tmp_path):
     assert opened.info.frame_rate == frame_rate
     stream = inference.StreamingModel(opened.model, crepe_model=None, jit_compile=False)
     assert stream.sample_rate == sample_rate
-    heard = np.random.default_rng(0).normal(scale=0.1, size=sample_rate)
-    played = stream.process(heard.astype(np.float32), F0_HZ)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=sample_rate)
+    played = stream.process(noise.astype(np.float32), F0_HZ)
     settled = played[stream.latency_samples :]
     assert frequency(settled, sample_rate) == pytest.approx(F0_HZ, abs=0.5)
 

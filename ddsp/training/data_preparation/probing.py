@@ -46,7 +46,7 @@ _SET_RIGHT = re.compile(
 def probe(path: str) -> Recording:
     """Decodes a file once to see whether and how it can be used.
 
-    Headers are not trusted: they cannot tell of damage or of NaN, and may be wrong
+    Headers are not trusted: they do not show damage or NaN, and may be wrong
     about the length.
 
     Args:

@@ -99,7 +99,7 @@ def wrong_pitch_warnings(
 
 
 def warnings_for(features: np.ndarray, periods: Periods) -> list[str]:
-    """What a user should know about a recording, in words.
+    """Returns warnings about a recording, as text.
 
     Args:
       features: [n_frames, 3], as `features.feature_blocks` yields them in blocks.

@@ -22,10 +22,10 @@ _OF_KERAS = re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 
 @contextlib.contextmanager
 def limited(n_numbers: int) -> Iterator[None]:
-    """Inside, variables can be made of so many numbers in all, and some to spare.
+    """Limits the total size of the variables created inside the block.
 
     Args:
-      n_numbers: In the weights that are stored.
+      n_numbers: Total size of the stored weights; a fixed margin is added.
 
     Raises:
       ValueError: If more are made, before they take memory.
@@ -66,7 +66,7 @@ def build(model: SynthesisModel, n_numbers: int, config: str) -> None:
 
     Args:
       model: Not built.
-      n_numbers: In the weights that are stored.
+      n_numbers: Total size of the stored weights; a fixed margin is added.
       config: Path of its config, for error messages.
 
     Raises:
