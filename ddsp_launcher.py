@@ -23,32 +23,32 @@ _screen = 2
 
 def ddsp_run() -> None:
     """Trains, evaluates or samples."""
-    _launch("ddsp.training.ddsp_run")
+    _launch("ddsp.commands.ddsp_run")
 
 
 def ddsp_export() -> None:
     """Exports a trained model."""
-    _launch("ddsp.training.ddsp_export")
+    _launch("ddsp.commands.ddsp_export")
 
 
 def ddsp_stream() -> None:
     """Plays a model in real time."""
-    _launch("ddsp.training.ddsp_stream")
+    _launch("ddsp.commands.ddsp_stream")
 
 
 def ddsp_timbre_transfer() -> None:
     """Plays recordings with a model."""
-    _launch("ddsp.training.ddsp_timbre_transfer")
+    _launch("ddsp.commands.ddsp_timbre_transfer")
 
 
 def ddsp_prepare_tfrecord() -> None:
     """Prepares recordings for training."""
-    _launch("ddsp.training.data_preparation.ddsp_prepare_tfrecord")
+    _launch("ddsp.commands.ddsp_prepare_tfrecord")
 
 
 def ddsp_generate_synthetic_dataset() -> None:
     """Writes a data set of synthetic notes."""
-    _launch("ddsp.training.data_preparation.ddsp_generate_synthetic_dataset")
+    _launch("ddsp.commands.ddsp_generate_synthetic_dataset")
 
 
 def _launch(module: str) -> None:

@@ -64,7 +64,7 @@ setup(
     packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
     py_modules=["ddsp_launcher"],
     package_dir={"ddsp.configs": "configs"},
-    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.training.export": ["page/*"]},
+    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.playing.export": ["page/*"]},
     install_requires=[
         "absl-py",
         "gin-config",

@@ -42,9 +42,8 @@ def rows(flags: argparse.Namespace) -> Iterator[str]:
     import numpy as np
 
     from benchmarks import models
-    from ddsp.training import realtime
-    from ddsp.training.data_preparation import audio_io
-    from ddsp.training.inference import StreamingModel
+    from ddsp.playing import StreamingModel, realtime
+    from ddsp.recordings import audio_io
 
     realtime.prefer_short_calls()
     for name in flags.models:

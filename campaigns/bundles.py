@@ -94,7 +94,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 def prepare(base: Path) -> None:
     """A bundle, payloads, and what the bundle holds."""
-    from ddsp.training import bundle
+    from ddsp.playing import bundle
 
     material.save_run(base / "run")
     bundle.write(base / "bundle", base / "run", license="free")
@@ -108,7 +108,7 @@ def prepare(base: Path) -> None:
 
 def _look(path: Path) -> dict[str, Any]:
     """What is in a bundle, once it was loaded and played."""
-    from ddsp.training import bundle
+    from ddsp.playing import bundle
 
     opened = bundle.load(path)
     difference = opened.check()

@@ -245,8 +245,8 @@ def _emptied(x: np.ndarray, change: str) -> np.ndarray:
 
 @functools.cache
 def _stream(run: str) -> Any:
+    from ddsp.playing import StreamingModel
     from ddsp.training import models
-    from ddsp.training.inference import StreamingModel
 
     return StreamingModel(models.load(run), crepe_model=None)
 

@@ -104,14 +104,14 @@ def _checkpoint(base: Path, folder: Path, new: bool) -> Any:
 
 
 def _bundle(base: Path, folder: Path, new: bool) -> Any:
-    from ddsp.training import bundle
+    from ddsp.playing import bundle
 
     settings = {"license": "new" if new else "old"}
     return lambda: bundle.write(folder / "bundle", base / "run", **settings)
 
 
 def _audio(base: Path, folder: Path, new: bool) -> Any:
-    from ddsp.training import timbre_transfer
+    from ddsp.playing import timbre_transfer
 
     blocks = [material.tone(0.2, 300.0 if new else 200.0)] * 3
     rate = material.SAMPLE_RATE

@@ -179,7 +179,7 @@ def _judge_records(base: Path, folder: Path) -> Outcome | None:
 
 def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
     """What the manifest says of a recording."""
-    from ddsp.training import files
+    from ddsp import files
 
     shown = files.printable(path)
     entries = [r for r in manifest.recordings if r["path"] in (path, shown)]
@@ -198,8 +198,8 @@ def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
 
 def _read(path: str) -> Outcome:
     """Reads a recording as timbre transfer does."""
-    from ddsp.training import timbre_transfer
-    from ddsp.training.data_preparation import audio_io
+    from ddsp.playing import timbre_transfer
+    from ddsp.recordings import audio_io
 
     try:
         recording = timbre_transfer.usable_recording(path)

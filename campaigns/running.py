@@ -14,8 +14,8 @@ from pathlib import Path
 
 import tqdm
 
-import ddsp.training.export.exporting
-import ddsp.training.timbre_transfer  # noqa: F401  (imported once, for all children)
+import ddsp.playing.export.exporting
+import ddsp.playing.timbre_transfer  # noqa: F401  (imported once, for all children)
 from campaigns import (
     bundles,
     checkpoints,

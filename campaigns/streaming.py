@@ -78,7 +78,7 @@ def _controls(case: Case, index: int, n_hops: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _play(model: Any, case: Case, index: int, memory: list[float]) -> Any:
-    from ddsp.training.inference import StreamingModel
+    from ddsp.playing import StreamingModel
 
     stream = StreamingModel(model, crepe_model=None)
     period_hops = material.FRAME_RATE * 60
@@ -107,7 +107,7 @@ def _play(model: Any, case: Case, index: int, memory: list[float]) -> Any:
 
 def _whole(model: Any, case: Case, index: int) -> np.ndarray:
     """The beginning, in one block of a fresh stream with the same features."""
-    from ddsp.training.inference import StreamingModel
+    from ddsp.playing import StreamingModel
 
     n_hops = round((_COMPARED_SECS + 1.0) * material.FRAME_RATE)
     audio, f0_hz = _controls(case, index, material.FRAME_RATE * 60)

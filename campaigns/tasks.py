@@ -121,7 +121,7 @@ def _export(base: Path, folder: Path, new: bool) -> list[str]:
 
 
 def _look_at_bundle(folder: Path) -> str:
-    from ddsp.training import bundle
+    from ddsp.playing import bundle
 
     if not (folder / "bundle").exists():
         return ABSENT

@@ -7,7 +7,7 @@ from ddsp import core, dags, effects, losses, processors, spectral_ops, synths
 from ddsp.version import __version__
 
 if TYPE_CHECKING:
-    from ddsp.training.bundle import Bundle
+    from ddsp.playing.bundle import Bundle
 
 __all__ = [
     "__version__",
@@ -31,7 +31,7 @@ def load(path: str | os.PathLike) -> "Bundle":
       path: Directory of the bundle.
 
     Returns:
-      A `ddsp.training.bundle.Bundle`: the `model`, the `statistics` of its training
+      A `ddsp.playing.bundle.Bundle`: the `model`, the `statistics` of its training
       data, `info` such as rates and licence, `stream()` to play it block by block and
       `check()` to see that it plays here as it did where it was exported.
 
@@ -41,6 +41,6 @@ def load(path: str | os.PathLike) -> "Bundle":
         a file is missing, damaged or not listed, or if config or weights are refused.
     """
     # Training is heavy: whoever only uses the signal processing does without.
-    from ddsp.training import bundle
+    from ddsp.playing import bundle
 
     return bundle.load(path)

@@ -1,4 +1,4 @@
-"""Builds report.html from what `make demo` left in its folder.
+"""Builds html_page.html from what `make demo` left in its folder.
 
     python examples/demo_report.py demo
 
@@ -15,7 +15,9 @@ import soundfile
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from ddsp.training import data, files, models, report
+from ddsp import files
+from ddsp.playing import html_page
+from ddsp.training import data, models
 
 EXAMPLES = Path(__file__).parent / "audio"
 EXCERPT_SECS = 15
@@ -80,10 +82,10 @@ def excerpt(path: Path) -> tuple[np.ndarray, int]:
 def sounds(recordings: Recordings) -> list[str]:
     """Players and spectrograms."""
     names = " and ".join(name.lower() for name in recordings)
-    figure = report.spectrograms_figure(recordings)
+    figure = html_page.spectrograms_figure(recordings)
     return [
-        report.players(recordings),
-        report.picture(
+        html_page.players(recordings),
+        html_page.picture(
             figure, f"Spectrograms: {names}", "Spectrograms: brighter is stronger."
         ),
     ]
@@ -109,34 +111,36 @@ def build(folder: Path) -> str:
         "The melody, on a flute": excerpt(EXAMPLES / "melody.flac"),
         "The melody, played by the model": excerpt(folder / "transfer.wav"),
     }
-    loss = report.curves_figure(curves, "Training step", "Spectral loss")
+    loss = html_page.curves_figure(curves, "Training step", "Spectral loss")
     sections = [
-        report.section("A melody in a new timbre", *sounds(transfer)),
-        report.section(
+        html_page.section("A melody in a new timbre", *sounds(transfer)),
+        html_page.section(
             "A passage that was not learnt",
-            report.paragraph(
+            html_page.paragraph(
                 "The model gets the pitch and the loudness of a recorded passage, four "
                 "seconds that training never saw, and makes the sound again."
             ),
             *sounds(pair),
         ),
-        report.section(
+        html_page.section(
             "What was learnt",
-            report.paragraph("The beginning of the recording that the model learnt."),
-            report.players({"Violin": excerpt(EXAMPLES / "solo_violin.flac")}),
+            html_page.paragraph(
+                "The beginning of the recording that the model learnt."
+            ),
+            html_page.players({"Violin": excerpt(EXAMPLES / "solo_violin.flac")}),
         ),
-        report.section(
+        html_page.section(
             "Loss while training",
-            report.picture(
+            html_page.picture(
                 loss,
                 "Curves of the spectral loss over the training steps",
                 "Multi-scale spectral loss; the lower, the more alike.",
             ),
         ),
-        report.section(f"Measures after {step} steps", report.table(results)),
+        html_page.section(f"Measures after {step} steps", html_page.table(results)),
     ]
     subtitle = "A small model, trained for a few minutes on three minutes of music"
-    return report.page("A flute becomes a violin", subtitle, sections)
+    return html_page.page("A flute becomes a violin", subtitle, sections)
 
 
 def main() -> None:

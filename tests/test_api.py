@@ -14,8 +14,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from ddsp import core, losses
-from ddsp.training import files
+from ddsp import core, files, losses
 
 API = json.loads((Path(__file__).parent / "parity" / "api.json").read_text())
 

@@ -14,12 +14,7 @@ from ddsp._core.harmonic_sum import harmonic_sum
 from ddsp._core.harmonics import get_harmonic_frequencies, remove_above_nyquist
 from ddsp._core.oscillators import harmonics_at
 from ddsp._core.phase import next_frame_starts, phase_in_hops, radians
-from ddsp._core.resampling import (
-    RAMPS,
-    cubic_weights,
-    linear_ramp,
-    window_ramp,
-)
+from ddsp._core.resampling import RAMPS, cubic_weights, linear_ramp, window_ramp
 from ddsp._core.sinusoids import sum_of_sinusoids
 from ddsp._core.wavetables import linear_lookup, lookup
 

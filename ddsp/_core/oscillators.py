@@ -12,12 +12,7 @@ from ddsp._core.harmonics import (
     normalize_harmonics,
     remove_above_nyquist,
 )
-from ddsp._core.phase import (
-    frame_starts,
-    interpolated_phase,
-    radians,
-    wrapped_cumsum,
-)
+from ddsp._core.phase import frame_starts, interpolated_phase, radians, wrapped_cumsum
 from ddsp._core.resampling import RAMPS, resample, whole_hop
 from ddsp._core.sinusoids import sinusoidal_synthesis
 from ddsp._core.tensors import tf_float32

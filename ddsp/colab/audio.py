@@ -14,7 +14,7 @@ import soxr
 from ddsp import spectral_ops
 from ddsp._core import checks
 from ddsp.colab import environment
-from ddsp.training import live_audio
+from ddsp.playing import live_audio
 
 DEFAULT_SAMPLE_RATE = spectral_ops.CREPE_SAMPLE_RATE
 

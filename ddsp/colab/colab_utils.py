@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ddsp import files
 from ddsp.colab.audio import (
     DEFAULT_SAMPLE_RATE,
     audio_bytes_to_np,
@@ -20,13 +21,10 @@ from ddsp.colab.audio import (
     record,
     upload,
 )
-from ddsp.training import adjustment, files, postprocessing
-from ddsp.training.adjustment import get_tuning_factor
-from ddsp.training.plotting import (
-    plot_impulse_responses,
-    specplot,
-    transfer_function,
-)
+from ddsp.playing import adjustment
+from ddsp.playing.adjustment import get_tuning_factor
+from ddsp.training import postprocessing
+from ddsp.training.plotting import plot_impulse_responses, specplot, transfer_function
 from ddsp.training.postprocessing import (
     QuantileTransformer,
     detect_notes,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from ddsp.training import files
+from ddsp import files
 
 _INDEX = re.compile(r"(?P<prefix>.+-(?P<step>\d+))\.index")
 _DATA = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-(?P<total>\d{5})")

@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from ddsp.training import checkpoints, evaluation, files, rates
+from ddsp import files
+from ddsp.training import checkpoints, evaluation, rates
 from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BaseEvaluator
 

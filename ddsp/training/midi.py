@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ddsp import files
 from ddsp._core import checks
-from ddsp.training import files
 
 N_PITCHES = 128
 MAX_VELOCITY = 127

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import core, spectral_ops
-from ddsp.training import files
+from ddsp import core, files, spectral_ops
 from ddsp.training.quantile_transform import QuantileTransformer
 
 STATISTICS_FILE = "dataset_statistics.json"

@@ -9,9 +9,10 @@ import gin
 import keras
 import tensorflow as tf
 
-from ddsp.training import checkpoints, files, postprocessing, rates, trainers
+from ddsp import files
+from ddsp.files import expand_path
+from ddsp.training import checkpoints, postprocessing, rates, trainers
 from ddsp.training.data.provider import DamagedDataError, naming_damage
-from ddsp.training.files import expand_path
 from ddsp.training.training_run import TrainingRun
 
 # Enough for the statistics of a data set that has no manifest.

@@ -10,15 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddsp.training import (
-    checkpoints,
-    cli,
-    evaluation,
-    files,
-    locks,
-    summaries,
-    trainers,
-)
+from ddsp import files, locks, program
+from ddsp.training import checkpoints, evaluation, summaries, trainers
 from ddsp.training.data.provider import find_damage
 from ddsp.training.training_log import TrainingLog
 from ddsp.training.validation import BEST_DIR, Validation
@@ -170,7 +163,7 @@ class TrainingRun:
                     trainer.save(self._save_dir)
             log.write(f"Stopped at step {step}" + (f": {stop}" if stop else ""))
         except (Exception, KeyboardInterrupt) as error:
-            if cli.is_stopped(error):
+            if program.is_stopped(error):
                 raise KeyboardInterrupt(self._save_interrupted(log)) from error
             if not isinstance(error, tf.errors.OpError):
                 raise

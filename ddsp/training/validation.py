@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import losses
-from ddsp.training import checkpoints, evaluation, files, trainers
+from ddsp import files, losses
+from ddsp.training import checkpoints, evaluation, trainers
 from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BasicEvaluator, F0LdEvaluator
 

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from ddsp.colab import colab_utils
+from ddsp.program import UserError
 from ddsp.training import data
-from ddsp.training.cli import UserError
 from tests.training.test_data import FRAMES, RATE
 
 RNG = np.random.default_rng(0)

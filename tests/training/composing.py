@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from absl import flags
 from absl.testing import flagsaver
 
-from ddsp.training import ddsp_run
+from ddsp.commands import ddsp_run
 
 
 def compose(files: Iterable[str], params: Iterable[str] = ()) -> None:

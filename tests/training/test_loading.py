@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ddsp import synths
-from ddsp.training import inference, models
+from ddsp import playing, synths
+from ddsp.training import models
 from tests.training import small_run
 
 LARGE = 100.0  # Where exp_sigmoid has reached its maximum, to rounding.
@@ -51,7 +51,7 @@ def play(model):
 
 
 def stream(model):
-    made = inference.StreamingModel(model, block_size=640, crepe_model=None)
+    made = playing.StreamingModel(model, block_size=640, crepe_model=None)
     audio = 0.1 * np.sin(0.1 * np.arange(640 * 8, dtype=np.float32))
     return [made.process(block, f0_hz=220.0) for block in np.split(audio, 8)][-1]
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 from absl.testing import flagsaver
 
 from ddsp import synths
-from ddsp.training import ddsp_run, decoders, models, preprocessing
+from ddsp.commands import ddsp_run
+from ddsp.training import decoders, models, preprocessing
 from ddsp.training.models import older_configs
 
 # Version 0.2, in the form in which gin writes the config of a run.

@@ -6,13 +6,12 @@ import pytest
 import tensorflow as tf
 
 import ddsp
-from ddsp import losses, processors, synths
+from ddsp import losses, playing, processors, synths
+from ddsp.playing import bundle
 from ddsp.training import (
-    bundle,
     data,
     decoders,
     encoders,
-    inference,
     models,
     preprocessing,
     rates,
@@ -146,7 +145,7 @@ def test_220_hz_in_a_bundle_and_in_blocks(tmp_path):
     opened = ddsp.load(path)
     assert opened.info.sample_rate == sample_rate
     assert opened.info.frame_rate == frame_rate
-    stream = inference.StreamingModel(opened.model, crepe_model=None, jit_compile=False)
+    stream = playing.StreamingModel(opened.model, crepe_model=None, jit_compile=False)
     assert stream.sample_rate == sample_rate
     noise = np.random.default_rng(0).normal(scale=0.1, size=sample_rate)
     played = stream.process(noise.astype(np.float32), F0_HZ)

@@ -9,7 +9,9 @@ import tensorflow as tf
 from absl.testing import flagsaver
 
 from ddsp import gin_state
-from ddsp.training import bundle, ddsp_run, models, timbre_transfer
+from ddsp.commands import ddsp_run
+from ddsp.playing import bundle, timbre_transfer
+from ddsp.training import models
 from ddsp.training.models import configs, loading
 from tests.training import small_run
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp.training import files
+from ddsp import files
 from ddsp.training.data import schema
 
 _FORMAT = 1

@@ -3,7 +3,7 @@
 import gin
 import tensorflow as tf
 
-from ddsp.training import files
+from ddsp import files
 from ddsp.training.data.provider import DataProvider
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from ddsp.training import files
+from ddsp import files
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4

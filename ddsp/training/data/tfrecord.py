@@ -5,9 +5,8 @@ import re
 
 import tensorflow as tf
 
-from ddsp import configurable, pitch
+from ddsp import configurable, files, pitch
 from ddsp._core import checks
-from ddsp.training import files
 from ddsp.training.data import integrity, record_rates, shards, splits
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data.provider import DataProvider

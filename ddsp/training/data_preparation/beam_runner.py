@@ -12,9 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp.training.cli import UserError
-from ddsp.training.data_preparation import audio_io, examples, probing, writer
-from ddsp.training.data_preparation.settings import Settings
+from ddsp.program import UserError
+from ddsp.recordings import audio_io, probing
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.training.data_preparation import examples, writer
 from ddsp.training.data_preparation.split import Plan
 
 _OUTCOMES = "outcomes"

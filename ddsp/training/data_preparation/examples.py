@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ddsp import files
 from ddsp._core import checks
-from ddsp.training import files
-from ddsp.training.data_preparation import audio_io, quality, writer
-from ddsp.training.data_preparation.features import feature_blocks
-from ddsp.training.data_preparation.pitch_range import PeriodFinder
-from ddsp.training.data_preparation.rolling import RollingReader
-from ddsp.training.data_preparation.settings import (
+from ddsp.recordings import audio_io, quality
+from ddsp.recordings.analysis_settings import (
     CREPE_SAMPLE_RATE,
     FRAME_FEATURES,
     Settings,
 )
+from ddsp.recordings.features import feature_blocks
+from ddsp.recordings.pitch_range import PeriodFinder
+from ddsp.recordings.rolling import RollingReader
+from ddsp.training.data_preparation import writer
 from ddsp.training.data_preparation.split import Plan
 
 USED, SKIPPED, NOT_AUDIO = "used", "skipped", "not audio"

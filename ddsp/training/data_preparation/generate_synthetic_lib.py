@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from ddsp import files
 from ddsp._core import checks
-from ddsp.training import files
 from ddsp.training.data import Manifest
 from ddsp.training.data.synthetic_notes import feature_channels
 from ddsp.training.data_preparation import beam_runner, workers, writer

@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from ddsp.training.data_preparation import audio_io, examples, probing, workers, writer
-from ddsp.training.data_preparation.settings import Settings
+from ddsp.recordings import audio_io, probing
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.training.data_preparation import examples, workers, writer
 from ddsp.training.data_preparation.split import Plan
 
 # A worker takes some seconds to start; it has to be worth it.

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ddsp import pitch
-from ddsp.training import files, postprocessing
+from ddsp import files, pitch
+from ddsp.recordings import audio_files
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.training import postprocessing
 from ddsp.training.data import Manifest, TFRecordProvider
 from ddsp.training.data_preparation import (
-    audio_files,
     beam_runner,
     examples,
     local_runner,
     split,
     writer,
 )
-from ddsp.training.data_preparation.settings import Settings
 
 _ROWS_SHOWN = 40
 _NUM_SHARDS = 10

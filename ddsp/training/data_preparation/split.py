@@ -10,10 +10,10 @@ import os
 import random
 from collections.abc import Sequence
 
-from ddsp.training import files
+from ddsp import files
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.recordings.audio_io import Recording
 from ddsp.training.data.manifest import ALL, SPLITS
-from ddsp.training.data_preparation.audio_io import Recording
-from ddsp.training.data_preparation.settings import Settings
 
 TRAIN, EVAL = SPLITS
 # How far from the wanted share whole recordings may be, as a part of it.

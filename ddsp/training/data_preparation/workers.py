@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp.training.cli import UserError
+from ddsp.program import UserError
 
 # Each holds a copy of TensorFlow and of the pitch tracker, about 1 GB.
 _MAX_WORKERS = 16

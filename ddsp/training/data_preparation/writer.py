@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from ddsp.training import files, locks
+from ddsp import files, locks
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data import shards
 from ddsp.training.data.manifest import Manifest

@@ -34,7 +34,7 @@ _MODEL_MODULES = (
     "ddsp.training.preprocessing",
 )
 # These open models by their path.
-_NEVER = "ddsp.training.inference"
+_NEVER = "ddsp.playing"
 _OWN, _KERAS, _MACRO = "ddsp", "tf.keras", "gin.macro"
 
 # Layers that compute from their inputs and weights alone. Others run code (`Lambda`),

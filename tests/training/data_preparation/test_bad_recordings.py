@@ -6,9 +6,10 @@ import os
 import numpy as np
 import pytest
 
+from ddsp.recordings import features
 from ddsp.training.data import TFRecordProvider
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data_preparation import examples, features, split
+from ddsp.training.data_preparation import examples, split
 from ddsp.training.data_preparation.prepare_tfrecord_lib import (
     prepare_tfrecord,
     summary,

@@ -247,7 +247,7 @@ def run_command(*arguments):
         [
             sys.executable,
             "-m",
-            "ddsp.training.data_preparation.ddsp_prepare_tfrecord",
+            "ddsp.commands.ddsp_prepare_tfrecord",
             *arguments,
         ],
         capture_output=True,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.recordings.audio_io import Recording
 from ddsp.training.data_preparation import split
-from ddsp.training.data_preparation.audio_io import Recording
-from ddsp.training.data_preparation.settings import Settings
 
 
 def recordings(*seconds, sample_rate=16000):

@@ -200,7 +200,7 @@ def test_bad_numbers(tmp_path):
 
 
 def run_command(*arguments):
-    module = "ddsp.training.data_preparation.ddsp_generate_synthetic_dataset"
+    module = "ddsp.commands.ddsp_generate_synthetic_dataset"
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,

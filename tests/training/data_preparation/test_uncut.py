@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from ddsp.recordings.analysis_settings import Settings
+from ddsp.recordings.audio_io import Recording
 from ddsp.training.data import TFRecordProvider
 from ddsp.training.data_preparation import split
-from ddsp.training.data_preparation.audio_io import Recording
 from ddsp.training.data_preparation.prepare_tfrecord_lib import (
     prepare_tfrecord,
     summary,
 )
-from ddsp.training.data_preparation.settings import Settings
 from tests.training.data_preparation import signals
 
 

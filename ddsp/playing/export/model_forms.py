@@ -1,0 +1,299 @@
+"""What of a trained model is exported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ddsp import synths
+from ddsp._core import checks
+from ddsp.playing.export.form import Arrays, Form
+from ddsp.playing.export.state import NamedState, Outputs, identifier
+from ddsp.playing.model_features import level_stream, scaled_features
+from ddsp.training import models
+from ddsp.training.level_streams import PowerStream
+
+Inputs = Mapping[str, tf.Tensor]
+
+# Frames that a form of a fixed length plays at a time: the decoder needs no loop then.
+_LARGEST_BLOCK = 8
+# Nor does a reverb of partitions of 64 samples or more.
+_LARGEST_BLOCK_SAMPLES = 1024
+
+_UNITS = "`f0_hz` is in Hz, `{level}` in dB."
+_NOISE = "Noise is uniform in [-1, 1) and new at each call."
+_STATE = (
+    "Give to each call the state that the call before returned, to the first its start."
+)
+
+
+def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
+    """A model that plays block by block, from features to audio.
+
+    Args:
+      model: Built, of pitch and loudness or power, without encoder.
+      n_frames: Frames of a block.
+
+    Returns:
+      A form named 'stream'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
+      n_frames, 1], `noise_...` [1, n_frames * hop_size] for each processor that wants
+      noise, and the state; its outputs `audio` [1, n_frames * hop_size], and the new
+      state. Audio comes `model.processor_group.latency_samples` late.
+
+    Raises:
+      ValueError: If the model cannot be played so, with the reason.
+    """
+    chain = _Chain(model)
+    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
+    state = NamedState(chain.step, specs, chain.start())
+    return Form(
+        name="stream",
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at a call. Audio "
+        f"comes {model.processor_group.latency_samples} samples late. {chain.units} "
+        f"{_NOISE} {_STATE}",
+        state=state.start,
+        noise=list(chain.noisy),
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
+    """A model that plays a fixed length at once, from features to audio.
+
+    Args:
+      model: Built, of pitch and loudness or power, without encoder.
+      n_frames: Frames of the whole.
+
+    Returns:
+      A form named 'whole', with the inputs of `streaming_form` but without state. Its
+      output is `audio` [1, n_frames * hop_size], which is in time with the features.
+
+    Raises:
+      ValueError: If the model cannot be played so, with the reason.
+    """
+    chain = _Chain(model)
+    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
+    n_blocks = n_frames // _block(n_frames, chain.hop_size)
+    of_block = {
+        name: tf.TensorSpec([1, spec.shape[1] // n_blocks, *spec.shape[2:]])
+        for name, spec in specs.items()
+    }
+    state = NamedState(chain.step, of_block, chain.start(), chain.flush)
+
+    def function(**inputs: tf.Tensor) -> Outputs:
+        audio, last = _loop(state, inputs, n_blocks, n_frames * chain.hop_size)
+        played = tf.concat([audio, state.finish(**last)], axis=1)
+        return {"audio": played[:, model.processor_group.latency_samples :]}
+
+    return Form(
+        name="whole",
+        function=function,
+        inputs=specs,
+        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at once. "
+        f"{chain.units} {_NOISE}",
+        noise=list(chain.noisy),
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
+    """The decoder of a model, for synthesisers that the runtime has of its own.
+
+    Args:
+      model: Built, of pitch and loudness or power, without encoder.
+      n_frames: Frames of a block.
+
+    Returns:
+      A form named 'decoder'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
+      n_frames, 1], and the state; its outputs those of the decoder, as they are before
+      synthesisers scale them, [1, n_frames, channels], and the new state.
+
+    Raises:
+      ValueError: If the model cannot be played so, with the reason.
+    """
+    chain = _Chain(model)
+    specs = chain.features(n_frames)
+
+    def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        controls, state = chain.decode(inputs, state)
+        return {name: controls[name] for name, _ in model.decoder.output_splits}, state
+
+    state = NamedState(step, specs, model.decoder.initial_state(1))
+    return Form(
+        name="decoder",
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Decodes {n_frames} frames at a call. {chain.units} {_STATE}",
+        state=state.start,
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * chain.hop_size,
+    )
+
+
+def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
+    """The loudness or power that a model is played from, of audio in blocks.
+
+    Args:
+      model: With a preprocessor.
+      n_frames: Frames of a block.
+
+    Returns:
+      A form named 'level'. Its inputs are `audio` [1, n_frames * hop_size] and the
+      state, its outputs `loudness_db` or `power_db` [1, n_frames, 1] and the new state.
+
+    Raises:
+      ValueError: If the model's features have no blocks.
+    """
+    checks.positive("n_frames", n_frames)
+    level = level_stream(model)
+    name = _level_name(level)
+    specs = {"audio": tf.TensorSpec([1, n_frames * level.hop_size])}
+
+    def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        measured, state = level.step(inputs["audio"], state)
+        return {name: measured[:, :, tf.newaxis]}, state
+
+    state = NamedState(step, specs, level.initial_state(1))
+    return Form(
+        name="level",
+        function=state.step,
+        inputs={**specs, **state.specs},
+        doc=f"Measures {n_frames} frames of {level.hop_size} samples at a call, in dB, "
+        f"{level.lag_frames} frames late. {_STATE}",
+        state=state.start,
+        sample_rate=model.sample_rate,
+        samples_per_call=n_frames * level.hop_size,
+    )
+
+
+def cut(
+    form: Form, features: Arrays, noise: Arrays | None = None
+) -> list[dict[str, np.ndarray]]:
+    """Cuts what is played into the calls of a form.
+
+    Args:
+      form: From this module.
+      features: {name: [1, n_frames, 1]}, or of samples; those that the form does not
+        take are left out.
+      noise: {name of the processor: [1, n_samples]}.
+
+    Returns:
+      Inputs of each call, without state.
+
+    Raises:
+      ValueError: If one is missing, or they are not of whole blocks.
+    """
+    noise = {f"noise_{identifier(name)}": x for name, x in (noise or {}).items()}
+    given = {**features, **noise}
+    wanted = [name for name in form.inputs if name not in form.state]
+    if missing := [name for name in wanted if name not in given]:
+        raise ValueError(
+            f"The form '{form.name}' is played from {wanted}, of which {missing} are "
+            f"missing, got {sorted(given)}."
+        )
+    counts = {
+        name: given[name].shape[1] / form.inputs[name].shape[1] for name in wanted
+    }
+    n_calls = counts[wanted[0]]
+    if set(counts.values()) != {n_calls} or not n_calls.is_integer():
+        raise ValueError(
+            f"Inputs must be of whole blocks and one length, got so many: {counts}."
+        )
+    pieces = {name: np.split(given[name], int(n_calls), axis=1) for name in wanted}
+    return [{name: x[i] for name, x in pieces.items()} for i in range(int(n_calls))]
+
+
+class _Chain:
+    """From pitch and level to audio, in parts that take and return state."""
+
+    def __init__(self, model: models.Autoencoder):
+        if model.encoder is not None:
+            raise ValueError(
+                "A model with an encoder needs all of the audio at once, so it has no "
+                f"form to be exported, got encoder={model.encoder!r}."
+            )
+        self._model = model
+        self._level = level_stream(model)
+        self._group = model.processor_group
+        self._group.hop_size = self.hop_size = model.hop_size
+        self._level_name = _level_name(self._level)
+        self.units = _UNITS.format(level=self._level_name)
+        self.noisy = {
+            f"noise_{identifier(x.name)}": x.name
+            for x in self._group.processors
+            if isinstance(x, synths.FilteredNoise)
+        }
+
+    def start(self) -> dict[str, Any]:
+        return {
+            "decoder": self._model.decoder.initial_state(1),
+            "synthesis": self._group.initial_state(1),
+        }
+
+    def features(self, n_frames: int) -> dict[str, tf.TensorSpec]:
+        checks.positive("n_frames", n_frames)
+        spec = tf.TensorSpec([1, n_frames, 1])
+        return {"f0_hz": spec, self._level_name: spec}
+
+    def noise(self, n_frames: int) -> dict[str, tf.TensorSpec]:
+        return dict.fromkeys(self.noisy, tf.TensorSpec([1, n_frames * self.hop_size]))
+
+    def decode(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        features = scaled_features(
+            self._level, inputs["f0_hz"], inputs[self._level_name]
+        )
+        controls, state = self._model.decoder.step(features, state)
+        return {**features, **controls}, state
+
+    def step(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        controls, of_decoder = self.decode(inputs, state["decoder"])
+        noise = {name: inputs[key] for key, name in self.noisy.items()}
+        audio, of_synthesis = self._group.step(controls, state["synthesis"], noise)
+        return {"audio": audio}, {"decoder": of_decoder, "synthesis": of_synthesis}
+
+    def flush(self, state: Any) -> tf.Tensor:
+        return self._group.flush(state["synthesis"])
+
+
+def _loop(
+    state: NamedState, inputs: Inputs, n_blocks: int, n_samples: int
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Plays blocks one after the other; all of the audio and the last state.
+
+    The converters know loops over tensors, but not every array that is filled in one:
+    so inputs are shifted out and audio is shifted in.
+    """
+    sizes = {name: x.shape[1] // n_blocks for name, x in inputs.items()}
+
+    def body(block, inputs, audio, before):
+        now = {name: x[:, : sizes[name]] for name, x in inputs.items()}
+        after = state.step(**now, **before)
+        audio = tf.concat([audio, after.pop("audio")], axis=1)
+        shifted = {
+            name: tf.concat([x[:, sizes[name] :], now[name]], axis=1)
+            for name, x in inputs.items()
+        }
+        return block + 1, shifted, audio[:, -n_samples:], after
+
+    first = {name: tf.constant(x) for name, x in state.start.items()}
+    *_, audio, last = tf.while_loop(
+        lambda block, *_: block < n_blocks,
+        body,
+        (0, dict(inputs), tf.zeros([1, n_samples]), first),
+    )
+    return audio, last
+
+
+def _level_name(level: Any) -> str:
+    return "power_db" if isinstance(level, PowerStream) else "loudness_db"
+
+
+def _block(n_frames: int, hop_size: int) -> int:
+    """The largest block that divides a length, in frames."""
+    largest = min(_LARGEST_BLOCK, max(_LARGEST_BLOCK_SAMPLES // hop_size, 1))
+    return next(n for n in range(largest, 0, -1) if n_frames % n == 0)

@@ -1,0 +1,168 @@
+"""A whole model at one fixed length."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from ddsp import configurable, gin_state, streaming, synths
+from ddsp._core import checks
+from ddsp.playing import reverbs, trained_model
+from ddsp.playing.signatures import Forms, Specs, floats
+from ddsp.training import models, preprocessing
+
+
+@configurable.layer(module="ddsp.training.inference")
+class AutoencoderInference(Forms, models.Autoencoder):
+    """A trained autoencoder that renders a fixed length, without its reverb if wished.
+
+    Called with a dictionary of features, it returns what the autoencoder returns.
+
+    Its form 'serving_default' takes, one by one, the features that the model needs:
+    `f0_hz`, `loudness_db` or `power_db` [n_frames], `audio` [n_samples]. It returns
+    {'audio_synth': [1, n_samples]}. 'call_with_noise' also takes the `white_noise`
+    [n_frames * hop_size] to be filtered, in [-1, 1), which the other draws.
+
+    Gin's settings are as before once the model is made.
+
+    Attributes:
+      n_frames: Frames of the features.
+      n_samples: Length of the audio.
+    """
+
+    def __init__(
+        self,
+        ckpt,
+        length_seconds=4,
+        remove_reverb=True,
+        verbose=True,
+        trusted=False,
+        **kwargs,
+    ):
+        """Initializer.
+
+        Args:
+          ckpt: Directory of a training run, or a checkpoint in it.
+          length_seconds: Of the audio, seconds, rounded down to whole frames.
+          remove_reverb: Leave out reverbs, for players that bring their own. If they
+            stay, noise in their response is drawn once, here.
+          verbose: Log what was restored.
+          trusted: Whether the model's config may import modules and name anything;
+            see `models.load`.
+          **kwargs: Passed on to `keras.Model`.
+
+        Raises:
+          FileNotFoundError: If the checkpoint or the operative config beside it is
+            missing.
+          ValueError: If the model is no Autoencoder, the checkpoint is not its own, or
+            the length is shorter than a frame.
+        """
+        checks.positive("length_seconds", length_seconds)
+        self.length_seconds = length_seconds
+        self.remove_reverb = remove_reverb
+        self.trusted = trusted
+        with gin_state.isolated():
+            self.configure_gin(ckpt)
+            model = trained_model.restored_autoencoder(ckpt, verbose)
+            change = (
+                reverbs.without_reverbs if remove_reverb else reverbs.with_fixed_reverbs
+            )
+            super().__init__(
+                preprocessor=model.preprocessor,
+                encoder=model.encoder,
+                decoder=model.decoder,
+                processor_group=change(model.processor_group),
+                **kwargs,
+            )
+        self.n_samples = int(length_seconds * self.sample_rate) // self.hop_size
+        self.n_samples *= self.hop_size
+        if not self.n_samples:
+            raise ValueError(
+                f"`length_seconds` must be at least a frame, "
+                f"{self.hop_size / self.sample_rate} s, got {length_seconds}."
+            )
+        self.n_frames = self._n_frames(self.n_samples)
+        self.build_network()
+
+    def configure_gin(self, ckpt) -> None:
+        """Reads the model's operative config; see `parse_operative_config`."""
+        trained_model.parse_operative_config(ckpt, self.trusted)
+
+    def build_network(self) -> None:
+        """Runs the model once, on zeros, so that no later call is slow."""
+        specs = self.call_specs["serving_default"]
+        self({name: tf.zeros([1, *spec.shape]) for name, spec in specs.items()})
+
+    def __call__(self, inputs, **unused_kwargs) -> dict[str, Any]:
+        """Renders `n_samples` of audio.
+
+        Args:
+          inputs: {key: tensor}, what the preprocessor takes.
+
+        Returns:
+          What `models.Autoencoder` returns.
+        """
+        return self._graph()(dict(inputs))
+
+    def call(self, inputs, **unused_kwargs) -> dict[str, Any]:
+        """Renders, see `__call__`."""
+        return models.Autoencoder.call(
+            self, inputs, training=False, n_samples=self.n_samples
+        )
+
+    @property
+    def call_specs(self) -> dict[str, Specs]:
+        specs = {key: floats(self._length(key)) for key in self._features()}
+        forms = {"serving_default": specs}
+        if self._noise_name() is not None:
+            white_noise = floats(self.n_frames * self.hop_size)
+            forms["call_with_noise"] = {**specs, "white_noise": white_noise}
+        return forms
+
+    def _exported(self, white_noise=None, **features) -> dict[str, tf.Tensor]:
+        features = {key: x[tf.newaxis] for key, x in features.items()}
+        if white_noise is None:
+            audio = self.call(features)["audio_synth"]
+        else:
+            audio = self._with_noise(features, white_noise[tf.newaxis])
+        return {"audio_synth": audio}
+
+    def _with_noise(self, features, white_noise) -> tf.Tensor:
+        """[1, n_samples] as one block of a stream, which can be given its noise."""
+        features = self.encode(features, training=False, n_samples=self.n_samples)
+        group = self.processor_group
+        group.hop_size = self.hop_size
+        audio, state = group.step(
+            {**features, **self.decoder(features)},
+            group.initial_state(1),
+            noise={self._noise_name(): white_noise},
+        )
+        audio = tf.concat([audio, group.flush(state)], axis=1)
+        return audio[:, group.latency_samples :]
+
+    def _noise_name(self) -> str | None:
+        """Name of the one processor that draws noise, where noise can be given."""
+        layers = self.processor_group.processors
+        names = [x.name for x in layers if isinstance(x, synths.FilteredNoise)]
+        in_blocks = all(isinstance(x, streaming.Streaming) for x in layers)
+        return names[0] if len(names) == 1 and in_blocks else None
+
+    def _features(self) -> list[str]:
+        """Keys of what the model needs."""
+        preprocessor = self.preprocessor
+        keys = list(preprocessor.input_keys)
+        if isinstance(preprocessor, preprocessing.F0PowerPreprocessor):
+            keys.append("power_db")
+        if isinstance(preprocessor, preprocessing.OnlineF0PowerPreprocessor):
+            if not preprocessor.compute_f0:
+                keys += ["f0_hz", "f0_confidence"]
+            if not preprocessor.compute_power:
+                keys.append("pw_db")
+        if self.encoder is not None and "audio" not in keys:
+            keys.append("audio")
+        return keys
+
+    def _length(self, key: str) -> int:
+        if key != "audio":
+            return self.n_frames
+        n_frames = self.n_samples // self.hop_size
+        return n_frames * self.preprocessor.sample_rate // self.preprocessor.frame_rate

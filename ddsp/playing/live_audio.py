@@ -1,0 +1,111 @@
+"""From the microphone to the loudspeaker, through a model."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from ddsp.playing.realtime import Player
+from ddsp.program import UserError
+
+
+def play_live(player: Player, seconds: float | None = None) -> None:
+    """Plays what the default microphone hears, until it is interrupted.
+
+    A device that ran dry or over is counted among the player's drop-outs.
+
+    Args:
+      player: Before its first block.
+      seconds: Stop by itself after so long.
+
+    Raises:
+      UserError: If sounddevice or the PortAudio library is not installed, or the
+        devices cannot be opened at the model's sample rate.
+    """
+    sounddevice = import_sounddevice()
+    ended = threading.Event()
+    errors: list[Exception] = []
+
+    def callback(heard: Any, played: Any, n_samples: int, times: Any, status: Any):
+        del n_samples, times
+        player.n_late += bool(status)
+        try:
+            played[:, 0] = player.play(heard[:, 0])
+        except Exception as error:
+            # It would be lost in PortAudio's thread.
+            errors.append(error)
+            raise sounddevice.CallbackAbort from error
+
+    try:
+        with sounddevice.Stream(
+            samplerate=player.stream.sample_rate,
+            blocksize=player.block_size,
+            channels=1,
+            dtype="float32",
+            latency="low",
+            callback=callback,
+            finished_callback=ended.set,
+        ):
+            ended.wait(seconds)
+    except sounddevice.PortAudioError as error:
+        raise UserError(
+            "The audio devices cannot play and record one channel at "
+            f"{player.stream.sample_rate} samples a second, got: {error}."
+        ) from error
+    except KeyboardInterrupt:
+        # How one ends it.
+        pass
+    if errors:
+        raise errors[0]
+
+
+def record(seconds: float, sample_rate: int) -> np.ndarray:
+    """Records what the default microphone hears.
+
+    Args:
+      seconds: How long.
+      sample_rate: Samples a second.
+
+    Returns:
+      Audio, [n_samples], float32.
+
+    Raises:
+      UserError: If sounddevice or the PortAudio library is not installed, or the
+        microphone cannot be opened at that rate.
+    """
+    sounddevice = import_sounddevice()
+    try:
+        heard = sounddevice.rec(
+            round(seconds * sample_rate),
+            samplerate=sample_rate,
+            channels=1,
+            dtype="float32",
+            blocking=True,
+        )
+    except sounddevice.PortAudioError as error:
+        raise UserError(
+            f"The microphone cannot record one channel at {sample_rate} samples a "
+            f"second, got: {error}."
+        ) from error
+    return heard[:, 0]
+
+
+def import_sounddevice() -> Any:
+    """The package that reaches microphones and loudspeakers.
+
+    Raises:
+      UserError: If it or the PortAudio library is not installed.
+    """
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise UserError(
+            "To use audio devices, install sounddevice: pip install 'ddsp[live]', got: "
+            f"{error}."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            "sounddevice (of pip install 'ddsp[live]') needs the PortAudio library; on "
+            f"Debian and Ubuntu: apt install libportaudio2, got: {error}."
+        ) from error
+    return sounddevice
