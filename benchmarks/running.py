@@ -1,10 +1,11 @@
 """Which subjects there are, and running them one after the other."""
 
 import argparse
+import contextlib
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -90,17 +91,28 @@ def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
 def _run(subject: str, options: Options) -> list[Row]:
     rng = np.random.default_rng(_SEED)
     keras.utils.set_random_seed(_SEED)
-    # Every case is traced anew on purpose; TensorFlow would warn of it.
-    tf.get_logger().setLevel("ERROR")
     rows = []
-    for contest in _SUBJECTS[subject][0](rng, options):
-        if options.match not in contest.name:
-            continue
-        start = time.perf_counter()
-        print(f"{subject}: {contest.name} ...", end="", file=sys.stderr, flush=True)
-        rows.append(measure(subject, contest, options))
-        print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    with _without_retracing_warnings():
+        for contest in _SUBJECTS[subject][0](rng, options):
+            if options.match not in contest.name:
+                continue
+            start = time.perf_counter()
+            print(f"{subject}: {contest.name} ...", end="", file=sys.stderr, flush=True)
+            rows.append(measure(subject, contest, options))
+            print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return rows
+
+
+@contextlib.contextmanager
+def _without_retracing_warnings() -> Iterator[None]:
+    """Silences TensorFlow's warning about retracing: every case is traced once."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _run_and_weigh(subject: str, options: Options) -> list[Row]:

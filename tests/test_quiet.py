@@ -22,8 +22,11 @@ def notices():
             messages.append(record.getMessage())
 
     handler, logger = Handler(logging.WARNING), tf.get_logger()
+    level = logger.level
     logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
     yield messages
+    logger.setLevel(level)
     logger.removeHandler(handler)
 
 
