@@ -1,7 +1,7 @@
 """Long streams: memory stays flat, and audio equals that of the whole."""
 
 import itertools
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +42,17 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
     from ddsp.training import models
 
     model = models.load(str(base / "run"))
-    played: list[Any] = [None] * case["threads"]
+    indices = range(case["threads"])
     memory: list[float] = []
-
-    def play(index: int) -> None:
-        played[index] = _play(model, case, index, memory if index == 0 else [])
-
-    threads = [threading.Thread(target=play, args=(i,)) for i in range(case["threads"])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for index, (audio, start, finite) in enumerate(played):
+    with ThreadPoolExecutor(len(indices)) as pool:
+        # Compile every stream before memory is measured.
+        streams = list(pool.map(lambda _: _open(model), indices))
+        played = list(
+            pool.map(
+                lambda i: _play(streams[i], case, i, memory if i == 0 else []), indices
+            )
+        )
+    for index, (start, finite) in enumerate(played):
         if not finite:
             return Outcome(WRONG_DATA, f"thread {index} plays what is not finite")
         whole = _whole(model, case, index)
@@ -61,7 +60,6 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         difference = float(np.max(np.abs(whole[:n] - start[:n])))
         if difference > 1e-5 * max(1.0, float(np.max(np.abs(whole)))):
             return Outcome(WRONG_DATA, f"thread {index} is off by {difference:.1e}")
-        del audio
     grown = memory[-1] - memory[0]
     text = f"{case['seconds']:.0f} s, memory {grown:+.1f} MB"
     return Outcome(MEMORY if grown > _MEGABYTES else SURVIVED, text)
@@ -77,10 +75,16 @@ def _controls(case: Case, index: int, n_hops: int) -> tuple[np.ndarray, np.ndarr
     return audio, f0_hz.astype(np.float32)
 
 
-def _play(model: Any, case: Case, index: int, memory: list[float]) -> Any:
+def _open(model: Any) -> Any:
     from ddsp.playing import StreamingModel
 
-    stream = StreamingModel(model, crepe_model=None)
+    return StreamingModel(model, crepe_model=None)
+
+
+def _play(
+    stream: Any, case: Case, index: int, memory: list[float]
+) -> tuple[np.ndarray, bool]:
+    """The first output samples, and whether all of the output is finite."""
     period_hops = material.FRAME_RATE * 60
     audio, f0_hz = _controls(case, index, period_hops)
     hop, block = stream.hop_size, case["block"]
@@ -102,17 +106,15 @@ def _play(model: Any, case: Case, index: int, memory: list[float]) -> Any:
             memory.append(isolation.status_megabytes("VmRSS"))
             next_look += 10.0
     joined = np.concatenate(start)[stream.latency_samples :]
-    return None, joined, finite_blocks == blocks
+    return joined, finite_blocks == blocks
 
 
 def _whole(model: Any, case: Case, index: int) -> np.ndarray:
     """The beginning, in one block of a fresh stream with the same features."""
-    from ddsp.playing import StreamingModel
-
     n_hops = round((_COMPARED_SECS + 1.0) * material.FRAME_RATE)
     audio, f0_hz = _controls(case, index, material.FRAME_RATE * 60)
     n_hops = min(n_hops, len(f0_hz))
-    stream = StreamingModel(model, crepe_model=None)
+    stream = _open(model)
     hop = stream.hop_size
     return stream.process(audio[: n_hops * hop], f0_hz=f0_hz[:n_hops])[
         stream.latency_samples :
