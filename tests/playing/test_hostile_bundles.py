@@ -130,7 +130,9 @@ def wrong_entries():
         "exports": [{}, [1]],
         "files": [[], {"a": 1}, {"a": {"sha256": 1, "bytes": 1}}, {"a": {}}],
     }
-    assert wrong.keys() == {field.name for field in dataclasses.fields(bundle.Manifest)}
+    assert wrong.keys() == {
+        field.name for field in dataclasses.fields(bundle.BundleManifest)
+    }
     return [(name, value) for name, values in wrong.items() for value in values]
 
 

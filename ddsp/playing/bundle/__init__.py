@@ -10,7 +10,11 @@
 | a folder for each export | what `ddsp_export --formats` wrote |
 """  # noqa: E501
 
-from ddsp.playing.bundle.bundle_manifest import FORMAT_VERSION, Manifest, is_bundle
+from ddsp.playing.bundle.bundle_manifest import (
+    FORMAT_VERSION,
+    BundleManifest,
+    is_bundle,
+)
 from ddsp.playing.bundle.loading import Bundle, load
 from ddsp.playing.bundle.vector import Vector
 from ddsp.playing.bundle.writing import Draft, create, write
@@ -18,8 +22,8 @@ from ddsp.playing.bundle.writing import Draft, create, write
 __all__ = [
     "FORMAT_VERSION",
     "Bundle",
+    "BundleManifest",
     "Draft",
-    "Manifest",
     "Vector",
     "create",
     "is_bundle",

@@ -22,7 +22,7 @@ _HIGHEST_RATE = 768000
 
 
 @dataclasses.dataclass(frozen=True)
-class Manifest:
+class BundleManifest:
     """What stands in `bundle.json`.
 
     Attributes:
@@ -67,7 +67,7 @@ def is_bundle(path: str | os.PathLike) -> bool:
     return manifest.is_file() and not manifest.is_symlink()
 
 
-def write(manifest: Manifest, folder: Path) -> Manifest:
+def write(manifest: BundleManifest, folder: Path) -> BundleManifest:
     """Writes the manifest of a finished bundle.
 
     Args:
@@ -104,7 +104,7 @@ def write(manifest: Manifest, folder: Path) -> Manifest:
     return manifest
 
 
-def read(path: str) -> Manifest:
+def read(path: str) -> BundleManifest:
     """Reads the manifest of a bundle, whose files are not looked at.
 
     Args:
@@ -154,11 +154,11 @@ def read(path: str) -> Manifest:
         ) from error
 
 
-def validated(content: dict[str, Any]) -> Manifest:
+def validated(content: dict[str, Any]) -> BundleManifest:
     """A manifest whose entries are of the right types and in range.
 
     Args:
-      content: The fields of `Manifest` by name.
+      content: The fields of `BundleManifest` by name.
 
     Returns:
       The manifest.
@@ -179,7 +179,7 @@ def validated(content: dict[str, Any]) -> Manifest:
             f"frame_rate {content['frame_rate']} that does not divide sample_rate "
             f"{content['sample_rate']}"
         )
-    return Manifest(**content)
+    return BundleManifest(**content)
 
 
 def _is_text(value: Any) -> bool:

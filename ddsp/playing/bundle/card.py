@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from ddsp import files
-from ddsp.playing.bundle.bundle_manifest import Manifest
+from ddsp.playing.bundle.bundle_manifest import BundleManifest
 
 CARD_FILE = "README.md"
 
 
-def write(info: Manifest, statistics: dict[str, Any] | None, folder: Path) -> None:
+def write(
+    info: BundleManifest, statistics: dict[str, Any] | None, folder: Path
+) -> None:
     """Writes the model card of a bundle in Markdown.
 
     Args:
@@ -42,7 +44,7 @@ def write(info: Manifest, statistics: dict[str, Any] | None, folder: Path) -> No
     files.write_text(str(folder / CARD_FILE), "\n\n".join(sections) + "\n")
 
 
-def _facts(info: Manifest) -> dict[str, str]:
+def _facts(info: BundleManifest) -> dict[str, str]:
     tracker = info.pitch_tracker
     milliseconds = 1000.0 * info.latency_samples / info.sample_rate
     return {

@@ -5,14 +5,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddsp.playing.bundle.bundle_manifest import MANIFEST_FILE, Manifest, sha256
+from ddsp.playing.bundle.bundle_manifest import MANIFEST_FILE, BundleManifest, sha256
 
 # What file managers leave in any folder that they show.
 _BYSTANDERS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _DEEPEST = 16
 
 
-def check_files(manifest: Manifest, path: str) -> None:
+def check_files(manifest: BundleManifest, path: str) -> None:
     """Refuses a bundle whose files are not exactly those that were written.
 
     Args:

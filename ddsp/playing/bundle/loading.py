@@ -13,7 +13,7 @@ import numpy as np
 from ddsp import gin_state
 from ddsp.playing.bundle import arrays, contents, vector
 from ddsp.playing.bundle import bundle_manifest as manifests
-from ddsp.playing.bundle.bundle_manifest import Manifest
+from ddsp.playing.bundle.bundle_manifest import BundleManifest
 from ddsp.training import models, postprocessing
 from ddsp.training.models import building, loading, older_configs, restoring
 
@@ -37,7 +37,7 @@ class Bundle:
     path: str
     model: models.Autoencoder
     statistics: dict[str, Any] | None
-    info: Manifest
+    info: BundleManifest
 
     def stream(self, **kwargs: Any) -> Any:
         """The model fed with audio block by block.
@@ -138,7 +138,7 @@ def read_model(folder: Path) -> tuple[models.Autoencoder, dict[str, Any] | None]
     return model, postprocessing.find_dataset_statistics(str(folder))
 
 
-def _check_model(model: models.Autoencoder, info: Manifest, path: str) -> None:
+def _check_model(model: models.Autoencoder, info: BundleManifest, path: str) -> None:
     """Refuses a model that is not what the manifest says."""
     expected = {
         "sample_rate": info.sample_rate,

@@ -18,7 +18,7 @@ import soundfile
 from ddsp import files, gin_state, version
 from ddsp.playing import html_page
 from ddsp.playing.bundle import bundle_manifest, card, vector
-from ddsp.playing.bundle.bundle_manifest import Manifest
+from ddsp.playing.bundle.bundle_manifest import BundleManifest
 from ddsp.playing.bundle.loading import (
     CONFIG_FILE,
     n_parameters,
@@ -50,7 +50,7 @@ class Draft:
     model: models.Autoencoder
     statistics: dict[str, Any] | None
     vector: Vector
-    info: Manifest
+    info: BundleManifest
 
     def add_export(self, record: dict[str, Any]) -> None:
         """Notes an export that was written into `folder`.
@@ -142,7 +142,7 @@ def create(
             _read_back(temporary, example),
             statistics,
             example,
-            Manifest(
+            BundleManifest(
                 library_version=version.__version__,
                 model=type(model).__name__,
                 sample_rate=model.sample_rate,
@@ -166,7 +166,7 @@ def create(
 
 def _open_source(
     source: str, need_statistics: bool, trusted: bool
-) -> tuple[models.Autoencoder, str, dict[str, Any] | None, Manifest | None]:
+) -> tuple[models.Autoencoder, str, dict[str, Any] | None, BundleManifest | None]:
     """A model without its losses, its config, statistics and manifest if it has one."""
     if bundle_manifest.is_bundle(source):
         bundle = load_bundle(source)
@@ -238,7 +238,7 @@ def _check_statistics(
 
 def _pitch_tracker(
     statistics: dict[str, Any] | None,
-    origin: Manifest | None,
+    origin: BundleManifest | None,
     crepe_model: str | None,
 ) -> dict[str, Any]:
     known = statistics or {}
