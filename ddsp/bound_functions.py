@@ -1,8 +1,8 @@
 """Functions that keep the gin bindings with which a layer was built.
 
 A function that gin configures reads gin's global settings at every call. A layer that
-kept such a function would change with whatever is parsed later, such as another model's
-config.
+held the function itself would change whenever another config is parsed, such as that
+of another model.
 """
 
 import copy
@@ -15,28 +15,38 @@ import gin
 import keras
 
 from ddsp import gin_state
+from ddsp._compat import gin_internals
 
 
 @keras.saving.register_keras_serializable(package="ddsp")
 class BoundFunction:
-    """A function with some of its arguments fixed; what is given at a call wins.
+    """Function with some arguments fixed. Arguments of a call take precedence.
 
     Attributes:
-      function: As gin files name it.
-      arguments: {name: value}.
+      function: The function as gin configures it.
+      arguments: {name: value} of the fixed arguments.
+
+    Example:
+
+    >>> from ddsp import bound_functions
+    >>> def scale(x, factor=1.0):
+    ...     return factor * x
+    >>> half = bound_functions.BoundFunction(scale, {"factor": 0.5})
+    >>> half(3.0), half(3.0, factor=2.0)
+    (1.5, 6.0)
     """
 
     def __init__(self, function: Callable, arguments: dict[str, Any]):
-        """Initializer.
+        """Initializes the function.
 
         Args:
-          function: One that gin configures, or any other.
+          function: Function, configured by gin or not.
           arguments: Fixed keyword arguments.
         """
         functools.update_wrapper(self, function)
         self.function = function
         self.arguments = arguments
-        configurable = gin.config._inverse_lookup(function)
+        configurable = gin_internals.find_configurable(function)
         self._plain = configurable.wrapped if configurable else function
         self._signature = inspect.signature(self._plain)
 
@@ -63,7 +73,7 @@ class BoundFunction:
         return f"{self.__name__}(...{arguments})"  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
-        """The settings, for Keras."""
+        """Returns the settings, for Keras."""
         return {
             "function": keras.saving.serialize_keras_object(self.function),
             "arguments": keras.saving.serialize_keras_object(self.arguments),
@@ -71,20 +81,30 @@ class BoundFunction:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "BoundFunction":
-        """The function that `get_config` describes."""
+        """Builds the function that `get_config` describes."""
         deserialize = keras.saving.deserialize_keras_object
         return cls(**{name: deserialize(x) for name, x in config.items()})
 
 
 def bind(value: Any) -> Any:
-    """Fixes the bindings of functions that gin configures, as they are now.
+    """Fixes the current bindings of functions that gin configures.
 
     Args:
-      value: A function, or lists, tuples and dictionaries that may hold some.
+      value: A function, or lists, tuples and dictionaries that may contain functions.
 
     Returns:
-      The same, with a `BoundFunction` in place of each function that reads gin's
-      settings. Everything else is returned as it is.
+      The same nest with a `BoundFunction` in place of each function that reads gin's
+      settings. Everything else is returned unchanged.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import bound_functions, gin_state
+    >>> with gin_state.isolated():
+    ...     gin.bind_parameter("exp_sigmoid.max_value", 5.0)
+    ...     bound = bound_functions.bind(ddsp.core.exp_sigmoid)
+    >>> bound
+    exp_sigmoid(..., max_value=5.0)
     """
     if type(value) in (list, tuple):
         bound = [bind(x) for x in value]
@@ -101,19 +121,11 @@ def bind(value: Any) -> Any:
         return functools.partial(function, *value.args, **value.keywords)
     if not inspect.isfunction(value):
         return value
-    scopes, function = _without_scope(value)
-    configurable = gin.config._inverse_lookup(function)
+    scopes, function = gin_internals.split_scope(value)
+    configurable = gin_internals.find_configurable(function)
     if configurable is None or configurable.wrapper is not function:
         return value
     return _bound(configurable, scopes)
-
-
-def _without_scope(function: Callable) -> tuple[list[str], Callable]:
-    """What a reference with a scope, such as `@loud/core.exp_sigmoid`, consists of."""
-    if function.__code__.co_name != "scoping_wrapper":  # type: ignore[attr-defined]
-        return [], function
-    variables = inspect.getclosurevars(function).nonlocals
-    return variables["scope_components"], variables["fn_or_cls"]
 
 
 def _bound(configurable: gin.config.Configurable, scopes: list[str]) -> BoundFunction:

@@ -1,12 +1,11 @@
-"""One mechanism for settings: gin bindings in, Keras configs out.
+"""Layers that are configured by gin and serialized by Keras.
 
-Keras 3 reads the signature of a layer's constructor, which
-`gin.configurable` hides. Here the constructor is wrapped instead: arguments that
-were not given come from gin, and what the constructor finally received is what
-`get_config` returns. Functions among them keep the bindings that they have then, see
-`bound_functions`: gin is read when a layer is built, never when it is called. Without a
-parsed gin config the wrapper only records, and sees to it that checkpoints hold every
-layer.
+Keras 3 reads the signature of a layer's constructor, which `gin.configurable` hides.
+Here the constructor is wrapped instead: arguments that the caller omits come from gin,
+and `get_config` returns the arguments that the constructor received. Functions among
+them keep their current bindings, see `bound_functions`: gin is read when a layer is
+built, never when it is called. Without a gin config, the wrapper only records the
+arguments.
 """
 
 import copy
@@ -20,6 +19,7 @@ import keras
 import tensorflow as tf
 
 from ddsp import bound_functions, gin_state
+from ddsp._compat import gin_internals, keras_internals
 
 T = TypeVar("T", bound=type)
 F = TypeVar("F", bound=Callable)
@@ -29,33 +29,47 @@ _CALLED = "_was_called"
 _GIVEN = "_given_arguments"
 _SELECTOR = "_gin_selector"
 
-# {selector: {argument: its default}} of layers and functions, without arguments that
-# have a meaning of their own.
+# {selector: {argument: default}} of all decorated layers and functions, without the
+# arguments that have a meaning of their own.
 _SHARED_ARGUMENTS: dict[str, dict[str, Any]] = {}
 
-# One lock for all layers, since layers hold each other, and for building them: with
-# one each, two threads could wait for each other.
+# One lock for all layers and for building them. Layers contain each other: with one
+# lock each, two threads could wait for each other.
 _first_calls = gin_state.LOCK
 
 
 def layer(module: str, own: Sequence[str] = ()) -> Callable[[T], T]:
-    """Decorates a Keras layer class: configurable by gin, serialisable by Keras.
+    """Decorates a Keras layer class: configurable by gin, serializable by Keras.
 
     Args:
       module: Dotted path under which gin files name the class, such as
         `'ddsp.synths'` for `@synths.Harmonic()`.
-      own: Arguments named like one that the layers of a model share, such as
-        `time_steps`, but with another meaning; see `ddsp.training.rates`.
+      own: Names of arguments that other layers share, such as `time_steps`, but that
+        have another meaning here; see `ddsp.training.rates`.
 
     Returns:
       A class decorator. The decorated class keeps its identity and signature.
+
+    Example:
+
+    >>> import gin, keras
+    >>> from ddsp import configurable, gin_state
+    >>> @configurable.layer("example")
+    ... class Gain(keras.layers.Layer):
+    ...     def __init__(self, gain=1.0):
+    ...         super().__init__()
+    ...         self.gain = gain
+    >>> with gin_state.isolated():
+    ...     gin.bind_parameter("Gain.gain", 0.5)
+    ...     Gain().get_config()["gain"]
+    0.5
     """
 
     def decorate(cls: T) -> T:
         selector = f"{module}.{cls.__name__}"
         _share_arguments(selector, cls, own)
         _wrap_constructor(cls, selector)
-        _show_lists(cls)
+        keras_internals.track_lists(cls)
         first_call_alone(cls)
         if cls.get_config.__module__.startswith("keras."):  # type: ignore[attr-defined]
             cls.get_config = _get_config  # type: ignore[attr-defined]
@@ -69,13 +83,24 @@ def layer(module: str, own: Sequence[str] = ()) -> Callable[[T], T]:
 
 
 def function(module: str) -> Callable[[F], F]:
-    """Decorates a function that settings name: referable by gin, serialisable by Keras.
+    """Decorates a function: referable by gin, serializable by Keras.
 
     Args:
       module: Dotted path under which gin files name the function.
 
     Returns:
-      A decorator that returns the function as it is; bindings hold for references.
+      A decorator that returns the function unchanged. gin's bindings apply where a
+      config refers to the function.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp import configurable
+    >>> @configurable.function("example")
+    ... def double(x):
+    ...     return 2.0 * x
+    >>> keras.saving.get_registered_name(double)
+    'ddsp>double'
     """
 
     def decorate(fn: F) -> F:
@@ -87,11 +112,27 @@ def function(module: str) -> Callable[[F], F]:
 
 
 def first_call_alone(cls: T) -> T:
-    """Decorates a Keras layer class: its first call may come from several threads.
+    """Decorates a Keras layer class: several threads may make the first call.
 
-    Keras makes a layer's weights when it is first called, twice if that happens in two
-    threads at a time. Here the others wait until the first call is over. Subclasses
-    inherit it.
+    Keras creates a layer's weights in the first call, and creates them twice if two
+    threads make it. Here other threads wait until the first call has ended. Subclasses
+    inherit this.
+
+    Args:
+      cls: A Keras layer class.
+
+    Returns:
+      The same class.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp import configurable
+    >>> @configurable.first_call_alone
+    ... class Dense(keras.layers.Dense):
+    ...     pass
+    >>> Dense(3)(np.ones([1, 2])).shape
+    TensorShape([1, 3])
     """
     original = cls.__call__
     if hasattr(original, _CALLED):
@@ -99,7 +140,7 @@ def first_call_alone(cls: T) -> T:
 
     @functools.wraps(original)
     def call(self, *args, **kwargs):
-        # Replicas of a strategy wait for each other inside a call.
+        # Replicas of a strategy synchronize inside a call: a lock would block them.
         if _CALLED in vars(self) or tf.distribute.has_strategy():
             return original(self, *args, **kwargs)
         with _first_calls:
@@ -113,13 +154,23 @@ def first_call_alone(cls: T) -> T:
 
 
 def source(module: str) -> Callable[[T], T]:
-    """Decorates a class that is no layer: configurable by gin, see `given`.
+    """Decorates a class other than a layer: configurable by gin, see `given`.
 
     Args:
       module: Dotted path under which gin files name the class.
 
     Returns:
       A class decorator. The decorated class keeps its identity and signature.
+
+    Example:
+
+    >>> from ddsp import configurable
+    >>> @configurable.source("example")
+    ... class Source:
+    ...     def __init__(self, rate=16000):
+    ...         self.rate = rate
+    >>> sorted(configurable.given(Source(rate=8000)))
+    ['rate']
     """
 
     def decorate(cls: T) -> T:
@@ -131,29 +182,59 @@ def source(module: str) -> Callable[[T], T]:
 
 
 def given(instance: Any) -> frozenset[str]:
-    """Names of the constructor arguments that the caller gave or gin bound."""
+    """Returns the names of the constructor arguments that the caller or gin set.
+
+    Example:
+
+    >>> from ddsp import configurable
+    >>> sorted(configurable.given(ddsp.synths.Harmonic(n_samples=640)))
+    ['n_samples']
+    """
     return getattr(instance, _GIVEN, frozenset())
 
 
 def shared_arguments() -> dict[str, dict[str, Any]]:
-    """{selector: {argument: default}} of all decorated layers and functions."""
+    """Returns {selector: {argument: default}} of all decorated layers and functions.
+
+    Example:
+
+    >>> from ddsp import configurable
+    >>> configurable.shared_arguments()["ddsp.synths.Harmonic"]["sample_rate"]
+    16000
+    """
     return dict(_SHARED_ARGUMENTS)
 
 
 def shared_arguments_of(layer: Any) -> dict[str, Any]:
-    """{argument: default} of a decorated layer; empty for other objects."""
+    """Returns {argument: default} of a decorated layer, {} for other objects.
+
+    Example:
+
+    >>> from ddsp import configurable
+    >>> configurable.shared_arguments_of(ddsp.synths.Harmonic())["sample_rate"]
+    16000
+    """
     return _SHARED_ARGUMENTS.get(getattr(layer, _SELECTOR, ""), {})
 
 
 def bound_argument(selector: str, name: str) -> Any:
-    """What gin binds to one argument, with references evaluated.
+    """Returns the value that gin binds to an argument, with references evaluated.
 
     Args:
       selector: Complete name of a class or function that gin configures.
-      name: Of the argument.
+      name: Name of the argument.
 
     Returns:
-      The value, or `gin.REQUIRED` where there is none.
+      The value, or `gin.REQUIRED` if there is no binding.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import configurable, gin_state
+    >>> with gin_state.isolated():
+    ...     gin.bind_parameter("Harmonic.n_samples", 640)
+    ...     configurable.bound_argument("ddsp.synths.Harmonic", "n_samples")
+    640
     """
     bindings = gin.get_bindings(selector, resolve_references=False)
     if name not in bindings:
@@ -164,17 +245,28 @@ def bound_argument(selector: str, name: str) -> Any:
 
 
 def note_operative(instance: Any, values: dict[str, Any]) -> None:
-    """Replaces defaults of a decorated object in gin's operative config.
+    """Replaces bindings of a decorated object in gin's operative config.
 
     Args:
-      instance: Under construction. If gin does not make it, nothing is noted.
-      values: {argument: what the object found to be its value}.
+      instance: Object under construction. Arguments that gin did not bind are skipped.
+      values: {argument: value that the object derived}.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import configurable, gin_state
+    >>> with gin_state.isolated():
+    ...     gin.bind_parameter("Harmonic.n_samples", None)
+    ...     harmonic = ddsp.synths.Harmonic()
+    ...     configurable.note_operative(harmonic, {"n_samples": 640})
+    ...     print(gin.operative_config_str().strip().splitlines()[-1])
+    Harmonic.n_samples = 640
     """
     selector = getattr(instance, _SELECTOR, "")
     scope = gin.current_scope_str()
-    noted = gin.config._OPERATIVE_CONFIG.get((scope, selector), {})
-    found = {x: values[x] for x in values.keys() & noted.keys()}
-    gin_state.note_operative(scope, selector, found)
+    noted = gin_internals.operative(scope, selector)
+    derived = {x: values[x] for x in values.keys() & noted.keys()}
+    gin_state.note_operative(scope, selector, derived)
 
 
 def _share_arguments(selector: str, target: Any, own: Sequence[str] = ()) -> None:
@@ -192,8 +284,8 @@ def _wrap_constructor(cls: type, selector: str) -> None:
     @functools.wraps(original)
     def init(self, *args, **kwargs):
         given = signature.bind_partial(self, *args, **kwargs).arguments
-        # A subclass passes its own arguments up: what gin binds for the parent
-        # must not override them.
+        # A subclass passes its arguments to its parent, whose own bindings must not
+        # override them.
         if type(self).__init__ is init:
             from_gin = _gin_arguments(selector, given)
             given, kwargs = {**given, **from_gin}, {**from_gin, **kwargs}
@@ -205,7 +297,7 @@ def _wrap_constructor(cls: type, selector: str) -> None:
             arguments = _named_arguments(signature, bound)
             object.__setattr__(self, _ARGUMENTS, arguments)
         if _GIVEN not in vars(self):
-            object.__setattr__(self, _GIVEN, frozenset(given))
+            object.__setattr__(self, _GIVEN, frozenset(given) - {"self"})
             object.__setattr__(self, _SELECTOR, selector)
         original(*bound.args, **bound.kwargs)
 
@@ -213,49 +305,21 @@ def _wrap_constructor(cls: type, selector: str) -> None:
     cls.__init__ = init  # type: ignore[misc]
 
 
-def _show_lists(cls: type) -> None:
-    """Lets TensorFlow's checkpoints find layers in lists, which Keras does not show.
-
-    They are looked for when a checkpoint is, as a subclass may add some.
-    """
-    original = cls._trackable_children  # type: ignore[attr-defined]
-
-    @functools.wraps(original)
-    def children(self, *args, **kwargs):
-        if type(self)._trackable_children is children:
-            _track_lists(self)
-        return original(self, *args, **kwargs)
-
-    cls._trackable_children = children  # type: ignore[attr-defined]
-
-
-def _track_lists(instance: Any) -> None:
-    for name, value in list(vars(instance).items()):
-        if name.startswith("_") or not isinstance(value, list) or not value:
-            continue
-        known = instance._lookup_dependency(name)
-        if isinstance(known, list) and [*map(id, known)] == [*map(id, value)]:
-            continue
-        if all(isinstance(item, keras.layers.Layer) for item in value):
-            tracked = tf.__internal__.tracking.wrap(list(value))
-            instance._track_trackable(tracked, name, overwrite=True)
-
-
 def _gin_arguments(selector: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Bindings for the arguments not given, with their references evaluated."""
+    """Returns the bindings of omitted arguments, with references evaluated."""
     with gin_state.LOCK:
         bindings = gin.get_bindings(selector, resolve_references=False)
         missing = {name: x for name, x in bindings.items() if name not in given}
         gin_state.note_operative(gin.current_scope_str(), selector, missing)
-        # gin evaluates a reference when it is copied; copying only the missing ones
-        # builds nothing twice.
+        # gin evaluates a reference when it is copied. Copying only what is missing
+        # builds no layer twice.
         return copy.deepcopy(missing)
 
 
 def _named_arguments(
     signature: inspect.Signature, bound: inspect.BoundArguments
 ) -> dict[str, Any]:
-    """The arguments of a constructor by name, without `self`."""
+    """Returns the arguments of a constructor by name, without `self`."""
     arguments: dict[str, Any] = {}
     for name, value in list(bound.arguments.items())[1:]:
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:

@@ -1,74 +1,98 @@
-"""Gin's global settings, set aside and put back.
+"""Saving, emptying and restoring gin's global settings.
 
-Gin keeps its settings in global dictionaries, without a public way to set aside what
-was parsed and used so far. A model reads them while it is built, under one lock, and
-never after; see `bound_functions`.
+A model reads gin's settings while it is built, under one lock, and never afterwards;
+see `bound_functions`.
 """
 
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import gin
 
-# Held wherever gin's settings are exchanged or read for a model, so that a thread never
-# sees those of another thread's model.
-LOCK = threading.RLock()
+from ddsp._compat import gin_internals
 
-_STORES = ("_CONFIG", "_SINGLETONS", "_IMPORTS", "_OPERATIVE_CONFIG")
+# Held wherever gin's settings are exchanged, or read for a model, so that a thread
+# never sees the settings of another thread's model.
+LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
 def isolated() -> Iterator[None]:
-    """Inside, gin has no settings; afterwards, exactly those of before.
+    """Empties gin's settings inside the block and restores them afterwards.
 
     Other threads that enter, or that build layers, wait.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import gin_state
+    >>> with gin_state.isolated():
+    ...     gin.bind_parameter("Harmonic.n_samples", 640)
+    ...     ddsp.synths.Harmonic().n_samples
+    640
+    >>> ddsp.synths.Harmonic().n_samples
+    64000
     """
-    stores = [getattr(gin.config, name) for name in _STORES]
-    with unlocked(), gin.config_scope(None):
-        saved = [store.copy() for store in stores]
-        _replace(stores, [()] * len(stores))
-        try:
-            yield
-        finally:
-            _replace(stores, saved)
+    with unlocked(), gin.config_scope(None), gin_internals.empty_stores():
+        yield
 
 
 @contextlib.contextmanager
 def unlocked() -> Iterator[None]:
-    """Inside, gin's settings can be changed, also after `gin.finalize`."""
+    """Allows changes to gin's settings inside the block, even after `gin.finalize`.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import gin_state
+    >>> with gin_state.unlocked():
+    ...     gin.config_is_locked()
+    False
+    """
     with LOCK:
-        locked = gin.config.config_is_locked()
-        gin.config._set_config_is_locked(False)
+        # gin's own context manager does not lock again after an error.
+        unlock = gin.unlock_config()
+        unlock.__enter__()
         try:
             yield
         finally:
-            gin.config._set_config_is_locked(locked)
+            unlock.__exit__(None, None, None)
 
 
-def _replace(stores, contents) -> None:
-    with gin.config._OPERATIVE_CONFIG_LOCK:
-        for store, content in zip(stores, contents, strict=True):
-            store.clear()
-            store.update(content)
+def note_operative(scope: str, selector: str, bound: dict[str, Any]) -> None:
+    """Adds bindings to gin's operative config, as gin does for its own calls.
 
+    A model is rebuilt from its operative config, which must be complete.
 
-def note_operative(scope: str, selector: str, bound: dict) -> None:
-    """Adds bindings to gin's operative config, as gin does where it calls by itself.
+    Args:
+      scope: Scope of the bindings, such as 'loud'.
+      selector: Complete name of a class or function, such as 'ddsp.synths.Harmonic'.
+      bound: {argument: value}.
 
-    A model is built from its operative config again: without them it would be another.
+    Example:
+
+    >>> import gin
+    >>> from ddsp import gin_state
+    >>> with gin_state.isolated():
+    ...     gin_state.note_operative("", "ddsp.synths.Harmonic", {"n_samples": 640})
+    ...     print(gin_state.used_config().strip().splitlines()[-1])
+    Harmonic.n_samples = 640
     """
     if bound:
-        with gin.config._OPERATIVE_CONFIG_LOCK:
-            used = gin.config._OPERATIVE_CONFIG
-            used.setdefault((scope, selector), {}).update(bound)
+        gin_internals.add_operative(scope, selector, bound)
 
 
 def used_config() -> str:
-    """A gin config of what was used so far, without the modules that were imported."""
-    imported = gin.config._IMPORTS.copy()
-    gin.config._IMPORTS.clear()
-    try:
+    """Returns a gin config of the settings used so far, without imports.
+
+    Example:
+
+    >>> from ddsp import gin_state
+    >>> with gin_state.isolated():
+    ...     gin_state.used_config().strip()
+    ''
+    """
+    with gin_internals.without_imports():
         return gin.operative_config_str() + "\n"
-    finally:
-        gin.config._IMPORTS.update(imported)

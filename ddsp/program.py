@@ -1,7 +1,6 @@
 """How the command-line programs start and how they fail."""
 
 import io
-import re
 import signal
 import sys
 import time
@@ -9,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from absl import app, flags, logging
+
+from ddsp._compat import messages
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # `timeout` and shells send a signal to a process and then again to its group.
@@ -36,24 +37,6 @@ def is_stopped(error: BaseException) -> bool:
       error: A KeyboardInterrupt, or what C code made of one in the midst of a call.
     """
     return isinstance(error, KeyboardInterrupt) or _received is not None
-
-
-# An error in a layer's `call`: the message in bold, then all arguments.
-_OF_KERAS = re.compile(
-    r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m.*", re.DOTALL
-)
-
-# What gin says when a configurable lacks a value, in several lines.
-_UNBOUND = (
-    re.compile(
-        r"Required bindings for [`'](?P<owner>[\w.]+)[`'] not .*?: \[(?P<names>.*?)\]"
-    ),
-    re.compile(
-        r"No values supplied by Gin or caller for arguments: \[(?P<names>.*?)\]"
-        r".*?In call to configurable '(?P<owner>[\w.]+)'",
-        re.DOTALL,
-    ),
-)
 
 
 def run_main(main: Callable[[list[str]], None]) -> None:
@@ -111,7 +94,7 @@ def _stop(number: int, unused_frame: Any) -> None:
 def _is_of_user(error: BaseException) -> bool:
     """Whether an error is one that the user can mend."""
     if isinstance(error, RuntimeError):
-        return _unbound(str(error)) is not None
+        return _advice_on_bindings(str(error)) is not None
     of_library = isinstance(error, (ValueError, TypeError, OSError, UserError))
     return of_library or _is_of_tensorflow(error)
 
@@ -130,27 +113,20 @@ def _help_of(module: str) -> None:
 
 def _message(error: BaseException) -> str:
     """The message of an error, without what gin and Keras add about calls."""
-    if unbound := _unbound(str(error)):
-        return unbound
+    if advice := _advice_on_bindings(str(error)):
+        return advice
     # TensorFlow's go on with where in its graph they come from.
     if _is_of_tensorflow(error):
         return str(getattr(error, "message", error)).strip().splitlines()[0]
-    lines = [
-        line
-        for line in _OF_KERAS.sub(r"\1", str(error)).strip().splitlines()
-        if not line.lstrip().startswith("In call to configurable")
-    ]
-    return "\n".join(lines) or type(error).__name__
+    return messages.cause(str(error)) or type(error).__name__
 
 
-def _unbound(text: str) -> str | None:
-    """What to do about a value that gin lacks, if it is that what a message says."""
-    for pattern in _UNBOUND:
-        if match := pattern.search(text):
-            names = [name.strip(" '") for name in match["names"].split(",")]
-            missing = ", ".join(f"{match['owner']}.{name}" for name in names)
-            return (
-                f"Nothing binds {missing}: name the gin file that does (--gin_file), "
-                f"or give a value (--gin_param='{match['owner']}.{names[0]} = ...')."
-            )
-    return None
+def _advice_on_bindings(text: str) -> str | None:
+    """Rewrites gin's error about a missing value as advice."""
+    missing = messages.missing_bindings(text)
+    if not missing:
+        return None
+    return (
+        f"No gin file binds {', '.join(missing)}: name one that does (--gin_file), or "
+        f"set a value (--gin_param='{missing[0]} = ...')."
+    )

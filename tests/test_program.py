@@ -65,7 +65,7 @@ def test_what_no_config_binds_is_named(call, error, unbound):
     with pytest.raises(error) as caught:
         call()
     message = program._message(caught.value)
-    assert message.startswith(f"Nothing binds {unbound}: ")
+    assert message.startswith(f"No gin file binds {unbound}: ")
     assert "\n" not in message
 
 

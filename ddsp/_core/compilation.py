@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from ddsp._compat import tensorflow_internals
+
 _enabled = True
 
 
@@ -22,9 +24,9 @@ def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
     `tf.custom_gradient`, or where TensorFlow's gradient, compiled too, is good enough.
     Arguments that are not tensors must be hashable; each value is compiled apart.
     """
-    compiled = tf.function(kernel, jit_compile=True, autograph=False)
-    # Users need no warning that a new shape is traced anew: it has to be compiled.
-    compiled._omit_frequent_tracing_warning = True
+    compiled = tensorflow_internals.allow_retracing(
+        tf.function(kernel, jit_compile=True, autograph=False)
+    )
 
     @functools.wraps(kernel)
     def call(*args: Any) -> Any:

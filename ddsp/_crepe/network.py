@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ddsp._compat import tensorflow_internals
 from ddsp._core import checks, framing
 from ddsp._crepe.hmm import N_BINS
 from ddsp._crepe.weights import find_weights, read_weights
@@ -340,8 +341,7 @@ class Crepe(keras.Model):
                 autograph=False,
             )
             # Each hop is traced once, which TensorFlow takes for a loop.
-            compiled._omit_frequent_tracing_warning = True
-            self._compiled[hop_size] = compiled
+            self._compiled[hop_size] = tensorflow_internals.allow_retracing(compiled)
         return self._compiled[hop_size]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import effects, processors
+from ddsp._compat import tensorflow_internals
 from ddsp.recordings.rolling import RollingReader
 from ddsp.training import models
 
@@ -179,9 +180,10 @@ class _Controls:
             # It looks at what is around a frame.
             state = None
         context = _CONTEXT_FRAMES if state is None else 0
-        decode = tf.function(decoder if state is None else decoder.step)
         # One for each performance, which TensorFlow takes for a loop.
-        decode._omit_frequent_tracing_warning = True
+        decode = tensorflow_internals.allow_retracing(
+            tf.function(decoder if state is None else decoder.step)
+        )
         for first in range(0, n_frames, self._block):
             last = min(first + self._block, n_frames)
             start, stop = max(first - context, 0), min(last + context, n_frames)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from ddsp import files
+from ddsp._compat import tensorflow_internals
 from ddsp._core import compilation
 
 Specs = dict[str, tf.TensorSpec]
@@ -130,10 +131,10 @@ class Forms:
         return self._function
 
     def _new_graph(self, function: Callable[..., Any] | None = None) -> Any:
-        graph = tf.function(function or self.call, autograph=False)
-        # Every module has its own; none is made again and again.
-        graph._omit_frequent_tracing_warning = True
-        return graph
+        # Each module has its own function, which TensorFlow takes for a loop.
+        return tensorflow_internals.allow_retracing(
+            tf.function(function or self.call, autograph=False)
+        )
 
 
 def _checked(inputs: dict[str, Any], specs: Specs) -> dict[str, tf.Tensor]:

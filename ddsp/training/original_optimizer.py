@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ddsp._compat import keras_internals
 from ddsp.training.models.object_graph import ObjectGraph
 from ddsp.training.models.restoring import model_variables
 
@@ -44,10 +45,8 @@ def restore(optimizer: Any, model: keras.Model, path: str) -> bool:
             f"trained; got none of {lost}."
         )
     optimizer.iterations.assign(reader.get_tensor(steps))
-    for targets, found in (
-        (optimizer._momentums, moments["m"]),
-        (optimizer._velocities, moments["v"]),
-    ):
+    first, second = keras_internals.adam_moments(optimizer)
+    for targets, found in ((first, moments["m"]), (second, moments["v"])):
         for target, name in zip(targets, variables, strict=True):
             target.assign(reader.get_tensor(found[stored[name]]))
     return True

@@ -23,6 +23,7 @@ from typing import Any
 import gin
 
 from ddsp import configurable, processors
+from ddsp._compat import gin_internals, keras_internals
 from ddsp._core import checks
 
 _LENGTHS = ("n_samples", "time_steps")
@@ -134,7 +135,7 @@ def complete_config() -> None:
         frame_rate, rest = divmod(sample_rate * time_steps, n_samples)
         if not rest:
             rates["frame_rate"] = frame_rate
-    for (_, selector), bindings in gin.config._CONFIG.items():
+    for (_, selector), bindings in gin_internals.settings().items():
         shared = configurable.shared_arguments().get(selector, {})
         for name in rates.keys() & shared.keys() & bindings.keys():
             if _evaluated(bindings[name]) == _DEFAULTS[name]:
@@ -157,7 +158,7 @@ def _evaluated(value: Any) -> Any:
 def _bound_settings() -> Iterator[Setting]:
     """What gin binds, in any scope, of the arguments that layers share."""
     shared = configurable.shared_arguments()
-    for (_, selector), bindings in list(gin.config._CONFIG.items()):
+    for (_, selector), bindings in list(gin_internals.settings().items()):
         for name in _SHARED:
             if name in bindings and name in shared.get(selector, ()):
                 value = _evaluated(bindings[name])
@@ -175,7 +176,7 @@ def bind(rates: Rates) -> None:
     }
     if "n_samples" in values:
         values["n_samples"] += _bound_crop()
-    for bindings in gin.config._CONFIG.values():
+    for bindings in gin_internals.settings().values():
         for name, value in bindings.items():
             if isinstance(value, _OfLastRun):
                 bindings[name] = values.get(name, value)
@@ -211,7 +212,7 @@ def loosen_lengths() -> None:
     For the config of a trained model: what its examples lasted is no part of it.
     """
     shared = configurable.shared_arguments()
-    for (_, selector), bindings in gin.config._CONFIG.items():
+    for (_, selector), bindings in gin_internals.settings().items():
         for name in shared.get(selector, {}).keys() & bindings.keys() & {*_LENGTHS}:
             if isinstance(bindings[name], int):
                 bindings[name] = _OfLastRun(bindings[name])
@@ -278,7 +279,7 @@ def _layers(layer: Any) -> Iterator[Any]:
     yield layer
     # The noise in a reverb's impulse response is as long as the response.
     if not isinstance(layer, processors.Processor):
-        for child in layer._flatten_layers(include_self=False, recursive=False):
+        for child in keras_internals.sublayers(layer, recursive=False):
             yield from _layers(child)
 
 

@@ -9,6 +9,7 @@ import gin
 import keras
 import tensorflow as tf
 
+from ddsp._compat import keras_internals
 from ddsp.training import checkpoints, evaluation, original_optimizer
 from ddsp.training.models import restoring
 
@@ -295,7 +296,7 @@ class Trainer:
 
 def _leave_out_cudnn(model: keras.Model) -> None:
     """Makes the recurrent layers compilable: XLA has no access to cuDNN's."""
-    for layer in model._flatten_layers():
+    for layer in keras_internals.sublayers(model):
         if isinstance(layer, keras.layers.GRU | keras.layers.LSTM):
             layer.use_cudnn = False
 

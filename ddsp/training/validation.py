@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import files, losses
+from ddsp._compat import keras_internals
 from ddsp.training import checkpoints, evaluation, trainers
 from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BasicEvaluator, F0LdEvaluator
@@ -139,7 +140,7 @@ class Validation:
         measured = min(n_examples, known) if known else n_examples
         configs = [
             [type(layer).__name__, layer.get_config()]
-            for layer in self._trainer.model._flatten_layers()
+            for layer in keras_internals.sublayers(self._trainer.model)
             if isinstance(layer, losses.Loss)
         ]
         # What has no form in JSON has no value that a loss depends on either.

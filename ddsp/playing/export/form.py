@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import convert_to_constants
 
+from ddsp._compat import tensorflow_internals
 from ddsp._core import compilation
 
 Arrays = Mapping[str, np.ndarray]
@@ -114,7 +114,7 @@ class Form:
                 }
             )
         self._check_outputs(names)
-        frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
+        frozen = tensorflow_internals.freeze(concrete)
         return Graph(frozen, [t.op.name for t in frozen.inputs], list(names))
 
     def _check_outputs(self, names: Sequence[str]) -> None:

@@ -1,14 +1,13 @@
 """Building models of strangers within the memory that their weights take."""
 
 import contextlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state
 
+from ddsp._compat import keras_internals, messages
 from ddsp.training.models.model import Model
 from ddsp.training.models.synthesis_model import SynthesisModel
 
@@ -16,8 +15,6 @@ from ddsp.training.models.synthesis_model import SynthesisModel
 _SPARE_NUMBERS = 2**20
 _MOST_NUMBERS = 2**26
 _HIGHEST_RATE = 768000
-# An error in a layer's call: the message in bold, then all arguments.
-_OF_KERAS = re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -54,9 +51,11 @@ class _TooLargeError(BaseException):
 
 
 def _size(value: Any) -> int:
-    # In a graph nothing is computed.
-    with tf.__internal__.FuncGraph("size").as_default():
-        value = value() if callable(value) else value
+    if callable(value):
+        # Tracing computes nothing, so a huge value takes no memory.
+        traced = tf.function(value, autograph=False).get_concrete_function()
+        shape = traced.output_shapes
+    else:
         shape = value.shape if tf.is_tensor(value) else np.shape(value)
     return tf.TensorShape(shape).num_elements() or 0
 
@@ -127,22 +126,9 @@ def _in_one_line(config: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        forget_variables()
+        keras_internals.forget_uninitialized_variables()
         # Layers see whatever the config binds.
         raise ValueError(
-            f"The model that {config!r} describes cannot be built: {reason(error)}"
+            f"The model that {config!r} describes cannot be built: "
+            f"{messages.one_line(error)}"
         ) from error
-
-
-def forget_variables() -> None:
-    """Lets Keras forget the variables that it could not make.
-
-    It would make them with those of the next model, however large they are.
-    """
-    global_state.set_global_attribute("uninitialized_variables", [])
-
-
-def reason(error: Exception) -> str:
-    """What an error says, in one line; of Keras's errors, what a layer said."""
-    found = _OF_KERAS.search(str(error))
-    return " ".join((found[1] if found else str(error)).split())

@@ -16,6 +16,7 @@ from typing import Any
 import gin
 from gin import config_parser
 
+from ddsp._compat import gin_internals
 from ddsp._crepe.weights import MODEL_SIZES
 
 # What a model consists of. Files are opened by none of these, except for `_TRACKERS`.
@@ -130,9 +131,9 @@ def check_references(source: str) -> None:
     Raises:
       ValueError: If there are such.
     """
-    for (_, selector), bindings in gin.config._CONFIG.items():
+    for (_, selector), bindings in gin_internals.settings().items():
         for argument, value in bindings.items():
-            for x in gin.config._iterate_flattened_values(value):
+            for x in _flattened(value):
                 # A macro may serve data or training alone.
                 if isinstance(x, _Refused) and selector != _MACRO:
                     raise ValueError(
@@ -152,7 +153,7 @@ class _Names(config_parser.ParserDelegate):
         *scopes, selector = scoped_selector.split("/")
         full_name = find(selector)
         if full_name is None:
-            return gin.config._UnknownConfigurableReference(scoped_selector, evaluate)
+            return gin_internals.UnknownReference(scoped_selector, evaluate)
         if not self.allows(full_name):
             return _Refused(scoped_selector, evaluate)
         return _Reference("/".join([*scopes, full_name]), evaluate, self)
@@ -221,7 +222,7 @@ class _SafeNames(_Names):
                 "be a path."
             )
         largest = _MOST_LAYERS if _COUNTS.search(argument) else _LARGEST_NUMBER
-        for n_parts, x in enumerate(_parts(value)):
+        for n_parts, x in enumerate(_flattened(value, follow_macros=True)):
             if isinstance(x, dict) and _KERAS_OBJECT & x.keys():
                 raise ValueError(
                     f"{name} may not describe an object of Keras, got {x}. {_TRUST}."
@@ -269,7 +270,7 @@ class _Reference(gin.config.ConfigurableReference):
     __hash__ = gin.config.ConfigurableReference.__hash__
 
 
-class _Refused(gin.config._UnknownConfigurableReference):
+class _Refused(gin_internals.UnknownReference):
     """A reference to what only a trusted config may name; see `check_references`."""
 
     reason = f"which could run or read anything. {_TRUST}."
@@ -290,7 +291,7 @@ def find(selector: str) -> str | None:
     Raises:
       ValueError: If there are several.
     """
-    found = gin.config._REGISTRY.matching_selectors(selector)
+    found = gin_internals.matching_selectors(selector)
     own = [name for name in found if _is_within(name, _OWN)]
     best = own or found
     if len(best) > 1:
@@ -326,17 +327,19 @@ def _bind(
     return [(full_name, argument, value)]
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """A value and everything in it, also by macros."""
+def _flattened(value: Any, *, follow_macros: bool = False) -> Iterator[Any]:
+    """Yields a value and everything in it, also by macros if wanted."""
     yield value
+    contents: Any = ()
     if isinstance(value, gin.config.ConfigurableReference):
-        if value.config_key[1] == _MACRO:
-            yield from _parts(gin.config._CONFIG.get(value.config_key, {}).get("value"))
+        if follow_macros and value.config_key[1] == _MACRO:
+            contents = gin_internals.settings().get(value.config_key, {}).values()
     elif isinstance(value, dict):
-        yield from _parts([*value.keys(), *value.values()])
+        contents = [*value.keys(), *value.values()]
     elif isinstance(value, list | tuple):
-        for x in value:
-            yield from _parts(x)
+        contents = value
+    for x in contents:
+        yield from _flattened(x, follow_macros=follow_macros)
 
 
 def _is_within(full_name: str, module: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import gin
 
 from ddsp import gin_state
+from ddsp._compat import keras_internals, messages
 from ddsp.training import checkpoints, rates
 from ddsp.training.models import building, configs, older_configs
 from ddsp.training.models.model import Model
@@ -85,10 +86,10 @@ def build(config: str) -> Model:
         if not isinstance(model, Model):
             raise TypeError(f"`get_model.model` must be a model, got {model!r}.")
     except Exception as error:
-        building.forget_variables()
+        keras_internals.forget_uninitialized_variables()
         # Constructors see whatever the config binds, of whatever type.
         raise ValueError(
-            f"{source} does not describe a model: {building.reason(error)}"
+            f"{source} does not describe a model: {messages.one_line(error)}"
         ) from error
     return model
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from ddsp import processors
+from ddsp._compat import tensorflow_internals
 
-_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
 _SUFFIX = f"/.ATTRIBUTES/{_VALUE}"
 _ROOT = "model"
@@ -56,14 +55,13 @@ class ObjectGraph:
         Raises:
           ValueError: If there is no such graph, or no model in it.
         """
-        shapes = reader.get_variable_to_shape_map()
-        if _GRAPH not in shapes:
+        if not tensorflow_internals.has_object_graph(reader):
+            names = sorted(reader.get_variable_to_shape_map())
             raise ValueError(
                 f"{source} is of an unknown version: checkpoints of TensorFlow 2 hold "
-                f"a graph of objects, got only the variables {sorted(shapes)[:5]}..."
+                f"a graph of objects, got only the variables {names[:5]}..."
             )
-        graph = trackable_object_graph_pb2.TrackableObjectGraph()
-        graph.ParseFromString(reader.get_tensor(_GRAPH))
+        graph = tensorflow_internals.object_graph(reader)
         self._children = [
             {child.local_name: child.node_id for child in node.children}
             for node in graph.nodes

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from ddsp._compat import keras_internals
 from ddsp._core import compilation
 
 # Steps of which the gradient is made at a time.
@@ -19,7 +20,7 @@ _UNROLLED = 8
 
 
 @keras.saving.register_keras_serializable(package="ddsp")
-class GRU(keras.layers.GRU):
+class GRU(keras_internals.CustomLoopGRU):
     """`keras.layers.GRU` with the same variables, arguments and results.
 
     Gated recurrent unit (Cho et al., 2014), the reset gate after the product. What is
@@ -27,10 +28,9 @@ class GRU(keras.layers.GRU):
     product) runs as Keras would run it, and so does everything on a GPU, with cuDNN.
     """
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        if mask is not None or not self._is_plain():
-            return super().inner_loop(sequences, initial_state, mask, training)
-        (state,) = keras.tree.flatten(initial_state)
+    def plain_loop(
+        self, inputs: tf.Tensor, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         kernel, recurrent_kernel, bias = (
             tf.convert_to_tensor(variable)
             for variable in (
@@ -39,25 +39,12 @@ class GRU(keras.layers.GRU):
                 self.cell.bias,
             )
         )
-        inputs = tf.transpose(sequences, [1, 0, 2])
+        inputs = tf.transpose(inputs, [1, 0, 2])
         if self.go_backwards:
             inputs = tf.reverse(inputs, [0])
         projected = tf.tensordot(inputs, kernel, 1) + bias[0]
         states = recur(projected, state, recurrent_kernel, bias[1])
-        last = states[-1]
-        return last, tf.transpose(states, [1, 0, 2]), [last]
-
-    def _is_plain(self) -> bool:
-        cell = self.cell
-        on_gpu = self.use_cudnn and tf.config.list_logical_devices("GPU")
-        return (
-            cell.reset_after
-            and cell.use_bias
-            and cell.activation is keras.activations.tanh
-            and cell.recurrent_activation is keras.activations.sigmoid
-            and not (cell.dropout or cell.recurrent_dropout)
-            and not (self.unroll or on_gpu)
-        )
+        return tf.transpose(states, [1, 0, 2]), states[-1]
 
 
 @tf.custom_gradient
