@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import files
-from ddsp.colab.audio import (
+from ddsp.colab.sounds import (
     DEFAULT_SAMPLE_RATE,
     audio_bytes_to_np,
     download,

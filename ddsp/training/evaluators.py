@@ -1,6 +1,4 @@
-"""What an evaluation measures, and what it shows of single examples."""
-
-from typing import Any
+"""Evaluators: metrics of a model and examples of its output, for TensorBoard."""
 
 import gin
 import keras
@@ -9,79 +7,107 @@ import tensorflow as tf
 
 from ddsp import losses as ddsp_losses
 from ddsp.training import heuristics, metrics, summaries
+from ddsp.types import Midi, Outputs, Tensors
 
 
 class BaseEvaluator:
     """Base class of evaluators.
 
-    For each batch `evaluate` takes measures and `sample` writes examples; `flush`
-    ends an evaluation. The outputs of the model come with `audio_gen`, the
-    resynthesis, `[batch, n_samples]`.
+    An evaluation calls `evaluate` for each batch, `sample` for the batches to show, and
+    `flush` at the end. Subclasses override what they need.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> class PeakEvaluator(evaluators.BaseEvaluator):
+    ...     peak = 0.0
+    ...     def evaluate(self, batch, outputs, losses):
+    ...         self.peak = max(self.peak, np.max(np.abs(outputs["audio_gen"])))
+    ...     def flush(self, step):
+    ...         return {"peak": float(self.peak)}
+    >>> evaluator = PeakEvaluator(sample_rate=16000, frame_rate=250)
+    >>> evaluator.evaluate({}, {"audio_gen": np.full([1, 64], 0.5)}, losses=None)
+    >>> evaluator.flush(step=0)
+    {'peak': 0.5}
     """
 
     def __init__(self, sample_rate: int, frame_rate: int):
-        """Constructor.
+        """Initializes the evaluator.
 
         Args:
-          sample_rate: Of the audio, samples a second.
-          frame_rate: Of the features, frames a second.
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
         """
         self.set_rates(sample_rate, frame_rate)
 
     def set_rates(self, sample_rate: int, frame_rate: int) -> None:
-        """Changes the rates, samples and frames a second."""
+        """Sets the sample rate in Hz and the frame rate in frames per second."""
         self._sample_rate = sample_rate
         self._frame_rate = frame_rate
 
-    def evaluate(self, batch: Any, output: Any, losses: Any) -> None:
-        """Takes a batch into the measures.
+    def evaluate(self, batch: Tensors, output: Outputs, losses: Tensors | None) -> None:
+        """Adds a batch to the metrics.
 
         Args:
-          batch: Features as the data provider gives them.
-          output: Outputs of the model, with `audio_gen`.
-          losses: Losses of the model, or None.
+          batch: Tensors from the data provider.
+          output: Outputs of the model, with the resynthesis `audio_gen`, [batch,
+            n_samples].
+          losses: Scalar losses of the model by name, or None.
         """
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         """Writes examples of a batch to the current summary writer.
 
         Args:
-          batch: Features as the data provider gives them.
+          batch: Tensors from the data provider.
           outputs: Outputs of the model, with `audio_gen`.
           step: Training step.
         """
 
     def flush(self, step: int) -> dict[str, float]:
-        """Logs the measures and starts them afresh.
+        """Writes the metrics to the summaries and resets them.
 
         Args:
           step: Training step.
 
         Returns:
-          The measures by their logged names.
+          The metrics by name.
         """
         return {}
 
 
 @gin.configurable
 class BasicEvaluator(BaseEvaluator):
-    """Losses and energy shares; examples as waveform, spectrogram and audio."""
+    """Losses and energy shares; examples as waveform, spectrogram and audio.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> evaluator = evaluators.BasicEvaluator(sample_rate=16000, frame_rate=250)
+    >>> batch = {"audio": np.zeros([2, 64])}
+    >>> evaluator.evaluate(batch, {}, losses={"total_loss": 3.0})
+    >>> evaluator.evaluate(batch, {}, losses={"total_loss": 1.0})
+    >>> evaluator.flush(step=0)
+    {'losses/total_loss': 2.0}
+    """
 
     def __init__(self, sample_rate: int, frame_rate: int):
         super().__init__(sample_rate, frame_rate)
         self._means: dict[str, keras.metrics.Mean] = {}
 
-    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+    def evaluate(
+        self, batch: Tensors, outputs: Outputs, losses: Tensors | None
+    ) -> None:
         shares = outputs.get("energy_shares", {})
-        measures = {
+        values = {
             **{f"losses/{name}": value for name, value in (losses or {}).items()},
             **{f"energy_share/{name}": value for name, value in shares.items()},
         }
-        for name, value in measures.items():
+        for name, value in values.items():
             mean = self._means.setdefault(name, keras.metrics.Mean())
             mean.update_state(value, sample_weight=len(batch["audio"]))
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         audio, audio_gen = batch["audio"], outputs["audio_gen"]
         summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
         summaries.audio_summary(audio_gen, step, self._sample_rate, name="audio_gen")
@@ -99,15 +125,25 @@ class BasicEvaluator(BaseEvaluator):
 
 @gin.configurable
 class F0LdEvaluator(BaseEvaluator):
-    """Differences in pitch and loudness between recording and resynthesis."""
+    """Differences in f0 and loudness between recording and resynthesis.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> evaluator = evaluators.F0LdEvaluator(16000, 250, run_f0_crepe=False)
+    >>> audio = np.sin(np.arange(6400, dtype=np.float32) / 6.0)[np.newaxis]
+    >>> evaluator.evaluate({"audio": audio}, {"audio_gen": 0.1 * audio}, losses=None)
+    >>> evaluator.flush(step=0)
+    {'metrics/loudness/loudness_db': 20.0}
+    """
 
     def __init__(self, sample_rate: int, frame_rate: int, run_f0_crepe: bool = True):
-        """Constructor.
+        """Initializes the evaluator.
 
         Args:
-          sample_rate: Of the audio, samples a second.
-          frame_rate: Of the features, frames a second.
-          run_f0_crepe: Whether to track the pitch of the resynthesis.
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+          run_f0_crepe: Whether to track the f0 of the resynthesis.
         """
         super().__init__(sample_rate, frame_rate)
         self._loudness = metrics.LoudnessMetrics(sample_rate, frame_rate)
@@ -115,7 +151,9 @@ class F0LdEvaluator(BaseEvaluator):
         self._tracked_f0 = metrics.F0CrepeMetrics(sample_rate, frame_rate)
         self._run_f0_crepe = run_f0_crepe
 
-    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+    def evaluate(
+        self, batch: Tensors, outputs: Outputs, losses: Tensors | None
+    ) -> None:
         audio_gen = outputs["audio_gen"]
         self._loudness.update_state(batch, audio_gen)
         if _predicts_f0(batch, outputs):
@@ -123,7 +161,7 @@ class F0LdEvaluator(BaseEvaluator):
         if self._run_f0_crepe:
             self._tracked_f0.update_state(batch, audio_gen)
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         if _predicts_f0(batch, outputs):
             summaries.f0_summary(
                 batch["f0_hz"], outputs["f0_hz"], step, name="predicted"
@@ -145,7 +183,20 @@ class F0LdEvaluator(BaseEvaluator):
 
 @gin.configurable
 class TWMEvaluator(BaseEvaluator):
-    """Accuracy of the pitch that two-way mismatch finds in sinusoids."""
+    """Accuracy of the f0 that two-way mismatch estimates from sinusoids.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> evaluator = evaluators.TWMEvaluator(sample_rate=16000, frame_rate=250)
+    >>> harmonics = 220.0 * np.ones([1, 10, 1]) * np.arange(1.0, 7.0)
+    >>> controls = {"frequencies": harmonics, "amplitudes": np.ones([1, 10, 6])}
+    >>> batch = {"f0_hz": np.full([1, 10], 220.0), "f0_confidence": np.ones([1, 10])}
+    >>> outputs = {"sinusoidal": {"controls": controls}}
+    >>> evaluator.evaluate(batch, outputs, losses=None)
+    >>> evaluator.flush(step=0)["metrics/f0_twm/raw_pitch_accuracy"]
+    1.0
+    """
 
     def __init__(
         self,
@@ -154,25 +205,27 @@ class TWMEvaluator(BaseEvaluator):
         processor_name: str = "sinusoidal",
         noisy: bool = False,
     ):
-        """Constructor.
+        """Initializes the evaluator.
 
         Args:
-          sample_rate: Of the audio, samples a second.
-          frame_rate: Of the features, frames a second.
-          processor_name: Name of the synthesiser, whose controls `frequencies` and
-            `amplitudes` are taken from the outputs.
-          noisy: Whether its control `noise_ratios` says how much of each amplitude is
-            noise, which counts for nothing.
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+          processor_name: Name of the synthesizer in the outputs, which has the controls
+            `frequencies` and `amplitudes`.
+          noisy: Whether to subtract the noise part of the amplitudes, according to the
+            control `noise_ratios`.
         """
         super().__init__(sample_rate, frame_rate)
         self._processor_name = processor_name
         self._noisy = noisy
         self._f0 = metrics.F0Metrics(sample_rate, frame_rate, name="f0_twm")
 
-    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+    def evaluate(
+        self, batch: Tensors, outputs: Outputs, losses: Tensors | None
+    ) -> None:
         self._f0.update_state(batch, self._find_f0(outputs))
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         shown = summaries.MAX_EXAMPLES
         f0_hz = self._find_f0(outputs)[:shown]
         summaries.f0_summary(batch["f0_hz"][:shown], f0_hz, step, name="f0_twm")
@@ -180,8 +233,8 @@ class TWMEvaluator(BaseEvaluator):
     def flush(self, step: int) -> dict[str, float]:
         return self._f0.flush(step)
 
-    def _find_f0(self, outputs: Any) -> np.ndarray:
-        """`[batch, n_frames, 1]`, Hz."""
+    def _find_f0(self, outputs: Outputs) -> np.ndarray:
+        """Returns f0 in Hz, [batch, n_frames, 1]."""
         if self._processor_name not in outputs:
             raise ValueError(
                 f"Two-way mismatch needs the sinusoids of {self._processor_name!r}, "
@@ -192,13 +245,26 @@ class TWMEvaluator(BaseEvaluator):
         if self._noisy:
             amplitudes = amplitudes * (1.0 - controls["noise_ratios"])
         twm = ddsp_losses.TWMLoss(sample_rate=self._sample_rate)
-        # Every sinusoid may be the fundamental.
+        # Every sinusoid is a candidate for the fundamental.
         return np.asarray(twm.predict_f0(frequencies, frequencies, amplitudes))
 
 
 @gin.configurable
 class MidiAutoencoderEvaluator(BaseEvaluator):
-    """Notes of a MIDI autoencoder against those played, and what they decode to."""
+    """Notes of a MIDI autoencoder, compared with the reference, and their decoding.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> evaluator = evaluators.MidiAutoencoderEvaluator(16000, frame_rate=250)
+    >>> roll = np.zeros([1, 100, 128])
+    >>> roll[:, 20:80, 69] = 1.0
+    >>> f0_hz = np.full([1, 100], 440.0) * (roll[..., 69] > 0)
+    >>> batch = {"note_active_velocities": roll, "f0_hz": f0_hz}
+    >>> evaluator.evaluate(batch, {"pianoroll": roll}, losses=None)
+    >>> evaluator.flush(step=0)["metrics/midi/learned/onset/f1"]
+    1.0
+    """
 
     def __init__(
         self,
@@ -207,23 +273,25 @@ class MidiAutoencoderEvaluator(BaseEvaluator):
         db_key: str = "loudness_db",
         f0_key: str = "f0_hz",
     ):
-        """Constructor.
+        """Initializes the evaluator.
 
         Args:
-          sample_rate: Of the audio, samples a second.
-          frame_rate: Of the features, frames a second.
-          db_key: Name of the loudness or power.
-          f0_key: Name of the pitch.
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+          db_key: Name of the loudness or power in dB.
+          f0_key: Name of the f0 in Hz.
         """
         super().__init__(sample_rate, frame_rate)
         self._notes = metrics.MidiMetrics(frame_rate, tag="learned")
         self._db_key = db_key
         self._f0_key = f0_key
 
-    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+    def evaluate(
+        self, batch: Tensors, outputs: Outputs, losses: Tensors | None
+    ) -> None:
         self._notes.update_state({**batch, **outputs}, _without_rests(outputs))
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         audio, f0_hz = batch["audio"], batch[self._f0_key]
         summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
         for key in ("midi_audio", "synth_audio", "midi_audio2", "synth_audio2"):
@@ -249,21 +317,37 @@ class MidiAutoencoderEvaluator(BaseEvaluator):
 
 @gin.configurable
 class MidiHeuristicEvaluator(BaseEvaluator):
-    """Notes found by rule in the controls, against those played.
+    """Notes that a heuristic finds in the controls, compared with the reference.
 
-    The rules are those that `heuristics.segment_notes_batch` is configured with, or
-    `midi_heuristic`, `mean_f0` and `median_amps`.
+    The heuristic is `heuristics.segment_notes_batch`, as configured in gin; by default
+    with `midi_heuristic`, `mean_f0` and `median_amps`.
+
+    Example:
+
+    >>> from ddsp.training import evaluators
+    >>> evaluator = evaluators.MidiHeuristicEvaluator(16000, frame_rate=250)
+    >>> on = np.zeros([1, 100, 1], np.float32)
+    >>> on[:, 20:80] = 1.0
+    >>> roll = on * (np.arange(128) == 69)
+    >>> batch = {"note_active_velocities": roll}
+    >>> controls = {"f0_hz": 440.0 * on, "amplitudes": on}
+    >>> outputs = {"f0_hz": 440.0 * on, "harmonic": {"controls": controls}}
+    >>> evaluator.evaluate(batch, outputs, losses=None)
+    >>> evaluator.flush(step=0)["metrics/midi/heuristic/onset/f1"]
+    1.0
     """
 
     def __init__(self, sample_rate: int, frame_rate: int):
         super().__init__(sample_rate, frame_rate)
         self._notes = metrics.MidiMetrics(frame_rate, tag="heuristic")
 
-    def evaluate(self, batch: Any, outputs: Any, losses: Any) -> None:
+    def evaluate(
+        self, batch: Tensors, outputs: Outputs, losses: Tensors | None
+    ) -> None:
         controls = {**batch, **outputs}
         self._notes.update_state(controls, self._find_notes(controls))
 
-    def sample(self, batch: Any, outputs: Any, step: int) -> None:
+    def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
         controls = {**batch, **outputs}
         key = "heuristic_notes"
         controls[key] = self._find_notes(controls)
@@ -273,7 +357,7 @@ class MidiHeuristicEvaluator(BaseEvaluator):
     def flush(self, step: int) -> dict[str, float]:
         return self._notes.flush(step)
 
-    def _find_notes(self, controls: Any) -> list[Any]:
+    def _find_notes(self, controls: Tensors) -> list[Midi]:
         rules = {
             "binarize_f": heuristics.midi_heuristic,
             "pick_f0_f": heuristics.mean_f0,
@@ -284,16 +368,18 @@ class MidiHeuristicEvaluator(BaseEvaluator):
         return heuristics.segment_notes_batch(controls_batch=controls, **rules)
 
 
-def _predicts_f0(batch: Any, outputs: Any) -> bool:
-    """Whether the model has a pitch of its own, not the one it was given."""
+def _predicts_f0(batch: Tensors, outputs: Outputs) -> bool:
+    """Returns whether the f0 of the outputs differs from that of the batch."""
     if "f0_hz" not in outputs or "f0_hz" not in batch:
         return False
-    given, used = (np.asarray(source["f0_hz"]) for source in (batch, outputs))
-    return given.size != used.size or not np.allclose(given.ravel(), used.ravel())
+    target, predicted = (np.asarray(source["f0_hz"]) for source in (batch, outputs))
+    return target.size != predicted.size or not np.allclose(
+        target.ravel(), predicted.ravel()
+    )
 
 
-def _without_rests(outputs: Any) -> np.ndarray:
-    """Piano rolls of a MIDI autoencoder, whose notes are 0 where it is silent."""
+def _without_rests(outputs: Outputs) -> np.ndarray:
+    """Returns the piano rolls of a MIDI autoencoder, in which note 0 is a rest."""
     rolls = np.array(outputs["pianoroll"], np.float32)
     rolls[:, :, 0] = 0.0
     return rolls

@@ -1,11 +1,10 @@
-"""What a training run tells while it runs, and the guard against NaN.
+"""Progress of a training run, and the check that its losses are finite.
 
-Reading a loss makes the program wait for the device, so losses are collected and
-read together: every few steps, and always before something is saved.
+Reading a loss waits for the device. Losses are therefore collected and read together:
+every few steps, and always before anything is saved.
 """
 
 import time
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,18 +15,29 @@ _READ_EVERY_SECS = 0.5
 
 
 class NonFiniteLossError(ValueError):
-    """The loss or its gradient became NaN or infinite."""
+    """Error for a loss, or its gradient, that is NaN or infinite."""
 
 
 class TrainingLog:
-    """Progress bar, TensorBoard scalars, and the check that every loss is finite."""
+    """Progress bar, TensorBoard scalars, and the check that every loss is finite.
+
+    Example:
+
+    >>> from ddsp.training.training_log import TrainingLog
+    >>> log = TrainingLog(num_steps=2, step=0)
+    >>> log.add(1, {"total_loss": tf.constant(3.0)})
+    >>> log.add(2, {"total_loss": tf.constant(1.0)})
+    >>> log.write_interval(2)
+    {'total_loss': 2.0}
+    >>> log.close()
+    """
 
     def __init__(self, num_steps: int, step: int):
-        """Constructor.
+        """Initializes the log.
 
         Args:
-          num_steps: The step at which the training ends.
-          step: The step from which it starts.
+          num_steps: Step at which the training ends.
+          step: Step at which it starts.
         """
         self._bar = tqdm.tqdm(
             total=num_steps, initial=step, unit="step", dynamic_ncols=True
@@ -37,14 +47,14 @@ class TrainingLog:
         self._interval_start = self._last_read = time.monotonic()
 
     def add(self, step: int, losses: dict[str, tf.Tensor]) -> None:
-        """Takes the losses of a step.
+        """Adds the losses of a step.
 
         Args:
-          step: The step that they are of, counted from 1.
-          losses: Scalar losses by name, with `'total_loss'`.
+          step: Number of the step, counted from 1.
+          losses: Scalar losses by name, including `'total_loss'`.
 
         Raises:
-          NonFiniteLossError: A loss so far is NaN or infinite; its step is named.
+          NonFiniteLossError: If a loss up to this step is NaN or infinite.
         """
         self._unread.append((step, losses))
         self._bar.update()
@@ -53,10 +63,10 @@ class TrainingLog:
             self.check()
 
     def check(self) -> None:
-        """Reads all losses so far.
+        """Reads all losses up to the current step.
 
         Raises:
-          NonFiniteLossError: One of them is NaN or infinite; its step is named.
+          NonFiniteLossError: If one is NaN or infinite. The message names its step.
         """
         for step, losses in self._unread:
             values = {name: float(value) for name, value in losses.items()}
@@ -64,8 +74,8 @@ class TrainingLog:
             if bad:
                 raise NonFiniteLossError(
                     f"Training stopped at step {step}: a loss or the gradient is not "
-                    "finite. Checkpoints saved before it are intact; lower the "
-                    f"learning rate or look for bad data. Received: {bad}"
+                    "finite. Earlier checkpoints are intact; lower the learning rate "
+                    f"or look for bad data, got {bad}."
                 )
             self._interval.append(values)
         if self._unread:
@@ -78,13 +88,13 @@ class TrainingLog:
 
         Args:
           step: Training step.
-          **values: More scalars, such as the learning rate.
+          **values: Further scalars, such as the learning rate.
 
         Returns:
           The mean losses by name.
 
         Raises:
-          NonFiniteLossError: A loss is NaN or infinite.
+          NonFiniteLossError: If a loss is NaN or infinite.
         """
         self.check()
         means = {
@@ -92,7 +102,7 @@ class TrainingLog:
             for name in (self._interval[0] if self._interval else ())
         }
         elapsed = time.monotonic() - self._interval_start
-        scalars: dict[str, Any] = {
+        scalars = {
             **{f"losses/{name}": value for name, value in means.items()},
             "training/steps_per_second": len(self._interval) / elapsed,
             **{f"training/{name}": value for name, value in values.items()},
@@ -108,5 +118,5 @@ class TrainingLog:
         self._bar.write(message)
 
     def close(self) -> None:
-        """Ends the progress bar."""
+        """Closes the progress bar."""
         self._bar.close()

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from ddsp.training import checkpoints, eval_util, evaluation, evaluators
+from ddsp.training import checkpoints, eval_util, evaluators, forward
 from tests.training import tiny
 
 BASIC = [evaluators.BasicEvaluator]
@@ -137,7 +137,7 @@ def test_bad_input(tmp_path):
         )
     assert not (tmp_path / "nowhere").exists()
     with pytest.raises(ValueError, match="no batch"):
-        evaluation.first_batch(tiny.TinyProvider(0), 2)
+        forward.first_batch(tiny.TinyProvider(0), 2)
 
 
 def test_pitch_that_was_given_is_not_measured(monkeypatch):
@@ -157,7 +157,7 @@ def test_pitch_that_was_given_is_not_measured(monkeypatch):
 
 
 def test_table():
-    assert evaluation.format_table("step 3", {"loss": 1.0, "longer name": 22.5}) == (
+    assert eval_util._format_table("step 3", {"loss": 1.0, "longer name": 22.5}) == (
         "step 3\n"
         "-----------------------\n"
         "loss             1.0000\n"

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ddsp import synths
-from ddsp.training import eval_util, evaluation, evaluators, gin_files, midi
+from ddsp.training import eval_util, evaluators, forward, gin_files, midi
 from tests.training import test_models
 
 RATE, SAMPLE_RATE, N_FRAMES = 250, 16000, 250
@@ -93,8 +93,8 @@ def tags(tmp_path):
 
 
 def run(evaluator, batch, outputs):
-    """One evaluation as `evaluation.run_evaluators` makes it."""
-    return evaluation.run_evaluators(
+    """One evaluation as `forward.run_evaluators` makes it."""
+    return forward.run_evaluators(
         lambda _: (outputs, {"total_loss": tf.constant(0.5)}),
         [tf.nest.map_structure(tf.constant, batch)],
         step=1,
@@ -176,10 +176,10 @@ def test_midi_heuristic_of_a_model():
     """All that an autoencoder puts out: nested controls, a reverb, shares of energy."""
     model = test_models.small(n_samples=SAMPLE_RATE)
     batch = recording()
-    evaluation.build(model, batch)
+    forward.build(model, batch)
     evaluator = evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)
-    results = evaluation.run_evaluators(
-        evaluation.make_forward(model),
+    results = forward.run_evaluators(
+        forward.make_forward(model),
         [tf.nest.map_structure(tf.constant, batch)],
         step=1,
         measure=[evaluator],

@@ -1,20 +1,22 @@
-"""Measures of what a model makes: audio against the recording, notes against notes."""
+"""Metrics of models: resynthesis against recording, notes against reference notes."""
 
-from ddsp.training.metrics.audio import (
-    F0_CONFIDENCE_THRESHOLD,
+from ddsp.training.metrics.audio_metrics import (
     PITCH_SAMPLE_RATE,
     BaseMetrics,
-    F0CrepeMetrics,
-    F0Metrics,
     LoudnessMetrics,
     compute_audio_features,
     energy_shares,
-    f0_dist_conf_thresh,
-    is_outlier,
     l1_distance,
     squeeze,
 )
-from ddsp.training.metrics.notes import (
+from ddsp.training.metrics.f0_metrics import (
+    F0_CONFIDENCE_THRESHOLD,
+    F0CrepeMetrics,
+    F0Metrics,
+    f0_dist_conf_thresh,
+    is_outlier,
+)
+from ddsp.training.metrics.note_metrics import (
     EvalCounts,
     MidiMetrics,
     compute_frame_metrics,

@@ -4,7 +4,7 @@ Every function writes to the current default summary writer and does nothing wit
 one. Of a batch, the first few examples are shown.
 """
 
-from ddsp.training.summaries.audio import (
+from ddsp.training.summaries.audio_summaries import (
     audio_summary,
     f0_summary,
     get_spectrogram,
@@ -12,7 +12,7 @@ from ddsp.training.summaries.audio import (
     waveform_summary,
 )
 from ddsp.training.summaries.figures import MAX_EXAMPLES, fig_summary
-from ddsp.training.summaries.notes import (
+from ddsp.training.summaries.note_summaries import (
     midi_summary,
     midiae_f0_summary,
     midiae_ld_summary,
