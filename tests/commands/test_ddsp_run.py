@@ -161,7 +161,7 @@ def test_killed_training_goes_on_then_evaluation(shards, tmp_path):
 
 def test_fine_tuning_a_model_of_the_original(shards, tmp_path):
     """With steps too small to be seen, its weights stay what they were."""
-    original = Path(__file__).with_name("legacy_tiny")
+    original = Path(__file__).parents[1] / "training" / "legacy_tiny"
     output = _run(
         _command(
             shards,
