@@ -119,6 +119,33 @@ def test_quantiles_of_a_uniform_sample_are_its_values():
     np.testing.assert_allclose(transformer.inverse_transform(x), x, atol=1e-3)
 
 
+def test_a_constant_sample_maps_to_the_upper_end():
+    transformer = QuantileTransformer().fit([-30.0, -30.0])
+    np.testing.assert_array_equal(transformer.transform([-31, -30, -29]), [0, 1, 1])
+    normal = QuantileTransformer(output_distribution="normal").fit([-30.0])
+    np.testing.assert_allclose(normal.transform([-31, -30]), [-5.2, 5.2], atol=1e-3)
+
+
+def test_quantiles_of_earlier_releases():
+    """Values that the library computed before it used scikit-learn."""
+    stored = (
+        '{"n_quantiles": 7, "output_distribution": "uniform", "subsample": 100000, '
+        '"quantiles": [[-43.0], [-40.333333333333336], [-35.0], [-31.5], '
+        "[-29.666666666666668], [-26.000000000000004], [-16.5]]}"
+    )
+    transformer = QuantileTransformer.from_dict(json.loads(stored))
+    np.testing.assert_allclose(
+        transformer.transform([-60.0, -38.0, -33.5, -31.25, -30.0, -20.0, 0.0]),
+        [0.0, 0.239583333, 0.404761905, 0.522727273, 0.636363636, 0.938596491, 1.0],
+        atol=1e-8,
+    )
+    np.testing.assert_allclose(
+        transformer.inverse_transform([0.0, 0.1, 0.5, 0.77, 1.0]),
+        [-43.0, -41.4, -31.5, -27.3933333333, -16.5],
+    )
+    assert json.dumps(transformer.to_dict()) == stored
+
+
 def test_quantiles_survive_json():
     x = np.random.default_rng(2).normal(size=50)
     ours = QuantileTransformer(n_quantiles=20).fit(x)
