@@ -1,1 +1,1 @@
-"""The command-line programs, one to a file."""
+"""Command-line programs, one per file."""

@@ -1,11 +1,13 @@
-"""Writes a trained model as a bundle, and in the formats of other runtimes.
+"""Exports a trained model as a bundle, and in the formats of other runtimes.
 
-  ddsp_export --model RUN --output DIR --formats=saved_model,tflite,onnx
+Example:
 
-DIR can be given away: it holds weights, config, statistics, licence and a test vector;
-`ddsp.load(DIR)` brings it back, and `ddsp_timbre_transfer` and `ddsp_stream` play it.
-Every format is run on the test vector; one that differs by more than 1e-4 is an error,
-and then nothing is left behind.
+  ddsp_export --model=models/violin --output=violin --formats=saved_model,tflite,onnx
+
+The output directory is a bundle to share: it holds weights, config, statistics, license
+and a test vector. Load it with ddsp.load('violin'), or pass it to ddsp_timbre_transfer
+and ddsp_stream as --model. Every exported format is run on the test vector. If its
+output differs by more than 1e-4, the export fails and nothing is written.
 """
 
 import sys
@@ -17,7 +19,7 @@ from ddsp.program import TRUSTED, UserError, run_main
 
 FLAGS = flags.FLAGS
 
-# What the original's command can be asked for.
+# Values of --inference_model in the original.
 _MODULES = (
     "autoencoder",
     "streaming_f0_pw",
@@ -31,68 +33,77 @@ _MODULES = (
 
 
 def define_flags() -> None:
-    """Defines the flags of this program."""
+    """Defines the flags of the program."""
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of a training run (or its `best` folder), a checkpoint, or a bundle.",
+        "Directory of a training run (or its `best` folder), a checkpoint, or a "
+        "bundle.",
         required=True,
     )
     flags.DEFINE_string(
         "output",
         None,
-        "Folder to write; by default `export`, or --name, in that of the run.",
+        "Directory to write. By default `export`, or the value of --name, inside the "
+        "directory of the run.",
         short_name="o",
     )
     flags.DEFINE_list(
         "formats",
         [],
-        "Formats beside the bundle: saved_model, tflite, onnx, web, vst. The last is "
-        "what plug-ins of the original load.",
+        "Formats to add to the bundle, separated by commas: saved_model, tflite, onnx, "
+        "web, vst. The format vst is for the plug-in of the original library.",
     )
     flags.DEFINE_list(
         "forms",
         ["stream"],
-        "What is exported to the formats: stream (features to audio, block by block), "
-        "whole (as many frames as the test vector has, at once), decoder (features to "
-        "controls), level (audio to loudness or power).",
+        "Parts of the model to export, separated by commas: stream (features to audio, "
+        "block by block), whole (features to audio in one call, with as many frames as "
+        "the test vector), decoder (features to controls), level (audio to loudness or "
+        "power).",
     )
     flags.DEFINE_integer(
-        "block_frames", 1, "Frames of a block of audio.", lower_bound=1
+        "block_frames", 1, "Frames per block of the form stream.", lower_bound=1
     )
-    flags.DEFINE_string("license", None, "Terms of use of the model.")
+    flags.DEFINE_string("license", None, "License of the model, such as CC-BY-4.0.")
     flags.DEFINE_string(
-        "attribution", None, "Whom to name: the musician, the recordings."
+        "attribution", None, "Credits of the musician and the recordings."
     )
     flags.DEFINE_enum(
         "crepe_model",
         None,
         ["tiny", "full"],
-        "Pitch tracker of the training data, where its statistics do not say.",
+        "Pitch tracker of the training data, if its statistics do not name one.",
     )
     flags.DEFINE_boolean(
-        "need_statistics", True, "Refuse a model without statistics of its data."
+        "need_statistics", True, "Refuse to export a model without dataset statistics."
     )
-    flags.DEFINE_string("name", None, "Of the plug-in's model: NAME.tflite.")
+    flags.DEFINE_string(
+        "name", None, "Name of the plug-in model, written as NAME.tflite."
+    )
     flags.DEFINE_boolean("trusted", False, TRUSTED)
-    # As the original calls them.
+    # Flags of the original.
     flags.DEFINE_alias("model_path", "model")
     flags.DEFINE_alias("save_dir", "output")
     flags.DEFINE_enum(
         "inference_model",
         None,
         _MODULES,
-        "A module of the original's plug-in, all of which are in --formats=vst.",
+        "Flag of the original. Values that start with vst_ mean --formats=vst.",
     )
-    flags.DEFINE_boolean("tflite", None, "As --formats=tflite.")
-    flags.DEFINE_boolean("tfjs", None, "Replaced by --formats=web.")
+    flags.DEFINE_boolean(
+        "tflite", None, "Flag of the original, same as --formats=tflite."
+    )
+    flags.DEFINE_boolean(
+        "tfjs", None, "Flag of the original, replaced by --formats=web."
+    )
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program; it takes no positional arguments."""
+    """Runs the program."""
     if len(argv) > 1:
-        raise UserError(f"This program takes flags alone, got {argv[1:]}.")
-    # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
+        raise UserError(f"The program has no positional arguments, got {argv[1:]}.")
+    # Loading TensorFlow takes seconds, which --help and wrong flags do not need.
     from ddsp.playing.export import exporting
 
     output = FLAGS.output or _default_output(FLAGS.model)
@@ -127,11 +138,11 @@ def _default_output(model: str) -> str:
 
 
 def _formats() -> list[str]:
-    """What `--formats` and the original's flags ask for."""
+    """Returns the formats that --formats and the flags of the original select."""
     if FLAGS.tfjs:
         raise UserError(
-            "Models for TensorFlow.js are not written; --formats=web writes a page "
-            "that plays the model in a browser, got --tfjs."
+            "TensorFlow.js is not supported: use --formats=web for a page that runs "
+            "the model in a browser, got --tfjs."
         )
     module = FLAGS.inference_model
     if module is None:
@@ -139,14 +150,13 @@ def _formats() -> list[str]:
     if module.startswith("vst_"):
         return [*FLAGS.formats, "vst"]
     raise UserError(
-        "Whole models are written by --formats=saved_model, with --forms=whole for all "
-        "frames at once and --forms=stream for blocks, got --inference_model="
-        f"{module}."
+        "Use --formats=saved_model with --forms=whole (one call) or --forms=stream "
+        f"(block by block), got --inference_model={module}."
     )
 
 
 def console_entry_point() -> None:
-    """The command `ddsp_export`."""
+    """Entry point of the command `ddsp_export`."""
     define_flags()
     run_main(main)
 

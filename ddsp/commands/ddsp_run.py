@@ -1,22 +1,26 @@
-"""Trains, evaluates or samples a model that gin files describe.
+r"""Trains, evaluates or samples a model that gin files configure.
 
-For example:
+Example:
 
-  ddsp_run --mode=train --save_dir=~/violin --gin_file=models/solo_instrument.gin \
-    --gin_file=datasets/tfrecord.gin \
+  ddsp_run --mode=train --save_dir=models/violin \
+    --gin_file=models/solo_instrument.gin --gin_file=datasets/tfrecord.gin \
     --gin_param="TFRecordProvider.file_pattern='data/violin.tfrecord*'"
+
+The same command resumes an interrupted training. Evaluate the checkpoints with
+
+  ddsp_run --mode=eval --save_dir=models/violin --run_once
 """
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import gin
 import keras
 import tensorflow as tf
 from absl import flags, logging
 
-import ddsp.training  # noqa: F401  (registers everything that gin files name)
+import ddsp.training  # noqa: F401  (registers what gin files name)
 from ddsp import configurable, files, gin_state, program
 from ddsp.training import (
     checkpoints,
@@ -31,77 +35,78 @@ from ddsp.training.models import configs, older_configs
 
 FLAGS = flags.FLAGS
 
-# What configs of the original bind although none of its releases has it.
+# Names in configs of the original that none of its releases defines.
 _UNRELEASED = ["HmmMidiAutoencoder", "eval_discrete"]
 
 flags.DEFINE_enum(
     "mode",
     "train",
     ["train", "eval", "sample"],
-    "'train' a model, 'eval' to measure its checkpoints, 'sample' to write examples "
-    "of them to TensorBoard.",
+    "train: train a model. eval: compute metrics of its checkpoints. sample: write "
+    "examples of its checkpoints to TensorBoard.",
 )
 flags.DEFINE_string(
     "save_dir",
     files.DEFAULT_DIR,
-    "Directory for checkpoints, summaries and results. A training that was "
-    "interrupted goes on when its command is given again.",
+    "Directory of checkpoints, summaries and results. If it has a checkpoint, training "
+    "resumes from there.",
 )
 flags.DEFINE_string(
     "restore_dir",
     "",
-    "Directory (or checkpoint) of a model to evaluate, or to fine-tune: training then "
-    "starts from its weights. By default save_dir.",
+    "Directory (or checkpoint) of the model to evaluate, or whose weights to "
+    "fine-tune; by default save_dir.",
 )
 flags.DEFINE_string("tpu", "", "Address or name of a TPU.")
 flags.DEFINE_string(
     "cluster_config",
     "",
-    "For training on several machines: the TF_CONFIG of this worker as JSON, such as "
+    "TF_CONFIG of this worker as JSON, for training on several machines, such as "
     '\'{"cluster": {"worker": ["host1:port", "host2:port"]}, "task": {"type": '
     '"worker", "index": 0}}\'.',
 )
 flags.DEFINE_bool(
     "allow_memory_growth",
     False,
-    "Take GPU memory as it is needed instead of all at once.",
+    "Allocate GPU memory as needed instead of all at once.",
 )
 flags.DEFINE_bool(
     "hypertune",
     False,
-    "Not supported: the hyper-parameter service it reported to is retired.",
+    "Not supported, since the hyperparameter service is retired.",
 )
 flags.DEFINE_float(
     "early_stop_loss_value",
     None,
-    "Stop training when the training loss has fallen to this value.",
+    "Stop training when the training loss is at most this value.",
 )
 flags.DEFINE_integer(
     "early_stop_patience",
     None,
-    "Stop training after so many validations without a new best one.",
+    "Stop training after this many validations without a new lowest loss.",
     lower_bound=1,
 )
 flags.DEFINE_integer(
-    "seed", None, "Makes weights, order of the data and noise repeatable."
+    "seed", None, "Seed of weights, data order and noise, for repeatable runs."
 )
 flags.DEFINE_multi_string(
-    "gin_search_path", [], "More directories in which gin files are looked for."
+    "gin_search_path", [], "Additional directory of gin files; can be repeated."
 )
 flags.DEFINE_multi_string(
     "gin_file",
     [],
-    "A gin file, relative to the library's configs, to a gin_search_path or to the "
-    "current directory. Later ones override earlier ones.",
+    "Gin file, relative to the configs of the library, to a gin_search_path or to the "
+    "current directory. Can be repeated; later files override earlier ones.",
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "A gin binding such as 'batch_size=8'; overrides the gin files.",
+    "Gin binding such as 'train.batch_size=8', which overrides the gin files. Can be "
+    "repeated.",
 )
 flags.DEFINE_bool("trusted", False, program.TRUSTED)
 flags.DEFINE_bool(
-    "run_once", False, "Evaluate or sample only the latest checkpoint, then end."
+    "run_once", False, "Evaluate or sample only the latest checkpoint, then exit."
 )
 flags.DEFINE_integer(
     "initial_delay_secs",
@@ -112,7 +117,7 @@ flags.DEFINE_integer(
 
 
 def delay_start() -> None:
-    """Waits for `--initial_delay_secs`, so that a training can get ahead."""
+    """Waits for `--initial_delay_secs`, so that a training can start first."""
     if FLAGS.initial_delay_secs:
         logging.info("Waiting for %d seconds", FLAGS.initial_delay_secs)
         time.sleep(FLAGS.initial_delay_secs)
@@ -121,16 +126,16 @@ def delay_start() -> None:
 def parse_gin(restore_dir: str) -> None:
     """Parses the gin config of the run.
 
-    Later bindings override earlier ones: the defaults for optimisation and
-    evaluation, then the config that the model in `restore_dir` was trained with if
-    there is one, then `--gin_file` and `--gin_param`.
+    Later bindings override earlier ones: the defaults of optimization and evaluation,
+    the config that the model in `restore_dir` was trained with, if there is one,
+    `--gin_file`, and `--gin_param`.
 
     Args:
       restore_dir: Model directory, or a checkpoint in it.
 
     Raises:
-      ValueError: A gin file does not exist, or it or a parameter names something
-        that does not exist.
+      ValueError: If a gin file does not exist, or a file or a parameter contains an
+        unknown name.
     """
     gin.config.register_file_reader(tf.io.gfile.GFile, tf.io.gfile.exists)
     for path in [gin_files.config_dir(), *FLAGS.gin_search_path]:
@@ -139,7 +144,7 @@ def parse_gin(restore_dir: str) -> None:
     with _quiet():
         if FLAGS.gin_file:
             with gin_state.isolated():
-                # A model's config may name what they import.
+                # The config of a model may use names that these files import.
                 _parse_files()
         with gin_state.unlocked():
             gin.parse_config_file(f"optimization/{optimization}")
@@ -158,8 +163,8 @@ def _parse_config_of_run(directory: str) -> None:
     try:
         trained_with = train_util.get_latest_operative_config(directory)
     except FileNotFoundError:
-        return  # Nothing has been trained there yet.
-    # An older version may have had other parameters.
+        return  # Not trained yet.
+    # Older versions had other parameters.
     older_configs.parse(trained_with, FLAGS.trusted, whole_run=True)
     configs.check_references(f"The config {trained_with!r}")
     rates.complete_config()
@@ -176,7 +181,7 @@ def _parse_files() -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences gin, which logs an error for each place where a file is not."""
+    """Silences gin, which logs an error for each directory without the file."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.FATAL)
     try:
@@ -185,8 +190,8 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _parse(what: str, parse) -> None:
-    """Parses; what is wrong becomes one line that names the file or parameter."""
+def _parse(what: str, parse: Callable[[], object]) -> None:
+    """Parses a file or parameter; errors become one line that names it."""
     try:
         parse()
     except (ValueError, SyntaxError, OSError, ImportError) as error:
@@ -195,16 +200,17 @@ def _parse(what: str, parse) -> None:
 
 
 def allow_memory_growth() -> None:
-    """Makes TensorFlow take GPU memory as it is needed."""
+    """Makes TensorFlow allocate GPU memory as needed."""
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def main(unused_argv: list[str]) -> None:
-    """Runs the mode that the flags name."""
+    """Runs the selected mode."""
     if FLAGS.hypertune:
         raise program.UserError(
-            "--hypertune is not supported: the service it reported to is retired."
+            "--hypertune is not supported, since the hyperparameter service is "
+            "retired, got True."
         )
     save_dir = files.expand_path(FLAGS.save_dir)
     restore_dir = files.expand_path(FLAGS.restore_dir or save_dir)
@@ -217,14 +223,14 @@ def main(unused_argv: list[str]) -> None:
 
 
 def _train(save_dir: str, restore_dir: str) -> None:
-    # What a training resumes with is its own config, not the one it started from.
+    # A resumed training continues with its own config, not that of restore_dir.
     resumes = bool(checkpoints.list_checkpoints(save_dir))
     parse_gin(save_dir if resumes else restore_dir)
     strategy = train_util.get_strategy(
         tpu=FLAGS.tpu, cluster_config=FLAGS.cluster_config
     )
     if FLAGS.seed is not None:
-        # The layers draw the seeds of their weights when they are made.
+        # Layers draw the seeds of their weights when they are created.
         keras.utils.set_random_seed(FLAGS.seed)
     train_util.set_precision()
     data_provider = configurable.bound_argument(

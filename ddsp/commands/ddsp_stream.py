@@ -1,11 +1,13 @@
-"""Plays a recording, or the microphone, with a trained model in real time.
+"""Timbre transfer in real time, from a recording or the microphone.
 
-  ddsp_stream INPUT --model DIR -o OUT.wav
-  ddsp_stream --live --model DIR
+Examples:
 
-INPUT is an audio file of any rate and number of channels. It is played block by block,
-as a microphone would fill the blocks; then the latency, the time that blocks took and
-the drop-outs are shown.
+  ddsp_stream singing.wav --model=models/violin -o violin.wav
+  ddsp_stream --live --model=models/violin
+
+The input is an audio file of any sample rate and number of channels. It is processed
+block by block at the pace of a microphone. At the end the program prints the latency,
+the processing time per block and the number of dropouts.
 """
 
 import os
@@ -19,11 +21,11 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags of this program."""
+    """Defines the flags of the program."""
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of a training run (or its `best` folder), or a bundle.",
+        "Directory of a training run (or its `best` folder), or a bundle.",
         required=True,
     )
     flags.DEFINE_string(
@@ -35,49 +37,48 @@ def define_flags() -> None:
     flags.DEFINE_boolean(
         "live",
         False,
-        "From the microphone to the loudspeaker, until Ctrl-C; needs "
+        "Process the microphone and play to the loudspeaker until Ctrl-C. Needs "
         "pip install 'ddsp[live]'.",
     )
     flags.DEFINE_boolean(
         "pace",
         True,
-        "Give the model each block when a microphone would have filled it; otherwise "
-        "as fast as it goes.",
+        "Process blocks at the pace of a microphone instead of as fast as possible.",
     )
     flags.DEFINE_integer(
         "block_size",
         512,
-        "Samples of a block. Whole hops of the model need no buffering.",
+        "Samples per block. Multiples of the hop of the model avoid buffering.",
         lower_bound=1,
     )
-    flags.DEFINE_float("pitch_shift", 0.0, "Semitones to shift the pitch by.")
-    flags.DEFINE_float("loudness_shift", 0.0, "Decibels to shift the loudness by.")
-    flags.DEFINE_float("gain", 0.0, "Decibels to amplify the output by.")
+    flags.DEFINE_float("pitch_shift", 0.0, "Pitch shift in semitones.")
+    flags.DEFINE_float("loudness_shift", 0.0, "Loudness shift in dB.")
+    flags.DEFINE_float("gain", 0.0, "Gain of the output in dB.")
     flags.DEFINE_enum(
         "crepe_model",
         "tiny",
         ["tiny", "full", "none"],
-        "Pitch tracker; with none the pitch is --f0_hz.",
+        "Size of the pitch tracker. With none, the pitch is --f0_hz.",
     )
     flags.DEFINE_integer(
         "pitch_rate",
         100,
-        "Frames a second that are tracked; must divide 16000.",
+        "Frames per second of the pitch tracker. Must divide 16000.",
         lower_bound=1,
     )
     flags.DEFINE_float(
         "f0_hz",
         None,
-        "Pitch to play at, Hz, with --crepe_model=none.",
+        "Constant pitch in Hz, with --crepe_model=none.",
         lower_bound=0.0,
     )
     flags.DEFINE_boolean("trusted", False, TRUSTED)
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program on its positional arguments."""
+    """Runs the program on its positional argument."""
     _check_usage(argv)
-    # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
+    # Loading TensorFlow takes seconds, which --help and wrong flags do not need.
     from ddsp.playing import StreamingModel, live_audio, realtime, timbre_transfer
 
     if not FLAGS.live:
@@ -95,7 +96,7 @@ def main(argv: list[str]) -> None:
     stream.gain = FLAGS.gain
     player = realtime.Player(stream, FLAGS.block_size, FLAGS.f0_hz)
     if FLAGS.live:
-        print("Playing; Ctrl-C ends it.", file=sys.stderr)
+        print("Playing. Stop with Ctrl-C.", file=sys.stderr)
         live_audio.play_live(player)
         report = player.report()
     else:
@@ -112,30 +113,30 @@ def main(argv: list[str]) -> None:
 
 
 def _check_usage(argv: list[str]) -> None:
-    """Refuses arguments that do not go together."""
-    usage = "Usage: ddsp_stream INPUT --model DIR -o OUT.wav"
+    """Raises an error for arguments that contradict each other."""
+    usage = "Usage: ddsp_stream INPUT --model=DIR -o OUT.wav."
     if FLAGS.live and (len(argv) > 1 or FLAGS.output):
         raise UserError(
-            "With --live there is neither an INPUT nor an --output, got "
+            "With --live there must be no input and no --output, got "
             f"{argv[1:]} and --output={FLAGS.output}."
         )
     if not FLAGS.live and len(argv) != 2:
-        raise UserError(f"Give one INPUT, an audio file, got {argv[1:]}. {usage}")
+        raise UserError(f"{usage} INPUT must be one audio file, got {argv[1:]}.")
     if not FLAGS.live and FLAGS.output is None:
-        raise UserError(f"Say what to write, got no --output. {usage}")
+        raise UserError(f"{usage} The output file must be named, got no --output.")
     if not FLAGS.live and os.path.isdir(argv[1]):
-        raise UserError(f"INPUT must be an audio file, got the folder {argv[1]!r}.")
+        raise UserError(f"INPUT must be an audio file, got the directory {argv[1]!r}.")
     if (FLAGS.crepe_model == "none") != (FLAGS.f0_hz is not None):
         raise UserError(
-            "Either the pitch is tracked, or --crepe_model=none and --f0_hz go "
-            f"together, got --crepe_model={FLAGS.crepe_model}, --f0_hz={FLAGS.f0_hz}."
+            "--crepe_model=none and --f0_hz must be used together, got "
+            f"--crepe_model={FLAGS.crepe_model} and --f0_hz={FLAGS.f0_hz}."
         )
 
 
 def console_entry_point() -> None:
-    """The command `ddsp_stream`."""
+    """Entry point of the command `ddsp_stream`."""
     define_flags()
-    # Flags may follow INPUT.
+    # Flags may follow the input.
     FLAGS.set_gnu_getopt(True)
     run_main(main)
 

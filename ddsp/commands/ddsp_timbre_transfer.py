@@ -1,10 +1,12 @@
-"""Plays recordings with a trained model.
+"""Timbre transfer: resynthesizes recordings with the sound of a trained model.
 
-  ddsp_timbre_transfer INPUT --model DIR -o OUT.wav
+Example:
 
-INPUT is an audio file of any rate, length and number of channels, or a folder of
-them (then OUT is a folder). Sub-folders are walked; recordings that cannot be used are
-named at the end and skipped.
+  ddsp_timbre_transfer singing.wav --model=models/violin -o violin.wav
+
+The input is an audio file of any sample rate, length and number of channels, or a
+directory of audio files, which is searched recursively. For a directory the output is a
+directory too, and files that cannot be used are skipped and listed at the end.
 """
 
 import sys
@@ -17,57 +19,74 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """Defines the flags of this program."""
+    """Defines the flags of the program."""
     flags.DEFINE_string(
-        "model", None, "Folder of a training run (or its `best` folder).", required=True
+        "model",
+        None,
+        "Directory of a training run (or its `best` folder), or a bundle.",
+        required=True,
     )
     flags.DEFINE_string(
         "output",
         None,
-        "File to write (.wav, .flac, .ogg, .mp3, .aiff), or a folder if INPUT is one.",
+        "File to write (.wav, .flac, .ogg, .mp3, .aiff), or a directory if the input "
+        "is one.",
         short_name="o",
         required=True,
     )
     flags.DEFINE_boolean(
         "adjust",
         True,
-        "Shift the pitch by octaves and map the loudness to the training data's, if "
-        "the model has statistics of it.",
+        "Shift the pitch by octaves and match the loudness to the training data, if "
+        "the model has its statistics.",
     )
     flags.DEFINE_float(
-        "threshold", 1.0, "What counts as a note: lower finds more.", lower_bound=0.0
+        "threshold",
+        1.0,
+        "Threshold of the note detection. Lower values detect more notes.",
+        lower_bound=0.0,
     )
     flags.DEFINE_float(
-        "quiet", 20.0, "How far to turn down what is no note, dB.", lower_bound=0.0
+        "quiet",
+        20.0,
+        "Attenuation of frames without a note, in dB.",
+        lower_bound=0.0,
     )
     flags.DEFINE_float(
         "autotune",
         0.0,
-        "How far to pull notes to the nearest semitone.",
+        "Amount of tuning to the nearest semitone, from 0 (none) to 1.",
         lower_bound=0.0,
         upper_bound=1.0,
     )
-    flags.DEFINE_float("octave_shift", 0.0, "Octaves to shift the pitch by.")
-    flags.DEFINE_float("pitch_shift", 0.0, "Semitones to shift the pitch by.")
-    flags.DEFINE_float("loudness_shift", 0.0, "Decibels to shift the loudness by.")
+    flags.DEFINE_float("octave_shift", 0.0, "Pitch shift in octaves.")
+    flags.DEFINE_float("pitch_shift", 0.0, "Pitch shift in semitones.")
+    flags.DEFINE_float("loudness_shift", 0.0, "Loudness shift in dB.")
     flags.DEFINE_integer(
-        "sample_rate", None, "Of the output; by default the model's.", lower_bound=1
+        "sample_rate",
+        None,
+        "Sample rate of the output in Hz; by default that of the model.",
+        lower_bound=1,
     )
-    flags.DEFINE_enum("crepe_model", "tiny", ["tiny", "full"], "Pitch tracker.")
+    flags.DEFINE_enum(
+        "crepe_model", "tiny", ["tiny", "full"], "Size of the pitch tracker."
+    )
     flags.DEFINE_boolean(
-        "report", False, "Write a page with players and pictures beside each output."
+        "report",
+        False,
+        "Write an HTML page with players and plots next to each output.",
     )
     flags.DEFINE_boolean("trusted", False, TRUSTED)
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program on its positional arguments."""
+    """Runs the program on its positional argument."""
     if len(argv) != 2:
         raise UserError(
-            "Give one INPUT, an audio file or a folder of audio files, got "
-            f"{argv[1:]}. Usage: ddsp_timbre_transfer INPUT --model DIR -o OUT.wav"
+            "Usage: ddsp_timbre_transfer INPUT --model=DIR -o OUT.wav. INPUT must be "
+            f"one audio file or directory, got {argv[1:]}."
         )
-    # TensorFlow takes seconds to load: not for --help, and not for a wrong flag.
+    # Loading TensorFlow takes seconds, which --help and wrong flags do not need.
     import tensorflow as tf
 
     from ddsp import files
@@ -89,7 +108,7 @@ def main(argv: list[str]) -> None:
     if statistics is None and FLAGS.adjust:
         print(
             "warning: the model has no dataset_statistics.json, so pitch and loudness "
-            "are played as they are.",
+            "are not adjusted.",
             file=sys.stderr,
         )
     failures = []
@@ -131,9 +150,9 @@ def main(argv: list[str]) -> None:
 
 
 def console_entry_point() -> None:
-    """The command `ddsp_timbre_transfer`."""
+    """Entry point of the command `ddsp_timbre_transfer`."""
     define_flags()
-    # Flags may follow INPUT.
+    # Flags may follow the input.
     FLAGS.set_gnu_getopt(True)
     run_main(main)
 
