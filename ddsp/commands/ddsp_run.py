@@ -12,6 +12,7 @@ The same command resumes an interrupted training. Evaluate the checkpoints with
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 
@@ -154,7 +155,7 @@ def parse_gin(restore_dir: str) -> None:
             for binding in FLAGS.gin_param:
                 _parse(
                     f"gin parameter '{binding}'",
-                    lambda binding=binding: gin.parse_config(binding),
+                    functools.partial(gin.parse_config, binding),
                 )
             gin.finalize()
 
@@ -175,7 +176,7 @@ def _parse_files() -> None:
     for path in FLAGS.gin_file:
         _parse(
             f"gin file '{path}'",
-            lambda path=path: gin.parse_config_file(path, skip_unknown=_UNRELEASED),
+            functools.partial(gin.parse_config_file, path, skip_unknown=_UNRELEASED),
         )
 
 

@@ -1,56 +1,77 @@
-"""From controls of the synthesisers to notes, without training.
+"""Heuristics that detect notes in the controls of synthesizers, without training.
 
-A recording is cut into notes by a function that marks the frames in which a note is on;
-two more choose the pitch and the amplitude of each. `segment_notes` puts them together.
+`segment_notes` combines three functions: one marks the frames in which a note is on,
+two others choose the pitch and the amplitude of each note.
+
 Controls are the outputs of a model for one recording: a dictionary with `f0_hz`,
-`[n_frames]` or `[n_frames, 1]`, and, by what is used, `audio`, `[n_samples]`, or
-`harmonic/controls/amplitudes`, `[n_frames]` or `[n_frames, 1]`.
+[n_frames] or [n_frames, 1], and depending on the heuristic `audio`, [n_samples], or
+`harmonic/controls/amplitudes`, [n_frames] or [n_frames, 1].
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import gin
 import numpy as np
 import tensorflow as tf
 
 from ddsp import core, spectral_ops
-from ddsp._core import checks
 from ddsp.training import midi
+from ddsp.training.frame_windows import pad_for_frame as pad_for_frame
+from ddsp.training.frame_windows import remove_short, runs, windows
+from ddsp.training.frame_windows import window_array as window_array
 from ddsp.training.midi import get_active_frame_indices as get_active_frame_indices
+from ddsp.types import ArrayLike, Midi
 
 DEFAULT_FRAME_RATE = 250
 
-# Two pitches further apart, in semitones, are of two notes. Below one, as a glide of a
-# semitone seldom shows whole within a few frames.
+# Named tensors or arrays, possibly nested.
+Controls: TypeAlias = Mapping[str, Any]
+
+# A larger change of pitch, in semitones, starts a new note. It is less than a semitone
+# because a few frames rarely contain the whole step.
 _NEW_NOTE_SEMITONES = 0.75
 _SILENCE_DB = -core.DB_RANGE
 
 
 @gin.configurable
 def segment_notes_batch(
-    binarize_f: Callable[..., Any],
-    pick_f0_f: Callable[..., Any],
-    pick_amps_f: Callable[..., Any],
-    controls_batch: Mapping[str, Any],
+    binarize_f: Callable[[Controls], ArrayLike],
+    pick_f0_f: Callable[..., float],
+    pick_amps_f: Callable[..., float],
+    controls_batch: Controls,
     frame_rate: int = DEFAULT_FRAME_RATE,
-) -> list[Any]:
-    """Cuts a batch of recordings into notes.
+) -> list[Midi]:
+    """Detects the notes of a batch of recordings.
 
     Args:
       binarize_f: See `segment_notes`.
       pick_f0_f: See `segment_notes`.
       pick_amps_f: See `segment_notes`.
-      controls_batch: Controls with a batch axis in front, `f0_hz` among them. What has
-        none is handed to each recording whole.
-      frame_rate: Frames a second.
+      controls_batch: Controls with a leading batch axis, including `f0_hz`. Values
+        without a batch axis are the same for all recordings.
+      frame_rate: Frames per second.
 
     Returns:
-      A `pretty_midi.PrettyMIDI` object for each recording.
+      A `pretty_midi.PrettyMIDI` object per recording.
 
     Raises:
-      ImportError: `pretty_midi` is not installed.
-      ValueError: There is no `f0_hz`.
+      ImportError: If `pretty_midi` is not installed.
+      ValueError: If there is no `f0_hz`.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> ones = np.ones([2, 100])
+    >>> amplitudes = {"harmonic": {"controls": {"amplitudes": ones}}}
+    >>> notes = heuristics.segment_notes_batch(
+    ...     heuristics.midi_heuristic,
+    ...     heuristics.mean_f0,
+    ...     heuristics.median_amps,
+    ...     {"f0_hz": 440.0 * ones, **amplitudes},
+    ... )
+    >>> len(notes), notes[0].instruments[0].notes[0].pitch
+    (2, 69)
     """
     batch_size = len(_control(controls_batch, "f0_hz"))
     arrays = tf.nest.map_structure(
@@ -73,70 +94,50 @@ def segment_notes_batch(
     ]
 
 
-def window_array(
-    array: Any, sr: float, win_len: float, frame_step_ratio: float = 0.75, ax: int = 0
-) -> np.ndarray:
-    """Cuts an array into overlapping windows.
-
-    Zeros are put before the array, as many as two windows overlap, and after it, until
-    the last window is full.
-
-    Args:
-      array: Any shape.
-      sr: Samples a second along `ax`.
-      win_len: Length of a window, seconds.
-      frame_step_ratio: From one window to the next, in windows, in (0, 1].
-      ax: The axis to cut.
-
-    Returns:
-      The array with `ax` replaced by two axes, `[n_windows, window_size]`.
-
-    Raises:
-      ValueError: If a window is shorter than a sample or the ratio is out of range.
-    """
-    array = np.asarray(array)
-    # The product of two decimal fractions may lie a little below the whole number.
-    size, step, overlap = (
-        int(round(sr * win_len * ratio, 6))
-        for ratio in (1.0, frame_step_ratio, 1.0 - frame_step_ratio)
-    )
-    if step < 1 or overlap < 0:
-        raise ValueError(
-            "A window must be at least a sample and its step in (0, 1] windows, got "
-            f"sr={sr}, win_len={win_len}, frame_step_ratio={frame_step_ratio}."
-        )
-    widths = [(0, 0)] * array.ndim
-    widths[ax] = (overlap, 0)
-    padded = np.pad(array, widths)
-    return tf.signal.frame(padded, size, step, pad_end=True, axis=ax).numpy()
-
-
 def segment_notes(
-    binarize_f: Callable[..., Any],
-    pick_f0_f: Callable[..., Any],
-    pick_amps_f: Callable[..., Any],
-    controls: Mapping[str, Any],
+    binarize_f: Callable[[Controls], ArrayLike],
+    pick_f0_f: Callable[..., float],
+    pick_amps_f: Callable[..., float],
+    controls: Controls,
     frame_rate: int = DEFAULT_FRAME_RATE,
-) -> Any:
-    """Cuts a recording into notes.
+) -> Midi:
+    """Detects the notes of a recording.
 
     Args:
-      binarize_f: From controls to whether a note is on, `[n_frames]`. A note lasts as
-        long as it is on.
-      pick_f0_f: From controls, `start` and `stop` (frames) to the pitch of a note, Hz.
-      pick_amps_f: Likewise to its amplitude, linear.
-      controls: See the module.
-      frame_rate: Frames a second.
+      binarize_f: Function from controls to a mask, [n_frames], that is True while a
+        note is on.
+      pick_f0_f: Function from controls and the frames `start` and `stop` to the f0 of a
+        note in Hz.
+      pick_amps_f: Function from controls and the frames `start` and `stop` to the
+        amplitude of a note.
+      controls: Controls of one recording; see the module.
+      frame_rate: Frames per second.
 
     Returns:
-      A `pretty_midi.PrettyMIDI` object. Velocities run from 1 at -80 dB to 127 at an
-      amplitude of 1, linearly in decibels.
+      A `pretty_midi.PrettyMIDI` object. The velocity is linear in decibels, from 1 at
+      -80 dB to 127 at an amplitude of 1.
 
     Raises:
-      ImportError: `pretty_midi` is not installed.
+      ImportError: If `pretty_midi` is not installed.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> controls = {
+    ...     "f0_hz": np.repeat([440.0, 0.0, 220.0], 100),
+    ...     "harmonic": {"controls": {"amplitudes": np.ones(300)}},
+    ... }
+    >>> midi = heuristics.segment_notes(
+    ...     heuristics.midi_heuristic,
+    ...     heuristics.mean_f0,
+    ...     heuristics.median_amps,
+    ...     controls,
+    ... )
+    >>> [note.pitch for note in midi.instruments[0].notes]
+    [69, 57]
     """
     notes = []
-    for start, stop in _runs(binarize_f(controls)):
+    for start, stop in runs(binarize_f(controls)):
         f0_hz = pick_f0_f(controls, start=start, stop=stop)
         amplitude = pick_amps_f(controls, start=start, stop=stop)
         pitch = np.clip(np.round(_midi(f0_hz)), 0, midi.N_PITCHES - 1)
@@ -147,221 +148,217 @@ def segment_notes(
 
 
 @gin.register
-def mean_f0(controls: Mapping[str, Any], start: int, stop: int) -> float:
-    """Mean pitch of the frames from `start` to before `stop`, Hz."""
+def mean_f0(controls: Controls, start: int, stop: int) -> float:
+    """Returns the mean f0 in Hz of the frames in [start, stop).
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> heuristics.mean_f0({"f0_hz": np.array([0.0, 220.0, 440.0])}, start=1, stop=3)
+    330.0
+    """
     return float(np.mean(_curve(controls, "f0_hz")[start:stop]))
 
 
 @gin.register
-def median_f0(controls: Mapping[str, Any], start: int, stop: int) -> float:
-    """Median pitch of the frames from `start` to before `stop`, Hz."""
+def median_f0(controls: Controls, start: int, stop: int) -> float:
+    """Returns the median f0 in Hz of the frames in [start, stop).
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> f0_hz = np.array([220.0, 220.0, 440.0])
+    >>> heuristics.median_f0({"f0_hz": f0_hz}, start=0, stop=3)
+    220.0
+    """
     return float(np.median(_curve(controls, "f0_hz")[start:stop]))
 
 
 @gin.register
-def median_amps(controls: Mapping[str, Any], start: int, stop: int) -> float:
-    """Median amplitude of the frames from `start` to before `stop`, linear."""
+def median_amps(controls: Controls, start: int, stop: int) -> float:
+    """Returns the median amplitude of the frames in [start, stop).
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> controls = {"harmonic": {"controls": {"amplitudes": np.array([0.1, 0.5])}}}
+    >>> heuristics.median_amps(controls, start=0, stop=2)
+    0.3
+    """
     return float(np.median(_amplitudes(controls)[start:stop]))
-
-
-def remove_short(
-    is_on_vec: Any, min_samples: int = 20, glue_back: bool = False
-) -> np.ndarray:
-    """Removes short notes.
-
-    Args:
-      is_on_vec: `[n_frames]`, whether a note is on.
-      min_samples: Notes with fewer frames are short.
-      glue_back: Join a short note to the one before it instead, by filling the gap
-        between them. Without one before it, it is removed too.
-
-    Returns:
-      `[n_frames]`, bool.
-    """
-    is_on = np.array(is_on_vec, bool).reshape(-1)
-    end_before = None
-    for start, stop in _runs(is_on):
-        if stop - start >= min_samples:
-            end_before = stop
-        elif glue_back and end_before is not None:
-            is_on[end_before:stop] = True
-            end_before = stop
-        else:
-            is_on[start:stop] = False
-    return is_on
-
-
-def pad_for_frame(vec: Any, mode: str, frame_width: int, axis: int = 0) -> np.ndarray:
-    """Repeats the ends of an array, so that there is a window for each of its values.
-
-    Args:
-      vec: Any shape, not empty along `axis`.
-      mode: Where in its window a value lies: `'front'` for windows that end at it,
-        `'center'` or `'end'` for windows that start at it.
-      frame_width: Size of a window.
-      axis: Axis to pad.
-
-    Returns:
-      The array with `frame_width - 1` more values along `axis`.
-
-    Raises:
-      ValueError: If the mode is unknown, the width below 1, or the array empty.
-    """
-    vec = np.asarray(vec)
-    checks.positive("frame_width", frame_width)
-    before = {"front": frame_width - 1, "center": frame_width // 2, "end": 0}
-    checks.one_of("mode", mode, before)
-    if not vec.shape[axis]:
-        raise ValueError(f"There must be values to pad, got shape {vec.shape}.")
-    widths = [(0, 0)] * vec.ndim
-    widths[axis] = (before[mode], frame_width - 1 - before[mode])
-    return np.pad(vec, widths, mode="edge")
 
 
 @gin.register
 def amp_pooled_outliers(
-    controls: Mapping[str, Any],
+    controls: Controls,
     frame_width: int = 80,
     num_devs: float = 2,
     pad_mode: str = "center",
 ) -> np.ndarray:
-    """Marks frames whose amplitude does not dip.
+    """Marks frames whose amplitude is not an outlier below the frames around it.
 
     Args:
-      controls: With `harmonic/controls/amplitudes`.
-      frame_width: Frames with which one is compared.
-      num_devs: A dip lies more than this many standard deviations of them below their
-        mean, in log-amplitude.
-      pad_mode: Where among them the frame lies, see `pad_for_frame`.
+      controls: Controls with `harmonic/controls/amplitudes`.
+      frame_width: Number of frames in the window to compare with.
+      num_devs: Number of standard deviations below the mean of the window, in dB, at
+        which a frame is an outlier.
+      pad_mode: Position of the window; see `pad_for_frame`.
 
     Returns:
-      `[n_frames]`, bool. Frames of at most -80 dB are not marked.
+      Mask, [n_frames], bool. It is False for frames of -80 dB or less.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> amplitudes = np.array([1.0, 1.0, 0.1, 1.0, 1.0, 1.0, 1.0, 1.0])
+    >>> controls = {"harmonic": {"controls": {"amplitudes": amplitudes}}}
+    >>> heuristics.amp_pooled_outliers(controls, frame_width=8).astype(int)
+    array([1, 1, 0, 1, 1, 1, 1, 1])
     """
     level = _decibels(_amplitudes(controls)) - _SILENCE_DB
-    return _does_not_dip(level, frame_width, num_devs, pad_mode)
+    return _is_no_outlier(level, frame_width, num_devs, pad_mode)
 
 
 @gin.register
 def strided_freq_change(
-    controls: Mapping[str, Any],
+    controls: Controls,
     frame_widths: Sequence[int] = (2, 4, 8, 16, 32),
     pad_mode: str = "front",
 ) -> np.ndarray:
-    """Marks frames in which the pitch neither changes nor is absent.
+    """Marks voiced frames in which the pitch does not change.
 
     Args:
-      controls: With `f0_hz`.
-      frame_widths: The pitch changes where it moves by a semitone within one of these
-        windows, in frames. A change is left to the first that shows it.
-      pad_mode: Where in its window a frame lies, see `pad_for_frame`.
+      controls: Controls with `f0_hz`.
+      frame_widths: Window sizes in frames. The pitch changes if it moves by about a
+        semitone within a window. Only the first window that detects a change counts.
+      pad_mode: Position of the window; see `pad_for_frame`.
 
     Returns:
-      `[n_frames]`, bool.
+      Mask, [n_frames], bool.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> f0_hz = np.array([0.0, 440.0, 440.0, 440.0, 220.0, 220.0])
+    >>> heuristics.strided_freq_change({"f0_hz": f0_hz}).astype(int)
+    array([0, 0, 1, 1, 0, 1])
     """
     f0_hz = _curve(controls, "f0_hz")
     pitch = _midi(f0_hz)
     steady = np.ones(len(f0_hz), bool)
     for width in frame_widths if len(f0_hz) else ():
-        windows = _windows(pitch, width, pad_mode)
-        moved = np.abs(windows[:, -1] - windows[:, 0]) > _NEW_NOTE_SEMITONES
-        steady &= ~(moved & _windows(steady, width, pad_mode).all(axis=-1))
+        pitches = windows(pitch, width, pad_mode)
+        moved = np.abs(pitches[:, -1] - pitches[:, 0]) > _NEW_NOTE_SEMITONES
+        steady &= ~(moved & windows(steady, width, pad_mode).all(axis=-1))
     return steady & (f0_hz > 0)
 
 
 @gin.register
 def power_pooled_outliers(
-    controls: Mapping[str, Any],
+    controls: Controls,
     frame_width: int = 80,
     num_devs: float = 2.5,
     pad_mode: str = "center",
     sample_rate: int = 16000,
     frame_rate: int = DEFAULT_FRAME_RATE,
 ) -> np.ndarray:
-    """Marks frames whose power does not dip.
+    """Marks frames whose power is not an outlier below the frames around it.
 
     Args:
-      controls: With `audio`, and with `f0_hz`, which gives the number of frames.
-      frame_width: Frames with which one is compared.
-      num_devs: A dip lies more than this many standard deviations of them below their
-        mean, in decibels.
-      pad_mode: Where among them the frame lies, see `pad_for_frame`.
-      sample_rate: Of the audio, samples a second.
-      frame_rate: Of the pitch, frames a second.
+      controls: Controls with `audio`, and with `f0_hz`, which determines the number of
+        frames.
+      frame_width: Number of frames in the window to compare with.
+      num_devs: Number of standard deviations below the mean of the window, in dB, at
+        which a frame is an outlier.
+      pad_mode: Position of the window; see `pad_for_frame`.
+      sample_rate: Sample rate of the audio, in Hz.
+      frame_rate: Frames per second of the f0.
 
     Returns:
-      `[n_frames]`, bool. Frames of at most -80 dB are not marked.
+      Mask, [n_frames], bool. It is False for frames of -80 dB or less.
 
     Raises:
-      ValueError: If audio and pitch differ in length by more than 20 frames.
+      ValueError: If audio and f0 differ in length by more than 20 frames.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> controls = {"audio": np.zeros(640), "f0_hz": np.full(11, 440.0)}
+    >>> bool(heuristics.power_pooled_outliers(controls).any())
+    False
     """
     audio = np.asarray(_control(controls, "audio"), np.float32).reshape(-1)
     power_db = spectral_ops.compute_power(
         audio, sample_rate, frame_rate, frame_size=256
     )
-    # Centred frames are one more than those of features that are not.
+    # Centered features have one more frame than others.
     power_db = spectral_ops.pad_or_trim_to_expected_length(
         power_db, len(_curve(controls, "f0_hz")), pad_value=_SILENCE_DB
     )
-    return _does_not_dip(power_db - _SILENCE_DB, frame_width, num_devs, pad_mode)
+    return _is_no_outlier(power_db - _SILENCE_DB, frame_width, num_devs, pad_mode)
 
 
 @gin.register
-def midi_heuristic(controls: Mapping[str, Any]) -> np.ndarray:
-    """Marks the frames of notes by pitch and amplitude.
+def midi_heuristic(controls: Controls) -> np.ndarray:
+    """Marks the frames of notes by f0 and amplitude.
 
-    A note is pitched, keeps its pitch, does not dip in amplitude and lasts at least ten
-    frames.
+    Notes are voiced, have a steady pitch and no dips in amplitude, and last for ten
+    frames or more.
 
     Args:
-      controls: With `f0_hz` and `harmonic/controls/amplitudes`.
+      controls: Controls with `f0_hz` and `harmonic/controls/amplitudes`.
 
     Returns:
-      `[n_frames]`, bool.
+      Mask, [n_frames], bool.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> controls = {
+    ...     "f0_hz": np.repeat([0.0, 440.0], 20),
+    ...     "harmonic": {"controls": {"amplitudes": np.ones(40)}},
+    ... }
+    >>> int(np.flatnonzero(heuristics.midi_heuristic(controls))[0])
+    21
     """
     is_on = strided_freq_change(controls) & amp_pooled_outliers(controls)
     return remove_short(is_on, min_samples=10)
 
 
 @gin.register
-def midi_heuristic_power(controls: Mapping[str, Any]) -> np.ndarray:
-    """Marks the frames of notes as `midi_heuristic`, by power instead of amplitude.
+def midi_heuristic_power(controls: Controls) -> np.ndarray:
+    """Marks the frames of notes by f0 and power; see `midi_heuristic`.
 
     Args:
-      controls: With `f0_hz` and `audio`.
+      controls: Controls with `f0_hz` and `audio`.
 
     Returns:
-      `[n_frames]`, bool.
+      Mask, [n_frames], bool.
+
+    Example:
+
+    >>> from ddsp.training import heuristics
+    >>> controls = {"audio": np.zeros(640), "f0_hz": np.full(11, 440.0)}
+    >>> bool(heuristics.midi_heuristic_power(controls).any())
+    False
     """
     is_on = strided_freq_change(controls) & power_pooled_outliers(controls)
     return remove_short(is_on, min_samples=10)
 
 
-def _does_not_dip(
+def _is_no_outlier(
     level: np.ndarray, frame_width: int, num_devs: float, pad_mode: str
 ) -> np.ndarray:
-    """Marks levels that are positive and not far below those around them."""
+    """Marks levels that are positive and not far below the mean of their window."""
     level = np.asarray(level, np.float64)
     if not level.size:
         return np.zeros(0, bool)
-    windows = _windows(level, frame_width, pad_mode)
-    lowest = windows.mean(axis=-1) - num_devs * windows.std(axis=-1)
+    levels = windows(level, frame_width, pad_mode)
+    lowest = levels.mean(axis=-1) - num_devs * levels.std(axis=-1)
     return (level >= lowest) & (level > 0.0)
 
 
-def _windows(x: np.ndarray, width: int, pad_mode: str) -> np.ndarray:
-    """The window around each value, `[n, width]`."""
-    padded = pad_for_frame(x, pad_mode, width)
-    return np.lib.stride_tricks.sliding_window_view(padded, width)
-
-
-def _runs(is_on: Any) -> list[tuple[int, int]]:
-    """First frame of each stretch that is on, and the first after it."""
-    padded = np.pad(np.asarray(is_on, bool).reshape(-1), 1).astype(np.int8)
-    edges = np.flatnonzero(np.diff(padded))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _control(controls: Mapping[str, Any], *path: str) -> Any:
+def _control(controls: Controls, *path: str) -> Any:
     value: Any = controls
     for key in path:
         if key not in value:
@@ -372,8 +369,8 @@ def _control(controls: Mapping[str, Any], *path: str) -> Any:
     return value
 
 
-def _curve(controls: Mapping[str, Any], *path: str) -> np.ndarray:
-    """A control of one recording, `[n_frames]`."""
+def _curve(controls: Controls, *path: str) -> np.ndarray:
+    """Returns a control of one recording, [n_frames]."""
     value = np.asarray(_control(controls, *path), np.float64)
     if value.size != value.shape[0] or value.ndim > 2:
         raise ValueError(
@@ -383,15 +380,15 @@ def _curve(controls: Mapping[str, Any], *path: str) -> np.ndarray:
     return value.reshape(-1)
 
 
-def _amplitudes(controls: Mapping[str, Any]) -> np.ndarray:
+def _amplitudes(controls: Controls) -> np.ndarray:
     return _curve(controls, "harmonic", "controls", "amplitudes")
 
 
-def _midi(f0_hz: Any) -> np.ndarray:
+def _midi(f0_hz: ArrayLike) -> np.ndarray:
     return np.asarray(core.hz_to_midi(f0_hz))
 
 
-def _decibels(amplitude: Any) -> np.ndarray:
-    """Level of a linear amplitude, dB; silence at the lowest, not at infinity."""
+def _decibels(amplitude: ArrayLike) -> np.ndarray:
+    """Converts linear amplitude to dB, at least -80."""
     floor = 10.0 ** (_SILENCE_DB / 20.0)
     return 20.0 * np.log10(np.maximum(np.asarray(amplitude, np.float64), floor))

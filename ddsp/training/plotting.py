@@ -1,11 +1,16 @@
-"""Pictures of audio, filters and notes."""
+"""Plots of audio, filters and notes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ddsp import core, spectral_ops
 from ddsp._core import checks
+from ddsp.types import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _N_KEYS = 128
 _BLACK_KEYS = (1, 3, 6, 8, 10)
@@ -13,24 +18,31 @@ _CLOSE = {"wspace": 0.01}
 
 
 def specplot(
-    audio: Any,
+    audio: ArrayLike,
     vmin: float = -5,
     vmax: float = 1,
     rotate: bool = True,
     size: int = 768,
     **matshow_kwargs: Any,
 ) -> None:
-    """Draws the log-magnitude spectrogram of a signal in a new figure.
+    """Plots the log-magnitude spectrogram of a signal in a new figure.
 
     Args:
-      audio: `[n_samples]` or `[batch, n_samples]`, of which the first is drawn.
-      vmin: Natural log-magnitude of the darkest colour.
-      vmax: Natural log-magnitude of the brightest colour.
-      rotate: Time runs to the right and frequency upwards; otherwise time runs
-        downwards and frequency to the right.
-      size: Window of the Fourier transform, in samples.
-      **matshow_kwargs: Passed to `matplotlib.pyplot.matshow`; `fignum=0` draws on the
-        current axes.
+      audio: Audio, [n_samples], or [batch, n_samples], of which the first row is used.
+      vmin: Natural logarithm of the magnitude of the darkest color.
+      vmax: Natural logarithm of the magnitude of the brightest color.
+      rotate: Whether time is the horizontal axis; otherwise it is the vertical axis,
+        pointing down.
+      size: FFT size in samples.
+      **matshow_kwargs: Arguments of `matplotlib.pyplot.matshow`. `fignum=0` plots on
+        the current axes.
+
+    Example:
+
+    >>> import matplotlib
+    >>> from ddsp.training import plotting
+    >>> matplotlib.use("agg")
+    >>> plotting.specplot(np.zeros(16000))
     """
     from matplotlib import pyplot
 
@@ -47,39 +59,54 @@ def specplot(
     axes.set_ylabel("Frequency" if rotate else "Time")
 
 
-def log_spectrogram(audio: Any, rotate: bool = False, size: int = 1024) -> np.ndarray:
-    """Log-magnitude spectrogram as a picture.
+def log_spectrogram(
+    audio: ArrayLike, rotate: bool = False, size: int = 1024
+) -> np.ndarray:
+    """Computes a log-magnitude spectrogram.
 
     Args:
-      audio: `[n_samples]` or `[batch, n_samples]`, of which the first is taken.
-      rotate: Rows are frequencies from high to low and columns are frames;
-        otherwise rows are frames and columns are frequencies.
-      size: Window of the Fourier transform, in samples.
+      audio: Audio, [n_samples], or [batch, n_samples], of which the first row is used.
+      rotate: Whether columns are frames and rows are frequencies from high to low.
+      size: FFT size in samples.
 
     Returns:
-      Natural logarithms, `[n_frames, n_bins]`, or `[n_bins, n_frames]` if rotated.
+      Natural logarithm of the magnitudes, [n_frames, n_bins], or [n_bins, n_frames] if
+      `rotate`.
+
+    Example:
+
+    >>> from ddsp.training import plotting
+    >>> plotting.log_spectrogram(np.zeros(4096), rotate=True).shape
+    (513, 16)
     """
     signal = np.asarray(audio, np.float32)
     if signal.ndim > 1:
         signal = signal[0]
     magnitudes = spectral_ops.compute_logmag(core.tf_float32(signal), size=size)
-    picture = np.asarray(magnitudes)
-    return np.rot90(picture) if rotate else picture
+    spectrogram = np.asarray(magnitudes)
+    return np.rot90(spectrogram) if rotate else spectrogram
 
 
 def transfer_function(
-    ir: Any, sample_rate: int = 16000
+    ir: ArrayLike, sample_rate: int = 16000
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitude response of an impulse response.
+    """Computes the magnitude response of an impulse response.
 
     Args:
-      ir: Impulse response, `[..., n_samples]`.
-      sample_rate: Samples a second.
+      ir: Impulse response, [..., n_samples].
+      sample_rate: Sample rate in Hz.
 
     Returns:
-      The frequencies from 0 Hz to half the sample rate, `[n_fft // 2 + 1]`, and the
-      linear magnitudes, `[..., n_fft // 2 + 1]`, where `n_fft` is the next power of 2
-      that holds the response.
+      Frequencies from 0 Hz to half the sample rate, [n_fft // 2 + 1], and linear
+      magnitudes, [..., n_fft // 2 + 1], where `n_fft` is the next power of 2 that is
+      not less than `n_samples`.
+
+    Example:
+
+    >>> from ddsp.training import plotting
+    >>> frequencies, magnitudes = plotting.transfer_function([0.5, 0.5])
+    >>> frequencies.tolist(), magnitudes.tolist()
+    ([0.0, 8000.0], [1.0, 0.0])
     """
     response = np.asarray(ir, np.float64)
     n_fft = core.get_fft_size(1, response.shape[-1])
@@ -88,15 +115,25 @@ def transfer_function(
 
 
 def plot_impulse_responses(
-    impulse_response: Any, desired_magnitudes: Any, sample_rate: int = 16000
+    impulse_response: ArrayLike,
+    desired_magnitudes: ArrayLike,
+    sample_rate: int = 16000,
 ) -> None:
-    """Draws an impulse response, and its magnitudes beside those asked for.
+    """Plots an impulse response, and its magnitude response with the desired one.
 
     Args:
-      impulse_response: `[..., n_samples]`, of which the first is drawn.
-      desired_magnitudes: Linear magnitudes from 0 Hz to half the sample rate,
-        `[..., n_bands]`, of which the first are drawn.
-      sample_rate: Samples a second.
+      impulse_response: Impulse response, [..., n_samples], of which the first row is
+        used.
+      desired_magnitudes: Linear magnitudes from 0 Hz to half the sample rate, [...,
+        n_bands], of which the first row is used.
+      sample_rate: Sample rate in Hz.
+
+    Example:
+
+    >>> import matplotlib
+    >>> from ddsp.training import plotting
+    >>> matplotlib.use("agg")
+    >>> plotting.plot_impulse_responses([0.5, 0.5], [1.0, 0.7, 0.0])
     """
     from matplotlib import pyplot
 
@@ -113,7 +150,7 @@ def plot_impulse_responses(
     right.legend()
 
 
-def _first_row(x: Any) -> np.ndarray:
+def _first_row(x: ArrayLike) -> np.ndarray:
     array = np.asarray(x, np.float64)
     return array.reshape(-1, array.shape[-1])[0]
 
@@ -127,26 +164,33 @@ def pianoroll_plot_setup(
     side_piano_ratio: float = 0.025,
     faint_pr: bool = True,
     xlim: tuple[float, float] | None = None,
-    fig: Any = None,
-) -> tuple[Any, Any, Any]:
-    """Makes axes for notes, with the keys of a piano at their left.
+    fig: "Figure | None" = None,
+) -> tuple["Figure", "Axes", "Axes"]:
+    """Creates axes for notes, with piano keys at the left.
 
-    The middle of the key of MIDI pitch `p` lies at the height `p`, from 0 to 127.
+    The vertical axis is the MIDI pitch, from 0 to 127.
 
     Args:
       figsize: Width and height in inches.
-      side_piano_ratio: Width of the keys in widths of the main axes, > 0.
-      faint_pr: Whether to draw the keys, faintly, across the main axes too.
-      xlim: Range of the main axes, within which the faint keys lie; (0, 1000) by
-        default.
-      fig: Figure to draw in; a new one of pyplot's by default.
+      side_piano_ratio: Width of the keys divided by that of the main axes, > 0.
+      faint_pr: Whether to also draw faint keys across the main axes.
+      xlim: Horizontal range of the main axes and the faint keys; (0, 1000) by default.
+      fig: Figure to use; a new pyplot figure by default.
 
     Returns:
-      The figure, the main axes, and the axes of the keys. Both axes share their range
-      of pitches.
+      The figure, the main axes and the axes of the keys, which share their range of
+      pitches.
 
     Raises:
       ValueError: If `side_piano_ratio` is not positive.
+
+    Example:
+
+    >>> from matplotlib.figure import Figure
+    >>> from ddsp.training import plotting
+    >>> _, axes, keys = plotting.pianoroll_plot_setup(xlim=(0.0, 250.0), fig=Figure())
+    >>> axes.get_ylim() == keys.get_ylim()
+    True
     """
     checks.positive("side_piano_ratio", side_piano_ratio)
     if fig is None:
@@ -169,7 +213,7 @@ def pianoroll_plot_setup(
     return fig, main, piano
 
 
-def _draw_keys(axes: Any, xlim: tuple[float, float], faint: bool) -> None:
+def _draw_keys(axes: "Axes", xlim: tuple[float, float], faint: bool) -> None:
     pitch_classes = np.arange(_N_KEYS) % 12
     axes.imshow(
         np.isin(pitch_classes, _BLACK_KEYS)[:, np.newaxis],
@@ -180,11 +224,11 @@ def _draw_keys(axes: Any, xlim: tuple[float, float], faint: bool) -> None:
         alpha=0.06 if faint else 1.0,
         extent=(*xlim, -0.5, _N_KEYS - 0.5),
     )
-    # White keys meet below C and F, and behind the middle of a black key.
-    meetings = np.flatnonzero(np.isin(pitch_classes, (0, 5))) - 0.5
+    # White keys meet below C and F, and at the center of each black key.
+    edges = np.flatnonzero(np.isin(pitch_classes, (0, 5))) - 0.5
     if not faint:
-        behind = np.flatnonzero(np.isin(pitch_classes, _BLACK_KEYS))
-        meetings = np.concatenate([meetings, behind])
+        centers = np.flatnonzero(np.isin(pitch_classes, _BLACK_KEYS))
+        edges = np.concatenate([edges, centers])
     axes.hlines(
-        meetings, *xlim, colors="black", linewidth=0.5, alpha=0.25 if faint else 1.0
+        edges, *xlim, colors="black", linewidth=0.5, alpha=0.25 if faint else 1.0
     )

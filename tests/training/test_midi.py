@@ -76,19 +76,19 @@ def test_drums_have_no_pitch(tmp_path):
     notes.instruments[0].is_drum = True
     assert midi.sorted_notes(notes) == []
     midi.write(notes, tmp_path / "drums.mid")
-    with pytest.raises(ValueError, match=r"without notes, got .*drums\.mid"):
+    with pytest.raises(ValueError, match=r"has no notes, got .*drums\.mid"):
         midi.read(tmp_path / "drums.mid")
 
 
 def test_bad_files(tmp_path):
     midi.write(midi.make_midi([]), tmp_path / "empty.mid")
-    with pytest.raises(ValueError, match=r"without notes, got .*empty\.mid"):
+    with pytest.raises(ValueError, match=r"has no notes, got .*empty\.mid"):
         midi.read(tmp_path / "empty.mid")
     (tmp_path / "text.mid").write_text("no music")
-    with pytest.raises(ValueError, match=r"Not a MIDI file .*text\.mid"):
+    with pytest.raises(ValueError, match=r"The file is not MIDI .*text\.mid"):
         midi.read(tmp_path / "text.mid")
     (tmp_path / "nothing.mid").write_bytes(b"")
-    with pytest.raises(ValueError, match="Not a MIDI file"):
+    with pytest.raises(ValueError, match="The file is not MIDI"):
         midi.read(tmp_path / "nothing.mid")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         midi.read(tmp_path / "nowhere.mid")

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ddsp.training import midi, plotting, summaries
-from ddsp.training.summaries import figures, notes
+from ddsp.training.summaries import figures, note_summaries
 
 RATE, N_FRAMES = 50, 100
 PLAYED = [(60, 100, 0.0, 1.0), (64, 100, 1.0, 2.0)]
@@ -34,7 +34,7 @@ def drawn(monkeypatch):
         fig.canvas.draw()
         found[tag] = fig
 
-    monkeypatch.setattr(notes, "fig_summary", keep)
+    monkeypatch.setattr(note_summaries, "fig_summary", keep)
     return found
 
 

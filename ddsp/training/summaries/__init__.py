@@ -1,7 +1,7 @@
-"""What TensorBoard shows: pictures, audio and curves.
+"""TensorBoard summaries: audio, spectrograms, curves and piano rolls.
 
-Every function writes to the current default summary writer and does nothing without
-one. Of a batch, the first few examples are shown.
+All functions write the first examples of a batch to the default summary writer. Without
+a writer they do nothing.
 """
 
 from ddsp.training.summaries.audio_summaries import (

@@ -1,6 +1,4 @@
-"""Audio and its pitch for TensorBoard."""
-
-from typing import Any
+"""Summaries of audio and f0 for TensorBoard."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,82 +11,113 @@ from ddsp.training.summaries.figures import (
     make_figure,
     make_tag,
 )
+from ddsp.types import ArrayLike
 
-_GAP = 8  # Pixels between two pictures.
+_GAP = 8  # Pixels between two spectrograms.
 
 
-def waveform_summary(audio: Any, audio_gen: Any, step: int, name: str = "") -> None:
-    """Draws waveforms, the recording above what the model made of it.
+def waveform_summary(
+    audio: ArrayLike, audio_gen: ArrayLike, step: int, name: str = ""
+) -> None:
+    """Plots the waveforms of recordings above those of the resynthesis.
 
     Args:
-      audio: Recordings, `[batch, n_samples]`.
-      audio_gen: Resynthesis, `[batch, n_samples]`.
+      audio: Recordings, [batch, n_samples].
+      audio_gen: Resynthesis, [batch, n_samples].
       step: Training step.
       name: Suffix of the tag.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.waveform_summary(np.zeros([1, 64]), np.zeros([1, 64]), step=0)
     """
     for i, (original, generated) in enumerate(_pairs(audio, audio_gen)):
-        fig, (above, below) = make_figure(rows=2, size=(5.0, 4.0))
-        above.plot(original, linewidth=0.5)
-        below.plot(generated, linewidth=0.5)
-        above.set(ylabel="original", ylim=(-1.0, 1.0), xticks=[], yticks=[])
-        below.set(ylabel="synthesized", ylim=(-1.0, 1.0), xticks=[], yticks=[])
+        fig, (top, bottom) = make_figure(rows=2, size=(5.0, 4.0))
+        top.plot(original, linewidth=0.5)
+        bottom.plot(generated, linewidth=0.5)
+        top.set(ylabel="original", ylim=(-1.0, 1.0), xticks=[], yticks=[])
+        bottom.set(ylabel="synthesized", ylim=(-1.0, 1.0), xticks=[], yticks=[])
         fig_summary(f"{make_tag('waveform', name)}/{i}", fig, step)
 
 
-def get_spectrogram(audio: Any, rotate: bool = False, size: int = 1024) -> np.ndarray:
-    """Log-magnitude spectrogram as a picture; see `plotting.log_spectrogram`.
+def get_spectrogram(
+    audio: ArrayLike, rotate: bool = False, size: int = 1024
+) -> np.ndarray:
+    """Computes a log-magnitude spectrogram; see `plotting.log_spectrogram`.
 
     Args:
-      audio: `[n_samples]` or `[batch, n_samples]`, of which the first is taken.
-      rotate: Whether time runs to the right and frequency upwards.
-      size: Window of the Fourier transform, in samples.
+      audio: Audio, [n_samples], or [batch, n_samples], of which the first row is used.
+      rotate: Whether columns are frames and rows are frequencies from high to low.
+      size: FFT size in samples.
 
     Returns:
-      Natural logarithms, `[n_frames, n_bins]`, or `[n_bins, n_frames]` if rotated.
+      Natural logarithm of the magnitudes, [n_frames, n_bins], or [n_bins, n_frames] if
+      `rotate`.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> summaries.get_spectrogram(np.zeros(4096), rotate=True).shape
+    (513, 16)
     """
     return plotting.log_spectrogram(audio, rotate=rotate, size=size)
 
 
 def spectrogram_summary(
-    audio: Any,
-    audio_gen: Any,
+    audio: ArrayLike,
+    audio_gen: ArrayLike,
     step: int,
     name: str = "",
     tag: str = "spectrogram",
 ) -> None:
-    """Draws spectrograms, the recording to the left of what the model made of it.
+    """Plots the spectrograms of recordings to the left of those of the resynthesis.
 
-    A pixel is a frame and a bin, between e^-5 (dark) and e (bright).
+    Each pixel shows one bin of one frame, with magnitudes from e^-5 (dark) to e
+    (bright).
 
     Args:
-      audio: Recordings, `[batch, n_samples]`.
-      audio_gen: Resynthesis, `[batch, n_samples]`.
+      audio: Recordings, [batch, n_samples].
+      audio_gen: Resynthesis, [batch, n_samples].
       step: Training step.
       name: Suffix of the tag.
       tag: Name of the images.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.spectrogram_summary(np.zeros([1, 2048]), np.zeros([1, 2048]), 0)
     """
     from matplotlib import colormaps
 
     low, high = -5.0, 1.0
     for i, signals in enumerate(_pairs(audio, audio_gen)):
-        pictures = [get_spectrogram(signal, rotate=True) for signal in signals]
-        n_bins = pictures[0].shape[0]
-        pictures.insert(1, np.full([n_bins, _GAP], high))
-        brightness = (np.concatenate(pictures, axis=1) - low) / (high - low)
+        images = [get_spectrogram(signal, rotate=True) for signal in signals]
+        n_bins = images[0].shape[0]
+        images.insert(1, np.full([n_bins, _GAP], high))
+        brightness = (np.concatenate(images, axis=1) - low) / (high - low)
         image = colormaps["magma"](brightness, bytes=True)
         tf.summary.image(f"{make_tag(tag, name)}/{i}", image[np.newaxis], step=step)
 
 
 def audio_summary(
-    audio: Any, step: int, sample_rate: int = 16000, name: str = "audio"
+    audio: ArrayLike, step: int, sample_rate: int = 16000, name: str = "audio"
 ) -> None:
-    """Writes audio to listen to.
+    """Writes audio.
 
     Args:
-      audio: `[batch, n_samples]`, or with a last axis of 1.
+      audio: Audio, [batch, n_samples] or [batch, n_samples, 1], clipped to [-1, 1].
       step: Training step.
-      sample_rate: Samples a second.
+      sample_rate: Sample rate in Hz.
       name: Tag.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.audio_summary(np.zeros([1, 64]), step=0, sample_rate=16000)
     """
     signals = core.tf_float32(audio)
     if signals.shape.rank == 2:
@@ -103,23 +132,31 @@ def audio_summary(
 
 
 def f0_summary(
-    f0_hz: Any,
-    f0_hz_predict: Any,
+    f0_hz: ArrayLike,
+    f0_hz_predict: ArrayLike,
     step: int,
     name: str = "f0_midi",
     tag: str = "f0_midi",
 ) -> None:
-    """Draws pitch curves, the recording's with the model's.
+    """Plots the f0 of recordings and of the resynthesis.
 
     Args:
-      f0_hz: `[batch, n_frames]` or `[batch, n_frames, 1]`, Hz; 0 is not drawn.
-      f0_hz_predict: The same of the resynthesis; its number of frames may differ.
+      f0_hz: f0 of the recordings in Hz, [batch, n_frames] or [batch, n_frames, 1].
+        Frames of 0 Hz are not plotted.
+      f0_hz_predict: f0 of the resynthesis in Hz. Its number of frames may differ.
       step: Training step.
       name: Suffix of the tag.
       tag: Name of the images.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> f0_hz = np.full([1, 10], 440.0)
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.f0_summary(f0_hz, f0_hz, step=0)
     """
     for i, (original, generated) in enumerate(_pairs(f0_hz, f0_hz_predict)):
-        fig, axis = make_figure(size=(6.0, 3.0))
+        fig, (axis,) = make_figure(size=(6.0, 3.0))
         for label, curve in (("original", original), ("synthesized", generated)):
             frames = np.linspace(0.0, original.size, curve.size, endpoint=False)
             pitch = np.where(curve > 0.0, core.hz_to_midi(curve), np.nan)
@@ -129,8 +166,8 @@ def f0_summary(
         fig_summary(f"{make_tag(tag, name)}/{i}", fig, step)
 
 
-def _pairs(first: Any, second: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first examples of two batches, each without its channel axis."""
+def _pairs(first: ArrayLike, second: ArrayLike) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns the first examples of two batches, without channel axes."""
     batches = []
     for batch in (first, second):
         array = np.asarray(batch, np.float32)

@@ -1,21 +1,33 @@
 """Figures as images for TensorBoard."""
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
-# So many examples of a batch are shown.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Number of examples of a batch to show.
 MAX_EXAMPLES = 4
 
 
-def fig_summary(tag: str, fig: Any, step: int) -> None:
+def fig_summary(tag: str, fig: "Figure", step: int) -> None:
     """Writes a matplotlib figure as an image.
 
     Args:
       tag: Name of the image.
-      fig: A `matplotlib.figure.Figure`.
+      fig: Figure.
       step: Training step.
+
+    Example:
+
+    >>> from matplotlib.figure import Figure
+    >>> from ddsp.training import summaries
+    >>> writer = tf.summary.create_file_writer(str(tmp_path))
+    >>> with writer.as_default():
+    ...     summaries.fig_summary("empty", Figure(figsize=(1.0, 1.0)), step=0)
     """
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png")
@@ -24,15 +36,16 @@ def fig_summary(tag: str, fig: Any, step: int) -> None:
 
 
 def make_tag(tag: str, name: str) -> str:
-    """Name of the images of an example, without its number."""
+    """Returns the tag of the images of an example, without its number."""
     return f"{tag}_{name}" if name and name != tag else tag
 
 
-def make_figure(rows: int = 1, size: tuple[float, float] = (6.0, 4.0)):
-    """A figure and its axes, one above the other, in inches."""
-    # A figure of its own, since pyplot would keep every one of them in memory and
-    # ask for a display.
+def make_figure(
+    rows: int = 1, size: tuple[float, float] = (6.0, 4.0)
+) -> tuple["Figure", np.ndarray]:
+    """Returns a figure of a size in inches, and its axes in a column."""
+    # pyplot would keep all figures in memory and need a display.
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=size)
-    return fig, fig.subplots(rows)
+    return fig, fig.subplots(rows, squeeze=False)[:, 0]

@@ -1,7 +1,6 @@
-"""Notes, and what they are decoded to, for TensorBoard."""
+"""Summaries of notes, and of the controls of MIDI autoencoders, for TensorBoard."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,51 +12,76 @@ from ddsp.training.summaries.figures import (
     make_figure,
     make_tag,
 )
+from ddsp.types import ArrayLike, Midi, Outputs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SIZE = (6.0, 4.0)
-# Semitones above and below what is shown.
+# Semitones above and below the plotted pitches.
 _MARGIN = 5
-_PLAYED, _FOUND = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+_REFERENCE, _PREDICTION = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 
 def midi_summary(
-    controls: Mapping[str, Any], step: int, name: str, frame_rate: int, notes_key: str
+    controls: Outputs, step: int, name: str, frame_rate: int, notes_key: str
 ) -> None:
-    """Draws amplitude and pitch with the notes that were found in them.
+    """Plots amplitude and f0 with the notes that were detected in them.
 
     Args:
-      controls: With `f0_hz` and `harmonic/controls/amplitudes`, `[batch, n_frames, 1]`,
-        and the notes.
+      controls: Controls `f0_hz` and `harmonic/controls/amplitudes`, [batch, n_frames,
+        1], and the notes.
       step: Training step.
       name: Suffix of the tag.
-      frame_rate: Frames a second.
+      frame_rate: Frames per second.
       notes_key: Name of the notes in `controls`: `pretty_midi.PrettyMIDI` objects, or
-        piano rolls `[batch, n_frames, 128]`.
+        piano rolls [batch, n_frames, 128].
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> ones = np.ones([1, 10, 1])
+    >>> controls = {
+    ...     "f0_hz": 440.0 * ones,
+    ...     "harmonic": {"controls": {"amplitudes": ones}},
+    ...     "notes": ones * (np.arange(128) == 69),
+    ... }
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.midi_summary(controls, 0, "heuristic", 250, notes_key="notes")
     """
     amplitudes = controls["harmonic"]["controls"]["amplitudes"]
     for i, (f0_hz, amps) in enumerate(_curves(controls["f0_hz"], amplitudes)):
         roll = _pianoroll(controls[notes_key][i], frame_rate, f0_hz.size)
-        fig, (above, below) = make_figure(rows=2, size=_SIZE)
-        above.plot(np.where(amps > 0.0, amps, np.nan), label="controls")
-        above.plot(_or_gaps(roll.max(axis=1)), label="velocity of notes")
-        above.set(ylabel="Amplitude", yscale="log", ylim=(1e-4, 2.0))
-        below.plot(_or_gaps(_midi(f0_hz)), label="controls")
-        below.plot(_or_gaps(roll.argmax(axis=1), roll.max(axis=1)), label="notes")
-        below.set(xlabel="Frame", ylabel="Pitch (MIDI)")
-        above.legend()
-        below.legend()
+        fig, (top, bottom) = make_figure(rows=2, size=_SIZE)
+        top.plot(np.where(amps > 0.0, amps, np.nan), label="controls")
+        top.plot(_or_gaps(roll.max(axis=1)), label="velocity of notes")
+        top.set(ylabel="Amplitude", yscale="log", ylim=(1e-4, 2.0))
+        bottom.plot(_or_gaps(_midi(f0_hz)), label="controls")
+        bottom.plot(_or_gaps(roll.argmax(axis=1), roll.max(axis=1)), label="notes")
+        bottom.set(xlabel="Frame", ylabel="Pitch (MIDI)")
+        top.legend()
+        bottom.legend()
         fig_summary(f"{make_tag('midi', name)}/{i}", fig, step)
 
 
-def midiae_f0_summary(f0_hz: Any, outputs: Mapping[str, Any], step: int) -> None:
-    """Draws what a MIDI autoencoder makes of a pitch.
+def midiae_f0_summary(f0_hz: ArrayLike, outputs: Outputs, step: int) -> None:
+    """Plots the f0 of recordings with the notes and decoded f0 of a MIDI autoencoder.
 
     Args:
-      f0_hz: Pitch of the recordings, `[batch, n_frames]` or `[batch, n_frames, 1]`, Hz.
-      outputs: With `q_pitch`, the notes, and `f0_midi_pred`, the pitch that they are
-        decoded to; if there, also `f0_midi_pred2`, and the pitch that they were rounded
-        from, `z_pitch` or `pitch`. All in MIDI, `[batch, n_frames, 1]`.
+      f0_hz: f0 of the recordings in Hz, [batch, n_frames] or [batch, n_frames, 1].
+      outputs: Notes `q_pitch` and decoded f0 `f0_midi_pred`; optionally a second
+        decoded f0 `f0_midi_pred2`, and the pitch before quantization, `z_pitch` or
+        `pitch`. All in MIDI notes, [batch, n_frames, 1].
       step: Training step.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> notes = np.full([1, 10, 1], 69.0)
+    >>> outputs = {"q_pitch": notes, "f0_midi_pred": notes}
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.midiae_f0_summary(np.full([1, 10], 440.0), outputs, step=0)
     """
     drawn = {
         "f0_midi_pred": "midiae_decoder_pitch",
@@ -87,20 +111,26 @@ def midiae_f0_summary(f0_hz: Any, outputs: Mapping[str, Any], step: int) -> None
 
 
 def midiae_ld_summary(
-    ld_feat: Any,
-    outputs: Mapping[str, Any],
+    ld_feat: ArrayLike,
+    outputs: Outputs,
     step: int,
     db_key: str = "loudness_db",
 ) -> None:
-    """Draws what a MIDI autoencoder makes of a loudness.
+    """Plots the loudness of recordings with that of a MIDI autoencoder.
 
     Args:
-      ld_feat: Loudness of the recordings, `[batch, n_frames]` or `[batch, n_frames,
-        1]`.
-      outputs: What is there of `<db_key>_rec` and `<db_key>_rec2`, what it is decoded
-        to, and of the velocities, `velocity_quant` and `velocity`.
+      ld_feat: Loudness of the recordings, [batch, n_frames] or [batch, n_frames, 1].
+      outputs: Any of the decoded loudness `<db_key>_rec` and `<db_key>_rec2` and the
+        velocities `velocity_quant` and `velocity`.
       step: Training step.
       db_key: Name of the loudness: `loudness_db` or `power_db`.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> loudness = np.full([1, 10, 1], -30.0)
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.midiae_ld_summary(loudness, {"loudness_db_rec": loudness}, step=0)
     """
     decoded = f"{db_key}_rec"
     drawn = {
@@ -114,7 +144,7 @@ def midiae_ld_summary(
         present = [key for key in keys if key in outputs]
         curves = _curves(ld_feat, *(outputs[key] for key in present))
         for i, (loudness, *others) in enumerate(curves):
-            fig, axis = make_figure(size=_SIZE)
+            fig, (axis,) = make_figure(size=_SIZE)
             axis.plot(loudness, label="recording")
             for key, curve in zip(present, others, strict=True):
                 axis.plot(curve, linewidth=1.0, label=key)
@@ -123,15 +153,21 @@ def midiae_ld_summary(
             fig_summary(f"{tag}_{db_key}/{i}", fig, step)
 
 
-def midiae_sp_summary(outputs: Mapping[str, Any], step: int) -> None:
-    """Draws controls of the synthesisers, and what a MIDI autoencoder makes of them.
+def midiae_sp_summary(outputs: Outputs, step: int) -> None:
+    """Plots the controls of the synthesizers, and their decoding from notes.
 
     Args:
-      outputs: With `amps`, `[batch, n_frames, 1]`, dB; `hd`, harmonic distribution; and
-        `noise`, magnitudes, dB, both `[batch, n_frames, channels]`. If there, also
-        `amps_pred`, `hd_pred` and `noise_pred`, which are drawn below them with the
-        difference.
+      outputs: Any of the controls `amps`, [batch, n_frames, 1], dB, the harmonic
+        distribution `hd` and the noise magnitudes `noise` in dB, both [batch, n_frames,
+        n_channels]. The predictions `amps_pred`, `hd_pred` and `noise_pred` are plotted
+        below with the difference.
       step: Training step.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.midiae_sp_summary({"amps": np.zeros([1, 10, 1])}, step=0)
     """
     tags = {"amps": "amplitudes", "hd": "harmonic_dist", "noise": "noise_mags"}
     for key, tag in tags.items():
@@ -144,14 +180,14 @@ def midiae_sp_summary(outputs: Mapping[str, Any], step: int) -> None:
             if len(shown) == 2:
                 shown.append(("difference", controls[0] - controls[1]))
             fig, axes = make_figure(rows=len(shown), size=(8.0, 4.0 * len(shown)))
-            for axis, (title, control) in zip(np.atleast_1d(axes), shown, strict=True):
+            for axis, (title, control) in zip(axes, shown, strict=True):
                 _draw_control(fig, axis, control)
                 axis.set(title=f"{title} (log)" if key == "hd" else title)
             fig_summary(f"{tag}/{i}", fig, step)
 
 
 def pianoroll_summary(
-    batch: Mapping[str, Any],
+    batch: Outputs,
     step: int,
     name: str,
     frame_rate: int,
@@ -161,52 +197,63 @@ def pianoroll_summary(
     threshold: float = 0.0,
     tb_name: str = "pianoroll",
 ) -> None:
-    """Draws the notes that were found over those that were played.
+    """Plots predicted notes and reference notes.
 
-    Green is what was only played, blue what was only found, cyan what is both.
+    Notes in the reference are green, in the prediction blue, and in both cyan.
 
     Args:
-      batch: With piano rolls of what was played, `[batch, n_frames, 128]`, and of what
-        was found, which may also be `pretty_midi.PrettyMIDI` objects.
+      batch: Reference, piano rolls [batch, n_frames, 128], and prediction, piano rolls
+        or `pretty_midi.PrettyMIDI` objects.
       step: Training step.
       name: Suffix of the tag.
-      frame_rate: Frames a second.
-      pred_key: Name of what was found.
-      gt_key: Name of what was played.
-      ch: Which of the voices, where piano rolls have a fourth axis.
-      threshold: Velocities up to it are not drawn.
+      frame_rate: Frames per second.
+      pred_key: Name of the prediction.
+      gt_key: Name of the reference.
+      ch: Index of the voice, if piano rolls have a fourth axis.
+      threshold: Notes are plotted if their velocity is above this value.
       tb_name: Name of the images.
+
+    Example:
+
+    >>> from ddsp.training import summaries
+    >>> roll = np.ones([1, 10, 1]) * (np.arange(128) == 69)
+    >>> batch = {"note_active_velocities": roll, "notes": roll}
+    >>> with tf.summary.create_file_writer(str(tmp_path)).as_default():
+    ...     summaries.pianoroll_summary(batch, 0, "notes", 250, pred_key="notes")
     """
-    for i, (played, found) in enumerate(
+    for i, (reference, prediction) in enumerate(
         zip(batch[gt_key][:MAX_EXAMPLES], batch[pred_key][:MAX_EXAMPLES], strict=True)
     ):
         if ch is not None:
-            played, found = played[..., ch], found[..., ch]
-        played = midi.checked_pianoroll(played)
-        found = _pianoroll(found, frame_rate, len(played))
-        n_frames = min(len(played), len(found))
-        # [n_pitches, n_frames, 1]: pitch runs upwards.
+            reference, prediction = reference[..., ch], prediction[..., ch]
+        reference = midi.checked_pianoroll(reference)
+        prediction = _pianoroll(prediction, frame_rate, len(reference))
+        n_frames = min(len(reference), len(prediction))
+        # [n_pitches, n_frames, 1], with pitch on the vertical axis.
         green, blue = (
-            roll[:n_frames].T[..., np.newaxis] > threshold for roll in (played, found)
+            roll[:n_frames].T[..., np.newaxis] > threshold
+            for roll in (reference, prediction)
         )
         visible = green | blue
-        colours = np.concatenate([green * _PLAYED + blue * _FOUND, visible], axis=-1)
+        colors = np.concatenate(
+            [green * _REFERENCE + blue * _PREDICTION, visible], axis=-1
+        )
         pitches = np.flatnonzero(visible.any(axis=(1, 2)))
         fig, axis = _piano_figure(n_frames, pitches)
         axis.imshow(
-            colours,
+            colors,
             origin="lower",
             aspect="auto",
             interpolation="nearest",
-            extent=(0, n_frames, -0.5, len(colours) - 0.5),
+            extent=(0, n_frames, -0.5, len(colors) - 0.5),
         )
         axis.set_ylim(*_pitch_range(pitches))
         _add_legend(fig)
         fig_summary(f"{make_tag(tb_name, name)}/{i}", fig, step)
 
 
-def _piano_figure(n_frames: int, pitches: np.ndarray) -> tuple[Any, Any]:
-    """A figure with a piano at its left and room for some pitches; its main axes."""
+def _piano_figure(n_frames: int, pitches: np.ndarray) -> tuple["Figure", "Axes"]:
+    """Returns a figure with piano keys at the left, and its main axes."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=_SIZE)
@@ -217,41 +264,45 @@ def _piano_figure(n_frames: int, pitches: np.ndarray) -> tuple[Any, Any]:
 
 
 def _pitch_range(pitches: np.ndarray) -> tuple[float, float]:
-    """What to show of the pitches: those there are, with a margin, or all."""
-    heard = pitches[pitches > 0]
-    if not heard.size:
+    """Returns the range of the pitches above 0 with a margin; all if there are none."""
+    present = pitches[pitches > 0]
+    if not present.size:
         return -0.5, midi.N_PITCHES - 0.5
     return (
-        max(np.round(heard.min()) - _MARGIN, 0) - 0.5,
-        min(np.round(heard.max()) + _MARGIN, midi.N_PITCHES - 1) + 0.5,
+        max(np.round(present.min()) - _MARGIN, 0) - 0.5,
+        min(np.round(present.max()) + _MARGIN, midi.N_PITCHES - 1) + 0.5,
     )
 
 
-def _add_legend(fig: Any) -> None:
+def _add_legend(fig: "Figure") -> None:
     from matplotlib.patches import Patch
 
-    labels = {"played": _PLAYED, "found": _FOUND, "both": _PLAYED + _FOUND}
+    labels = {
+        "reference": _REFERENCE,
+        "prediction": _PREDICTION,
+        "both": _REFERENCE + _PREDICTION,
+    }
     handles = [Patch(label=label, color=color) for label, color in labels.items()]
     fig.legend(handles=handles, loc="upper center", ncols=3)
 
 
-def _draw_control(fig: Any, axis: Any, control: np.ndarray) -> None:
-    """One channel as a curve, several as a picture with frames to the right."""
+def _draw_control(fig: "Figure", axis: "Axes", control: np.ndarray) -> None:
+    """Plots one channel as a curve, or several as an image over frames."""
     if control.shape[-1] == 1:
         axis.plot(control[:, 0])
         return
-    picture = axis.imshow(control.T, aspect="auto", origin="lower")
-    fig.colorbar(picture, ax=axis)
+    image = axis.imshow(control.T, aspect="auto", origin="lower")
+    fig.colorbar(image, ax=axis)
 
 
-def _pianoroll(notes: Any, frame_rate: int, n_frames: int) -> np.ndarray:
+def _pianoroll(notes: Midi | ArrayLike, frame_rate: int, n_frames: int) -> np.ndarray:
     if midi.is_midi(notes):
         return midi.to_pianoroll(notes, frame_rate, n_frames)
     return midi.checked_pianoroll(notes)
 
 
-def _curves(*batches: Any) -> list[tuple[np.ndarray, ...]]:
-    """The first examples of some batches, `[n_frames]` each."""
+def _curves(*batches: ArrayLike) -> list[tuple[np.ndarray, ...]]:
+    """Returns the first examples of batches, [n_frames] each."""
     arrays = [np.asarray(batch, np.float64) for batch in batches]
     rows = [array.reshape(len(array), -1)[:MAX_EXAMPLES] for array in arrays]
     return list(zip(*rows, strict=True))
@@ -262,5 +313,5 @@ def _midi(f0_hz: np.ndarray) -> np.ndarray:
 
 
 def _or_gaps(curve: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
-    """A curve that is not drawn where it (or another) is 0."""
+    """Replaces a curve by NaN where it (or another one) is not positive."""
     return np.where((curve if present is None else present) > 0, curve, np.nan)
