@@ -250,7 +250,7 @@ def test_what_cannot_be_played_in_blocks_says_why(features):
     with pytest.raises(ValueError, match=r"look ahead.*`causal=True`.*got"):
         decoder.initial_state(1)
     decoder = decoders.DilatedConvDecoder(8, resample_stride=2)
-    with pytest.raises(ValueError, match="its resampling and its normalisation"):
+    with pytest.raises(ValueError, match="its resampling and its normalization"):
         decoder.initial_state(1)
     with pytest.raises(ValueError, match="called once"):
         conv().initial_state(1)
@@ -260,7 +260,7 @@ def test_what_cannot_be_played_in_blocks_says_why(features):
     decoder = MAKERS["lstm"]()
     decoder.rnn = nn.Rnn(8, "lstm", bidir=True)
     decoder(features)
-    with pytest.raises(ValueError, match="runs backwards cannot be played"):
+    with pytest.raises(ValueError, match="runs backward cannot run block"):
         decoder.initial_state(1)
 
 

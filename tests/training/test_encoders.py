@@ -347,10 +347,10 @@ def test_graphs_of_any_batch_and_length(make, features):
     ],
 )
 def test_a_missing_network_is_refused(encoder_class):
-    with pytest.raises(ValueError, match="needs a network"):
+    with pytest.raises(ValueError, match="requires a network"):
         encoder_class()
 
 
 def test_sizes_that_do_not_match_are_refused():
-    with pytest.raises(ValueError, match=r"must be as many, got \[1024, 512\]"):
+    with pytest.raises(ValueError, match=r"must have equal lengths, got \[1024, 512\]"):
         encoders.MfccEncoder(fft_sizes=(1024, 512))

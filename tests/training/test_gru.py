@@ -166,10 +166,10 @@ def test_mixed_precision():
         assert cosine > 0.99
 
 
-@pytest.mark.parametrize("stretch", [1, 5, TIME, 100])
-def test_the_gradient_does_not_depend_on_its_stretches(monkeypatch, stretch):
-    """The last of them is shorter, where the length is no multiple."""
-    monkeypatch.setattr(gru, "_STRETCH", stretch)
+@pytest.mark.parametrize("chunk_size", [1, 5, TIME, 100])
+def test_the_gradient_does_not_depend_on_the_chunk_size(monkeypatch, chunk_size):
+    """The last chunk is shorter where the length is not a multiple."""
+    monkeypatch.setattr(gru, "_CHUNK_SIZE", chunk_size)
     theirs, ours = _pair(return_sequences=True)
     _assert_equal(_run(ours, *_inputs()), _run(theirs, *_inputs()))
 

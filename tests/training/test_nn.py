@@ -115,7 +115,7 @@ def test_dict_layer_refuses_bad_calls(pair):
         Affine()({"a": a})
     with pytest.raises(TypeError, match="got 4 tensors"):
         Affine()(a, a, a, a)
-    with pytest.raises(TypeError, match=r"got 2 tensors beside \['a', 'b'\]"):
+    with pytest.raises(TypeError, match=r"got 2 tensors in addition to \['a', 'b'\]"):
         Affine()(a, a, {"a": a, "b": a})
     with pytest.raises(TypeError, match=r"\['x', 'y'\] are missing"):
         Affine(input_keys=["x", "y"])({"a": a, "b": a})
@@ -149,7 +149,7 @@ def test_split_to_dict(rng):
     parts = nn.split_to_dict(x, (("a", 2), ("b", 3)))
     np.testing.assert_array_equal(parts["a"], x[..., :2])
     np.testing.assert_array_equal(parts["b"], x[..., 2:])
-    with pytest.raises(ValueError, match="add up"):
+    with pytest.raises(ValueError, match="must sum to"):
         nn.split_to_dict(x, (("a", 2), ("b", 2)))
 
 

@@ -1,4 +1,4 @@
-"""Networks from audio and its features to latent variables, pitch and notes."""
+"""Encoders from audio and features to latent variables, f0 and notes."""
 
 from ddsp.training.encoders.features import (
     AggregateFeaturesEncoder,

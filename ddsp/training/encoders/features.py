@@ -1,4 +1,4 @@
-"""Encoders of labels and of features over time."""
+"""Encoders of labels and features."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,16 @@ from ddsp.training.encoders.z_encoder import ZEncoder
 
 @configurable.layer(module="ddsp.training.encoders")
 class OneHotEncoder(ZEncoder):
-    """A learned vector for each label, such as that of an instrument."""
+    """Embedding of labels, such as instruments.
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.OneHotEncoder(vocab_size=10, n_dims=4)
+    >>> z = encoder({"instrument": [3], "f0_scaled": tf.zeros([1, 5, 1])})["z"]
+    >>> z.shape.as_list()
+    [1, 4]
+    """
 
     def __init__(
         self,
@@ -23,17 +32,16 @@ class OneHotEncoder(ZEncoder):
         vocab_size: int = 1024,
         n_dims: int = 256,
         skip_expand: bool = True,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          one_hot_key: Key of the labels, whole numbers.
-          vocab_size: Labels are from 0 to below this.
-          n_dims: Number of channels of the vectors.
-          skip_expand: Whether `z` is left without time steps of its own, for what can
-            broadcast it.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          one_hot_key: Key of the labels, integers.
+          vocab_size: Number of labels; labels are in [0, vocab_size).
+          n_dims: Number of channels of the embedding.
+          skip_expand: Whether to return `z` without expansion over time.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(input_keys=[one_hot_key], **kwargs)
         self.one_hot_key = one_hot_key
@@ -41,37 +49,55 @@ class OneHotEncoder(ZEncoder):
         self.embedding = nn.get_embedding(vocab_size, n_dims)
 
     def compute_z(self, one_hot: tf.Tensor) -> tf.Tensor:
-        """[..., n_dims] from labels [batch] or [batch, 1]."""
+        """Embeds labels [batch] or [batch, 1] as [..., n_dims]."""
         return self.embedding(one_hot)
 
     def expand_z(self, z: tf.Tensor, time_steps: int) -> tf.Tensor:
-        """`z` as it is, or with time steps: see `skip_expand`."""
+        """Expands `z` over time, unless `skip_expand` is set."""
         return z if self.skip_expand else super().expand_z(z, time_steps)
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class AggregateFeaturesEncoder(ZEncoder):
-    """The mean over time of projected pitch and loudness."""
+    """Mean over time of a projection of f0 and loudness.
 
-    def __init__(self, ch: int = 512, **kwargs):
-        """Initializer.
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.AggregateFeaturesEncoder(ch=4)
+    >>> features = {"f0_scaled": tf.zeros([1, 5, 1]), "ld_scaled": tf.zeros([1, 5, 1])}
+    >>> encoder(features)["z"].shape.as_list()
+    [1, 5, 4]
+    """
+
+    def __init__(self, ch: int = 512, **kwargs: Any) -> None:
+        """Initializes the encoder.
 
         Args:
           ch: Number of channels of `z`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.fc = keras.layers.Dense(ch)
 
     def compute_z(self, f0_scaled: tf.Tensor, ld_scaled: tf.Tensor) -> tf.Tensor:
-        """[batch, 1, ch] from features [batch, time, 1]."""
+        """Encodes features [batch, time, 1] as [batch, 1, ch]."""
         x = self.fc(tf.concat([f0_scaled, ld_scaled], axis=-1))
         return tf.reduce_mean(x, axis=1, keepdims=True)
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class ExpressionEncoder(ZEncoder):
-    """A latent variable from features side by side, MFCCs of the audio among them."""
+    """Latent variable from concatenated features, optionally with MFCCs of the audio.
+
+    Example:
+
+    >>> from ddsp.training import encoders, nn
+    >>> encoder = encoders.ExpressionEncoder(net=nn.FcStack(4, 1), z_dims=2)
+    >>> features = {"f0_scaled": tf.zeros([1, 5, 1]), "ld_scaled": tf.zeros([1, 5, 1])}
+    >>> encoder(features)["z"].shape.as_list()
+    [1, 5, 2]
+    """
 
     def __init__(
         self,
@@ -82,27 +108,27 @@ class ExpressionEncoder(ZEncoder):
         fft_size: int = 1024,
         mel_bins: int = 128,
         pool_time: bool = True,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          net: From [batch, time, channels] to [batch, time, other channels].
+          net: Network from [batch, time, channels] to [batch, time, n_out].
           z_dims: Number of channels of `z`.
-          input_keys: Keys of the features, [batch, time, channels]. With 'audio',
-            [batch, n_samples], among them its MFCCs are put behind the others.
+          input_keys: Keys of the features, of shape [batch, time, channels]. For
+            'audio', of shape [batch, n_samples], MFCCs are appended to the features.
           mfcc_bins: Number of MFCCs.
-          fft_size: Samples in a frame of these.
-          mel_bins: Number of mel bands of these.
-          pool_time: Whether to take the mean over time.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          fft_size: FFT size of the MFCCs, in samples.
+          mel_bins: Number of mel bands of the MFCCs.
+          pool_time: Whether to average over time.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there is no network.
+          ValueError: If `net` is None.
         """
         if net is None:
             raise ValueError(
-                "`ExpressionEncoder` needs a network: give it `net`, such as "
+                "`ExpressionEncoder` requires a network `net`, such as "
                 "`nn.DilatedConvStack()`, got None."
             )
         super().__init__(input_keys, **kwargs)
@@ -118,7 +144,7 @@ class ExpressionEncoder(ZEncoder):
             self.norm_mfcc = nn.Normalize("instance")
 
     def compute_z(self, *inputs: tf.Tensor) -> tf.Tensor:
-        """[batch, time, z_dims] from the features; one time step if pooled."""
+        """Encodes features as [batch, time, z_dims], with one time step if pooled."""
         features = [tf_float32(x) for x in inputs]
         if self.compute_mfccs:
             audio = features.pop(self.z_keys.index("audio"))

@@ -1,4 +1,4 @@
-"""From sinusoids to the harmonic sound they may come from."""
+"""Encoder from sinusoids to the controls of a harmonic synthesizer."""
 
 import functools
 from collections.abc import Callable
@@ -11,16 +11,25 @@ from ddsp import configurable, core
 from ddsp._core.tensors import tf_float32
 from ddsp.training import nn
 
-# Hz between which the pitch is looked for.
+# Range of f0, in Hz.
 _F0_RANGE = (20.0, 1200.0)
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class SinusoidalToHarmonicEncoder(nn.DictLayer):
-    """A network from sinusoids to pitch, amplitude and harmonic distribution.
+    """Network from sinusoids to f0, amplitude and harmonic distribution.
 
-    The second network of Engel et al., "Self-supervised Pitch Detection by Inverse
+    The second encoder of Engel et al., "Self-supervised Pitch Detection by Inverse
     Audio Synthesis" (2020).
+
+    Example:
+
+    >>> from ddsp.training import encoders, nn
+    >>> encoder = encoders.SinusoidalToHarmonicEncoder(nn.FcStack(4, 1), n_harmonics=8)
+    >>> sinusoids = tf.zeros([1, 5, 10])
+    >>> outputs = encoder(sin_freqs=sinusoids, sin_amps=sinusoids)
+    >>> {name: x.shape.as_list() for name, x in outputs.items()}
+    {'harm_amp': [1, 5, 1], 'harm_dist': [1, 5, 8], 'f0_hz': [1, 5, 1]}
     """
 
     def __init__(
@@ -32,31 +41,31 @@ class SinusoidalToHarmonicEncoder(nn.DictLayer):
         freq_scale_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
         sample_rate: int = 16000,
         softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          net: From [batch, time, 2 * n_sinusoids] to [batch, time, channels], or to a
-            dictionary with that under 'out'.
+          net: Network from [batch, time, 2 * n_sinusoids] to [batch, time, channels],
+            or to a dictionary with this tensor as 'out'.
           n_harmonics: Number of harmonics.
-          f0_depth: Number of values from which the pitch is made.
-          amp_scale_fn: From raw amplitudes and shares to values >= 0.
-          freq_scale_fn: From raw [batch, time, f0_depth] to Hz, [batch, time, 1]. By
-            default a softmax over log-spaced bins from 20 to 1200 Hz.
-          sample_rate: Samples a second.
-          softmax_fn: The softmax over bins that is the default `freq_scale_fn`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          f0_depth: Number of frequency bins of the default `freq_scale_fn`.
+          amp_scale_fn: Maps raw amplitudes to values >= 0.
+          freq_scale_fn: Maps raw values [batch, time, f0_depth] to Hz, [batch, time,
+            1]. Default: a softmax over log-spaced bins from 20 to 1200 Hz.
+          sample_rate: Sample rate in Hz.
+          softmax_fn: The softmax over bins in the default `freq_scale_fn`.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there is no network.
+          ValueError: If `net` is None.
         """
         if net is None:
             raise ValueError(
-                "`SinusoidalToHarmonicEncoder` needs a network: give it `net`, such as "
+                "`SinusoidalToHarmonicEncoder` requires a network `net`, such as "
                 "`nn.RnnSandwich()`, got None."
             )
-        # Half precision cannot hold a frequency; the layers inside cast for themselves.
+        # Frequencies need float32; inner layers cast their own inputs.
         super().__init__(
             output_keys=["harm_amp", "harm_dist", "f0_hz"],
             **{"autocast": False, **kwargs},
@@ -73,17 +82,19 @@ class SinusoidalToHarmonicEncoder(nn.DictLayer):
         self.hd_out = keras.layers.Dense(n_harmonics)
         self.f0_out = keras.layers.Dense(f0_depth)
 
-    def call(self, sin_freqs, sin_amps):
+    def call(
+        self, sin_freqs: tf.Tensor, sin_amps: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Encodes sinusoids.
 
         Args:
-          sin_freqs: [batch, time, n_sinusoids], Hz.
-          sin_amps: [batch, time, n_sinusoids], amplitudes.
+          sin_freqs: Frequencies in Hz, shape [batch, time, n_sinusoids].
+          sin_amps: Amplitudes, shape [batch, time, n_sinusoids].
 
         Returns:
-          Amplitude [batch, time, 1]; shares of the harmonics [batch, time,
-          n_harmonics], which sum to one, those above Nyquist zero; pitch [batch, time,
-          1], Hz.
+          Amplitude of shape [batch, time, 1], harmonic distribution of shape [batch,
+          time, n_harmonics], zero above Nyquist, and f0 in Hz of shape [batch, time,
+          1].
         """
         unit_freqs = core.hz_to_unit(
             tf_float32(sin_freqs), hz_min=0.0, hz_max=self.sample_rate / 2.0

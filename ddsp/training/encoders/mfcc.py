@@ -11,8 +11,9 @@ from ddsp import configurable, core, spectral_ops
 from ddsp._core import checks
 from ddsp.training import nn
 from ddsp.training.encoders.z_encoder import ZEncoder
+from ddsp.types import ArrayLike
 
-# Frame size and overlap that give a number of steps in four seconds at 16 kHz.
+# FFT size and overlap by number of time steps in four seconds at 16 kHz.
 _MFCC_FRAMES = {
     63: (2048, 0.5),
     125: (1024, 0.5),
@@ -23,14 +24,32 @@ _MFCC_FRAMES = {
 
 
 def audible_mfccs(
-    audio: Any,
+    audio: ArrayLike,
     fft_size: int,
     mel_bins: int,
     mfcc_bins: int,
     overlap: float = 0.75,
     sample_rate: int = 16000,
 ) -> tf.Tensor:
-    """[batch, n_frames, mfcc_bins], of what lies between 20 Hz and 8 kHz."""
+    """Computes MFCCs from 20 Hz to 8 kHz, or to the Nyquist frequency if lower.
+
+    Args:
+      audio: Shape [batch, n_samples].
+      fft_size: FFT size in samples.
+      mel_bins: Number of mel bands.
+      mfcc_bins: Number of coefficients.
+      overlap: Overlap of frames, in [0, 1).
+      sample_rate: Sample rate in Hz.
+
+    Returns:
+      MFCCs of shape [batch, n_frames, mfcc_bins].
+
+    Example:
+
+    >>> from ddsp.training.encoders.mfcc import audible_mfccs
+    >>> audible_mfccs(tf.zeros([1, 1024]), 256, 32, 13).shape.as_list()
+    [1, 16, 13]
+    """
     return spectral_ops.compute_mfcc(
         audio,
         lo_hz=20.0,
@@ -45,16 +64,24 @@ def audible_mfccs(
 
 
 def _fft_size(size: int, sample_rate: int) -> int:
-    """The power of two that lasts about as long as `size` samples at 16 kHz."""
+    """Returns the power of two closest in duration to `size` samples at 16 kHz."""
     return 2 ** round(math.log2(size * sample_rate / 16000))
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class MfccTimeDistributedRnnEncoder(ZEncoder):
-    """A latent variable that follows the timbre: MFCCs through a recurrent layer.
+    """Time-varying latent variable: MFCCs followed by a recurrent layer.
 
-    The encoder of Engel et al., "DDSP: Differentiable Digital Signal Processing"
-    (2020), appendix B.1. It normalises over time, so it needs a whole recording.
+    The z encoder of Engel et al., "DDSP: Differentiable Digital Signal Processing"
+    (2020), appendix B.1. It normalizes over time, so it cannot run block by block.
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.MfccTimeDistributedRnnEncoder(rnn_channels=4, z_dims=2)
+    >>> features = {"audio": tf.zeros([1, 640]), "f0_scaled": tf.zeros([1, 5, 1])}
+    >>> encoder(features)["z"].shape.as_list()
+    [1, 5, 2]
     """
 
     def __init__(
@@ -64,26 +91,26 @@ class MfccTimeDistributedRnnEncoder(ZEncoder):
         z_dims: int = 32,
         z_time_steps: int = 250,
         sample_rate: int = 16000,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
           rnn_channels: Number of units of the recurrent layer.
           rnn_type: 'gru' or 'lstm'.
           z_dims: Number of channels of `z`.
-          z_time_steps: Steps of `z` in four seconds at 16 kHz, before it is
-            interpolated: 63, 125, 250, 500 or 1000. Other lengths have as many steps a
-            second; other sample rates about as many.
-          sample_rate: Samples a second.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          z_time_steps: Number of time steps of `z` in four seconds at 16 kHz, before
+            interpolation: 63, 125, 250, 500 or 1000. The frame rate is the same for
+            other lengths, and about the same for other sample rates.
+          sample_rate: Sample rate in Hz.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If `z_time_steps` is none of these.
+          ValueError: If `z_time_steps` has another value.
         """
         if z_time_steps not in _MFCC_FRAMES:
             raise ValueError(
-                f"`z_time_steps` must be one of {sorted(_MFCC_FRAMES)}; received "
+                f"`z_time_steps` must be one of {sorted(_MFCC_FRAMES)}, got "
                 f"{z_time_steps!r}."
             )
         super().__init__(**kwargs)
@@ -96,7 +123,7 @@ class MfccTimeDistributedRnnEncoder(ZEncoder):
         self.dense_out = keras.layers.Dense(z_dims)
 
     def compute_z(self, audio: tf.Tensor) -> tf.Tensor:
-        """[batch, z_time_steps, z_dims] from audio [batch, n_samples]."""
+        """Encodes audio [batch, n_samples] as [batch, z_time_steps, z_dims]."""
         mfccs = audible_mfccs(
             audio, self.fft_size, 128, 30, self.overlap, self.sample_rate
         )
@@ -105,9 +132,18 @@ class MfccTimeDistributedRnnEncoder(ZEncoder):
 
 @configurable.layer(module="ddsp.training.encoders", own=["time_steps"])
 class MfccEncoder(ZEncoder):
-    """Normalised MFCCs as they are, of frames of one size or of several.
+    """Normalized MFCCs, of one or several FFT sizes.
 
-    It normalises over time, so it needs a whole recording.
+    It normalizes over time, so it cannot run block by block.
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.MfccEncoder(fft_sizes=[1024, 256], mel_bins=[32, 32],
+    ...                                mfcc_bins=[13, 13], time_steps=5)
+    >>> features = {"audio": tf.zeros([1, 640]), "f0_scaled": tf.zeros([1, 5, 1])}
+    >>> encoder(features)["z"].shape.as_list()
+    [1, 5, 26]
     """
 
     def __init__(
@@ -117,21 +153,21 @@ class MfccEncoder(ZEncoder):
         mfcc_bins: int | Sequence[int] = (30,),
         time_steps: int = 250,
         sample_rate: int = 16000,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          fft_sizes: Samples in a frame, for each analysis.
-          mel_bins: Number of mel bands of each.
-          mfcc_bins: Number of coefficients of each.
-          time_steps: Number of time steps at which they are joined, before they are
-            interpolated to those of the pitch.
-          sample_rate: Samples a second.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          fft_sizes: FFT size of each analysis, in samples.
+          mel_bins: Number of mel bands of each analysis.
+          mfcc_bins: Number of coefficients of each analysis.
+          time_steps: Number of time steps to which all analyses are resampled, before
+            interpolation to those of f0.
+          sample_rate: Sample rate in Hz.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there are not as many sizes, bands and coefficients.
+          ValueError: If sizes, bands and coefficients differ in length.
         """
         super().__init__(**kwargs)
         checks.positive("time_steps", time_steps)
@@ -140,7 +176,7 @@ class MfccEncoder(ZEncoder):
         self.mfcc_bins = list(core.make_iterable(mfcc_bins))
         if not len(self.fft_sizes) == len(self.mel_bins) == len(self.mfcc_bins):
             raise ValueError(
-                "`fft_sizes`, `mel_bins` and `mfcc_bins` must be as many, got "
+                "`fft_sizes`, `mel_bins` and `mfcc_bins` must have equal lengths, got "
                 f"{self.fft_sizes}, {self.mel_bins} and {self.mfcc_bins}."
             )
         self.time_steps = time_steps
@@ -149,7 +185,7 @@ class MfccEncoder(ZEncoder):
         self.norm_out = nn.Normalize("instance")
 
     def compute_z(self, audio: tf.Tensor) -> tf.Tensor:
-        """[batch, time_steps, sum of mfcc_bins] from audio [batch, n_samples]."""
+        """Encodes audio [batch, n_samples] as [batch, time_steps, sum(mfcc_bins)]."""
         analyses = zip(self.fft_sizes, self.mel_bins, self.mfcc_bins, strict=True)
         mfccs = [
             core.resample(
@@ -163,7 +199,16 @@ class MfccEncoder(ZEncoder):
 
 @configurable.layer(module="ddsp.training.encoders")
 class MfccRnnEncoder(ZEncoder):
-    """One latent variable for a whole example: MFCCs through a recurrent layer."""
+    """One latent variable per example: MFCCs followed by a recurrent layer.
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.MfccRnnEncoder(rnn_channels=4, z_dims=2)
+    >>> features = {"audio": tf.zeros([1, 640]), "f0_scaled": tf.zeros([1, 5, 1])}
+    >>> encoder(features)["z"].shape.as_list()
+    [1, 5, 2]
+    """
 
     def __init__(
         self,
@@ -172,18 +217,18 @@ class MfccRnnEncoder(ZEncoder):
         z_dims: int = 512,
         mean_aggregate: bool = False,
         sample_rate: int = 16000,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
           rnn_channels: Number of units of the recurrent layer.
           rnn_type: 'gru' or 'lstm'.
           z_dims: Number of channels of `z`.
-          mean_aggregate: Whether to take the mean over time of what the recurrent
-            layer puts out, not the last of it.
-          sample_rate: Samples a second.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          mean_aggregate: Whether to average the outputs of the recurrent layer over
+            time, instead of taking the last one.
+          sample_rate: Sample rate in Hz.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.mean_aggregate = mean_aggregate
@@ -194,7 +239,7 @@ class MfccRnnEncoder(ZEncoder):
         self.dense_z = keras.layers.Dense(z_dims)
 
     def compute_z(self, audio: tf.Tensor) -> tf.Tensor:
-        """[batch, 1, z_dims] from audio [batch, n_samples]."""
+        """Encodes audio [batch, n_samples] as [batch, 1, z_dims]."""
         size = _fft_size(1024, self.sample_rate)
         mfccs = audible_mfccs(audio, size, 128, 30, sample_rate=self.sample_rate)
         x = self.rnn(self.norm_in(mfccs))

@@ -1,5 +1,7 @@
 """Encoders of notes."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -9,28 +11,31 @@ from ddsp.training import nn
 
 
 class _NoteEncoder(nn.DictLayer):
-    """A network over features side by side, then pitch and velocity."""
+    """Network from concatenated features to pitch and velocity."""
 
     def __init__(
-        self, net: keras.layers.Layer | None = None, f0_residual: bool = True, **kwargs
-    ):
-        """Initializer.
+        self,
+        net: keras.layers.Layer | None = None,
+        f0_residual: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          net: From [batch, time, channels] to [batch, time, other channels].
-          f0_residual: Whether the network gives the note's distance from the pitch,
-            not the note itself.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          net: Network from [batch, time, channels] to [batch, time, n_out].
+          f0_residual: Whether the network predicts the difference from f0 instead of
+            the pitch itself.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there is no network.
+          ValueError: If `net` is None.
         """
         if net is None:
             raise ValueError(
-                f"`{type(self).__name__}` needs a network: give it `net`, such as "
+                f"`{type(self).__name__}` requires a network `net`, such as "
                 "`nn.DilatedConvStack()`, got None."
             )
-        # Half precision cannot hold a pitch; the layers inside cast for themselves.
+        # Pitch needs float32; inner layers cast their own inputs.
         super().__init__(
             output_keys=["z_pitch", "z_vel"], **{"autocast": False, **kwargs}
         )
@@ -39,7 +44,9 @@ class _NoteEncoder(nn.DictLayer):
         self.dense_out = keras.layers.Dense(2)
         self.norm = nn.Normalize("layer")
 
-    def _encode(self, f0_midi, *features) -> tuple[tf.Tensor, tf.Tensor]:
+    def _encode(
+        self, f0_midi: tf.Tensor, *features: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = [tf_float32(x) for x in (f0_midi, *features)]
         z = tf_float32(self.dense_out(self.norm(self.net(tf.concat(inputs, axis=-1)))))
         z_pitch, z_vel = tf.split(z, 2, axis=-1)
@@ -48,35 +55,63 @@ class _NoteEncoder(nn.DictLayer):
 
 @configurable.layer(module="ddsp.training.encoders")
 class MidiEncoder(_NoteEncoder):
-    """From pitch and loudness to notes, not yet quantised."""
+    """Encoder from f0 and loudness to unquantized pitch and velocity.
 
-    def call(self, f0_midi, loudness):
-        """Encodes pitch and loudness.
+    Example:
+
+    >>> from ddsp.training import encoders, nn
+    >>> encoder = encoders.MidiEncoder(net=nn.FcStack(4, 1))
+    >>> f0_midi, loudness = tf.fill([1, 5, 1], 60.0), tf.fill([1, 5, 1], -30.0)
+    >>> encoder(f0_midi, loudness)["z_pitch"].shape.as_list()
+    [1, 5, 1]
+    """
+
+    def call(
+        self, f0_midi: tf.Tensor, loudness: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Encodes f0 and loudness.
 
         Args:
-          f0_midi: [batch, time, 1], MIDI notes.
-          loudness: [batch, time, 1], dB.
+          f0_midi: f0 in MIDI units, shape [batch, time, 1].
+          loudness: Loudness in dB, shape [batch, time, 1].
 
         Returns:
-          Pitch in MIDI notes and velocity, [batch, time, 1].
+          Pitch in MIDI units and velocity, shape [batch, time, 1].
         """
         return self._encode(f0_midi, loudness)
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class HarmonicToMidiEncoder(_NoteEncoder):
-    """From the controls of the synthesisers to notes, not yet quantised."""
+    """Encoder from synthesizer controls to unquantized pitch and velocity.
 
-    def call(self, f0_midi, amps, hd, noise):
+    Example:
+
+    >>> from ddsp.training import encoders, nn
+    >>> encoder = encoders.HarmonicToMidiEncoder(net=nn.FcStack(4, 1))
+    >>> outputs = encoder(
+    ...     f0_midi=tf.fill([1, 5, 1], 60.0),
+    ...     amps=tf.zeros([1, 5, 1]),
+    ...     hd=tf.zeros([1, 5, 8]),
+    ...     noise=tf.zeros([1, 5, 4]),
+    ... )
+    >>> outputs["z_vel"].shape.as_list()
+    [1, 5, 1]
+    """
+
+    def call(
+        self, f0_midi: tf.Tensor, amps: tf.Tensor, hd: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Encodes controls.
 
         Args:
-          f0_midi: [batch, time, 1], MIDI notes.
-          amps: [batch, time, 1], amplitudes on a logarithmic scale.
-          hd: [batch, time, n_harmonics], harmonic distribution on that scale.
-          noise: [batch, time, n_bands], magnitudes of noise on that scale.
+          f0_midi: f0 in MIDI units, shape [batch, time, 1].
+          amps: Amplitudes on a logarithmic scale, shape [batch, time, 1].
+          hd: Harmonic distribution on a logarithmic scale, shape [batch, time,
+            n_harmonics].
+          noise: Noise magnitudes on a logarithmic scale, shape [batch, time, n_bands].
 
         Returns:
-          Pitch in MIDI notes and velocity, [batch, time, 1].
+          Pitch in MIDI units and velocity, shape [batch, time, 1].
         """
         return self._encode(f0_midi, amps, hd, noise)

@@ -1,4 +1,4 @@
-"""Residual networks from spectrograms to sinusoids and to pitch."""
+"""Residual networks from spectrograms to sinusoids and f0."""
 
 import math
 from collections.abc import Callable
@@ -12,17 +12,25 @@ from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
 from ddsp.training import nn, preprocessing
 from ddsp.training.nn.dict_layer import OutputSplits
+from ddsp.types import ArrayLike, Outputs
 
-# Hz of the lowest and the highest bin of pitch: the range of MIDI.
+# Frequencies of the lowest and highest bin in Hz: the range of MIDI.
 _F0_RANGE = (8.2, 13300.0)
 
 
 @configurable.layer(module="ddsp.training.encoders")
 class ResnetSinusoidalEncoder(nn.DictLayer):
-    """From audio to raw controls of a sinusoidal and a noise synthesiser.
+    """Encoder from audio to raw controls of a sinusoidal and a noise synthesizer.
 
-    The first network of Engel et al., "Self-supervised Pitch Detection by Inverse Audio
+    The first encoder of Engel et al., "Self-supervised Pitch Detection by Inverse Audio
     Synthesis" (2020).
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.ResnetSinusoidalEncoder()
+    >>> encoder.output_keys
+    ['frequencies', 'amplitudes', 'noise_magnitudes']
     """
 
     def __init__(
@@ -32,19 +40,19 @@ class ResnetSinusoidalEncoder(nn.DictLayer):
             ("amplitudes", 100),
             ("noise_magnitudes", 60),
         ),
-        spectral_fn: Callable[[Any], tf.Tensor] = spectral_ops.compute_logmel,
+        spectral_fn: Callable[[ArrayLike], tf.Tensor] = spectral_ops.compute_logmel,
         size: str = "tiny",
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
           output_splits: Pairs (name, number of channels) of the outputs.
-          spectral_fn: From audio to a spectrogram [batch, time, bins].
-          size: Of the network, see `nn.ResNet`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          spectral_fn: Maps audio to a spectrogram [batch, time, bins].
+          size: Size of the network, see `nn.ResNet`.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
-        # Audio analysis stays in float32; the layers inside cast for themselves.
+        # Audio analysis needs float32; inner layers cast their own inputs.
         super().__init__(
             output_keys=[name for name, _ in output_splits],
             **{"autocast": False, **kwargs},
@@ -54,15 +62,15 @@ class ResnetSinusoidalEncoder(nn.DictLayer):
         self.resnet = nn.ResNet(size=size)
         self.dense_outs = [keras.layers.Dense(n) for _, n in output_splits]
 
-    def call(self, audio):
+    def call(self, audio: tf.Tensor) -> Outputs:
         """Encodes audio.
 
         Args:
-          audio: [batch, n_samples].
+          audio: Shape [batch, n_samples].
 
         Returns:
-          {name: [batch, time, channels]} for each of `output_splits`, at the time steps
-          of the spectrogram.
+          A tensor of shape [batch, time, channels] for each of `output_splits`, at the
+          frame rate of the spectrogram.
         """
         x = _features(self.resnet, self.spectral_fn(audio))
         outputs = zip(self.output_keys, self.dense_outs, strict=True)
@@ -71,36 +79,42 @@ class ResnetSinusoidalEncoder(nn.DictLayer):
 
 @configurable.layer(module="ddsp.training.encoders")
 class ResnetF0Encoder(nn.DictLayer):
-    """From audio to pitch, learned together with what is synthesised from it.
+    """Encoder from audio to f0, trained jointly with the decoder.
 
-    The f0 encoder of the unsupervised autoencoder of Engel et al., "DDSP:
+    The f0 encoder of the unsupervised autoencoder in Engel et al., "DDSP:
     Differentiable Digital Signal Processing" (2020), appendix B.1: a residual network
-    over the log-mel spectrogram, then a distribution over log-spaced frequencies, whose
-    mean is the pitch.
+    over the log-mel spectrogram, and a distribution over log-spaced frequencies whose
+    mean is f0.
+
+    Example:
+
+    >>> from ddsp.training import encoders
+    >>> encoder = encoders.ResnetF0Encoder(size="tiny")
+    >>> encoder.output_keys
+    ['f0_hz', 'f0_scaled']
     """
 
     def __init__(
         self,
         size: str = "large",
         f0_bins: int = 128,
-        spectral_fn: Callable[[Any], tf.Tensor] | None = None,
+        spectral_fn: Callable[[ArrayLike], tf.Tensor] | None = None,
         frame_rate: int = 250,
         sample_rate: int = 16000,
         softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the encoder.
 
         Args:
-          size: Of the network, see `nn.ResNet`.
-          f0_bins: Number of frequencies from 8.2 Hz to 13.3 kHz.
-          spectral_fn: From audio to a spectrogram [batch, time, bins]. By default the
-            logarithms of 229 mel bands up to Nyquist, from frames of 128 ms.
-          frame_rate: Frames a second of the pitch, which divides `sample_rate`.
-          sample_rate: Samples a second.
-          softmax_fn: From the network's outputs to frequencies, by the mean of a
-            distribution over bins.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          size: Size of the network, see `nn.ResNet`.
+          f0_bins: Number of frequency bins from 8.2 Hz to 13.3 kHz.
+          spectral_fn: Maps audio to a spectrogram [batch, time, bins]. Default: log-mel
+            spectrogram with 229 bands up to the Nyquist frequency and frames of 128 ms.
+          frame_rate: Frame rate of f0 in Hz; must divide `sample_rate`.
+          sample_rate: Sample rate in Hz.
+          softmax_fn: Maps logits over bins to the mean frequency in Hz.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
           ValueError: If the frame rate does not divide the sample rate.
@@ -118,20 +132,20 @@ class ResnetF0Encoder(nn.DictLayer):
         self.resnet = nn.ResNet(size=size)
         self.dense_out = keras.layers.Dense(f0_bins)
 
-    def call(self, audio):
-        """Finds the pitch.
+    def call(self, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Estimates f0.
 
         Args:
-          audio: [batch, n_samples].
+          audio: Shape [batch, n_samples].
 
         Returns:
-          Pitch in Hz and scaled as `preprocessing.scale_f0_hz` does, [batch, time, 1],
-          a frame for each hop that the audio begins.
+          f0 in Hz, and f0 scaled by `preprocessing.scale_f0_hz`, both of shape [batch,
+          ceil(n_samples / hop_size), 1].
         """
         audio = tf_float32(audio)
         x = _features(self.resnet, self.spectral_fn(audio))
-        # Adam's steps add up over thousands of inputs: unscaled they drive the softmax
-        # within some steps to where it has no gradient left.
+        # With thousands of inputs, Adam's updates add up: without the scale they
+        # saturate the softmax within a few steps.
         x = tf_float32(self.dense_out(x / math.sqrt(x.shape[-1])))
         lowest, highest = _F0_RANGE
         f0_hz = self.softmax_fn(x, self.f0_bins, lowest, highest)
@@ -154,7 +168,7 @@ class ResnetF0Encoder(nn.DictLayer):
 
 
 def _features(resnet: nn.ResNet, spectrogram: tf.Tensor) -> tf.Tensor:
-    """[batch, time, channels of all frequencies] from [batch, time, bins]."""
+    """Maps [batch, time, bins] to [batch, time, frequencies * channels]."""
     x = resnet(spectrogram[..., tf.newaxis])
     n_rows, n_frames, n_bins, n_channels = x.shape
     shape = tf.shape(x)

@@ -1,4 +1,4 @@
-"""Building blocks of the trained networks."""
+"""Layers and operations that the models are built from."""
 
 from ddsp.training.nn.convolution import DilatedConvStack, SpectralNormalization
 from ddsp.training.nn.dense import (

@@ -1,6 +1,10 @@
-"""Dilated convolutions over time, all at once or block by block."""
+"""Dilated convolutions over time, offline or block by block.
 
-from collections.abc import Callable
+Oord et al., "WaveNet: A Generative Model for Raw Audio" (2016).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,19 +18,26 @@ SpectralNormalization = keras.layers.SpectralNormalization
 
 @keras.saving.register_keras_serializable(package="ddsp")
 class CausalConv(keras.layers.Conv2D):
-    """A dilated convolution over time whose outputs depend on no later input.
+    """Causal dilated convolution over time.
 
-    Has the variables of `keras.layers.Conv2D` with a kernel of one column. Every tap
-    is a matrix product, which costs a block of few frames no more than these frames.
+    Has the variables of `keras.layers.Conv2D` with a kernel one column wide. Each tap
+    is a matrix product, so the cost of a short block is proportional to its frames.
     """
 
     @property
     def n_before(self) -> int:
-        """Frames before an output on which it depends."""
+        """Number of past frames that an output frame depends on."""
         return (self.kernel_size[0] - 1) * self.dilation_rate[0]
 
-    def call(self, inputs):
-        """[batch, time, 1, channels] to [batch, time, 1, filters], after silence."""
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Convolves a whole sequence, zero-padded at the start.
+
+        Args:
+          inputs: Shape [batch, time, 1, channels].
+
+        Returns:
+          Tensor of shape [batch, time, 1, filters].
+        """
         n_before = self.n_before
         return self._convolve(tf.pad(inputs, [[0, 0], [n_before, 0], [0, 0], [0, 0]]))
 
@@ -36,26 +47,27 @@ class CausalConv(keras.layers.Conv2D):
         """Convolves a block.
 
         Args:
-          inputs: [batch, n_frames, 1, channels].
-          before: [batch, n_before, 1, channels], the inputs before them.
+          inputs: Shape [batch, n_frames, 1, channels].
+          before: The preceding inputs, shape [batch, n_before, 1, channels].
 
         Returns:
-          [batch, n_frames, 1, filters], and the inputs before the next block.
+          Output of shape [batch, n_frames, 1, filters], and the inputs that precede
+          the next block.
         """
-        known = tf.concat([before, tf.cast(inputs, before.dtype)], axis=1)
-        after = known[:, -self.n_before :] if self.n_before else before
-        return self._convolve(tf.cast(known, inputs.dtype)), after
+        padded = tf.concat([before, tf.cast(inputs, before.dtype)], axis=1)
+        after = padded[:, -self.n_before :] if self.n_before else before
+        return self._convolve(tf.cast(padded, inputs.dtype)), after
 
-    def _convolve(self, known: tf.Tensor) -> tf.Tensor:
-        """The outputs of all frames but the first `n_before`."""
+    def _convolve(self, padded: tf.Tensor) -> tf.Tensor:
+        """Returns the outputs of all frames after the first `n_before`."""
         kernel, bias = (
-            tf.cast(tf.convert_to_tensor(variable), known.dtype)
+            tf.cast(tf.convert_to_tensor(variable), padded.dtype)
             for variable in (self.kernel, self.bias)
         )
         n_taps, dilation = self.kernel_size[0], self.dilation_rate[0]
         taps = [
             tf.tensordot(
-                known[:, i * dilation : i * dilation - self.n_before or None],
+                padded[:, i * dilation : i * dilation - self.n_before or None],
                 kernel[i, 0],
                 axes=1,
             )
@@ -66,12 +78,26 @@ class CausalConv(keras.layers.Conv2D):
 
 @configurable.layer(module="ddsp.training.nn")
 class DilatedConvStack(keras.layers.Layer):
-    """Residual layers of dilated convolutions over time, like WaveNet's.
+    """Residual stack of dilated convolutions over time, as in WaveNet.
 
-    After van den Oord et al., "WaveNet: A Generative Model for Raw Audio" (2016),
-    section 2.1, without its gates: each layer adds to its input a nonlinearity, a
-    dilated convolution and a normalisation of it. A second input can set the scales
-    and shifts of the normalisations (Perez et al., "FiLM", 2018).
+    WaveNet, section 2.1, without gates: the residual branch of a layer is a ReLU, a
+    dilated convolution and a normalization. A second input can set the scales and
+    shifts of the normalizations (Perez et al., "FiLM: Visual Reasoning with a General
+    Conditioning Layer", 2018).
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> stack = nn.DilatedConvStack(ch=4, layers_per_stack=2, stacks=1, causal=True)
+    >>> stack(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 4]
+
+    A causal stack also runs block by block:
+
+    >>> state = stack.initial_state(batch_size=1)
+    >>> block, state = stack.step(tf.zeros([1, 2, 3]), state)
+    >>> block.shape.as_list()
+    [1, 2, 4]
     """
 
     def __init__(
@@ -91,36 +117,37 @@ class DilatedConvStack(keras.layers.Layer):
         shift_only: bool = False,
         conditional: bool = False,
         causal: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
-        """Initializer.
+        """Initializes the stack.
 
         Args:
           ch: Number of channels of every layer.
-          layers_per_stack: Number of layers of a stack.
-          stacks: Number of stacks; each begins with the first dilation again.
+          layers_per_stack: Number of layers per stack.
+          stacks: Number of stacks. The dilations restart in each.
           kernel_size: Number of taps of the convolutions.
-          dilation: The convolution at depth i of a stack is dilated by
-            `dilation**i` frames. A negative number counts its size from the end of the
-            stack, so that dilations shrink with depth.
+          dilation: Base of the dilations: the convolution at depth i of a stack has
+            dilation `dilation**i`, in frames. If negative, the order is reversed, so
+            that dilations shrink with depth.
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
           resample_type: 'upsample', 'downsample' or None.
-          resample_stride: Factor of each resampling.
-          stacks_per_resample: Number of stacks to a resampling, which divides `stacks`.
+          resample_stride: Factor of each resampling layer.
+          stacks_per_resample: Number of stacks per resampling layer; must divide
+            `stacks`.
           resample_after_convolve: Whether to resample after the stacks or before.
-          spectral_norm: Whether to divide kernels by their spectral norm while
+          spectral_norm: Whether to apply spectral normalization to the kernels during
             training (Miyato et al., 2018).
-          ortho_init: Whether kernels start orthogonal.
-          shift_only: Whether the second input sets shifts alone, no scales.
-          conditional: Whether there is a second input.
-          causal: Whether no output depends on later frames: convolutions look back
-            only, and every frame is normalised by itself. Such a stack can be played
-            in blocks, see `step`. It needs the same variables.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          ortho_init: Whether to initialize kernels as orthogonal matrices.
+          shift_only: Whether the second input sets shifts only, no scales.
+          conditional: Whether the stack takes a second, conditioning input.
+          causal: Whether the stack is causal: convolutions use past frames only, and
+            each frame is normalized separately. A causal stack can run block by block,
+            see `step`. Its variables are the same.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If a size is not positive, a name unknown, or what is asked for
-            does not go together.
+          ValueError: If a size is not positive, a name is unknown, or the arguments
+            are inconsistent.
         """
         super().__init__(**kwargs)
         sizes = {
@@ -142,14 +169,14 @@ class DilatedConvStack(keras.layers.Layer):
             )
         if causal and resample_type:
             raise ValueError(
-                "A causal stack cannot resample, for that looks ahead; set "
+                "A causal stack cannot resample, because resampling looks ahead; set "
                 "`resample_stride=1` and `resample_type=None` or `causal=False`, got "
                 f"resample_type={resample_type!r}."
             )
         if causal and norm_type == "instance":
             raise ValueError(
-                "A causal stack normalises every frame by itself, where a channel has "
-                "one value: choose `norm_type` 'layer', 'group' or None, got "
+                "A causal stack normalizes each frame separately, which leaves one "
+                "value per channel: set `norm_type` to 'layer', 'group' or None, got "
                 "'instance'."
             )
         self.conditional = conditional
@@ -157,7 +184,9 @@ class DilatedConvStack(keras.layers.Layer):
         self.norm_type = norm_type
         self.resample_after_convolve = resample_after_convolve
 
-        def made(layer_class, k, **settings):
+        def make(
+            layer_class: type[keras.layers.Layer], k: int, **settings: Any
+        ) -> keras.layers.Layer:
             layer = layer_class(
                 ch,
                 (k, 1),
@@ -167,23 +196,23 @@ class DilatedConvStack(keras.layers.Layer):
             )
             return SpectralNormalization(layer) if spectral_norm else layer
 
-        def dilated(depth):
+        def dilated(depth: int) -> keras.Sequential:
             exponent = depth if dilation > 0 else layers_per_stack - 1 - depth
             rate = int(abs(dilation) ** exponent)
             conv_class = CausalConv if causal else keras.layers.Conv2D
-            conv = made(conv_class, kernel_size, dilation_rate=(rate, 1))
+            conv = make(conv_class, kernel_size, dilation_rate=(rate, 1))
             relu = keras.layers.Activation("relu")
             return keras.Sequential([relu, conv], name="dilated_conv")
 
-        def resampling():
+        def resampling() -> keras.layers.Layer:
             strides = (resample_stride, 1)
             if resample_type == "downsample":
-                return made(keras.layers.Conv2D, resample_stride, strides=strides)
-            return made(
+                return make(keras.layers.Conv2D, resample_stride, strides=strides)
+            return make(
                 keras.layers.Conv2DTranspose, 2 * resample_stride, strides=strides
             )
 
-        self.conv_in = made(CausalConv if causal else keras.layers.Conv2D, kernel_size)
+        self.conv_in = make(CausalConv if causal else keras.layers.Conv2D, kernel_size)
         depths = [*range(layers_per_stack)] * stacks
         self.layers = [dilated(depth) for depth in depths]
         self.norms = [
@@ -193,27 +222,28 @@ class DilatedConvStack(keras.layers.Layer):
         n_resamplings = stacks // stacks_per_resample if resample_type else 0
         self.resample_layers = [resampling() for _ in range(n_resamplings)]
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         """Runs the stack over a whole sequence.
 
         Args:
-          inputs: [batch, time, channels]; a pair if conditional, whose second is
-            [batch, time, conditioning channels], where the time is 1 or the
-            first's at every layer.
+          inputs: Shape [batch, time, channels]. If conditional, a pair of this and a
+            conditioning tensor of shape [batch, time, n_conditioning], whose time axis
+            broadcasts to that of every layer.
 
         Returns:
-          [batch, time, ch], the time longer or shorter by all resamplings.
+          Tensor of shape [batch, time, ch], where time changes by the resampling
+          factors.
         """
         return self._run(inputs, lambda layer, x: layer(x))
 
     def initial_state(self, batch_size: int) -> list[tf.Tensor]:
-        """The state before the first block of `step`.
+        """Returns the state before the first block of `step`.
 
         Args:
-          batch_size: Rows of the stream.
+          batch_size: Number of rows of the stream.
 
         Returns:
-          For each convolution the inputs it looks back on, zeros.
+          The past inputs of each convolution, zeros.
 
         Raises:
           ValueError: If the stack is not causal, or has not been called yet.
@@ -222,13 +252,13 @@ class DilatedConvStack(keras.layers.Layer):
         if not self.causal:
             resampling = ", its resampling" if self.resample_layers else ""
             raise ValueError(
-                f"`{self.name}` cannot be played in blocks: its convolutions"
-                f"{resampling} and its normalisation look ahead. Make and train it "
-                "with `causal=True` and no resampling, got causal=False."
+                f"`{self.name}` cannot run block by block: its convolutions"
+                f"{resampling} and its normalization look ahead. Build and train it "
+                "with `causal=True` and without resampling, got causal=False."
             )
         if not self.conv_in.built:
             raise ValueError(
-                f"`{self.name}` must be called once before it can be played in blocks, "
+                f"`{self.name}` must be called once before it can run block by block, "
                 "got no call."
             )
         convs = [_inner(layer) for layer in (self.conv_in, *self.layers)]
@@ -237,20 +267,22 @@ class DilatedConvStack(keras.layers.Layer):
             for conv in convs
         ]
 
-    def step(self, inputs, state: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Runs a causal stack over a block, on from a state.
+    def step(
+        self, inputs: tf.Tensor | Sequence[tf.Tensor], state: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Runs a causal stack over a block.
 
         Args:
-          inputs: As for `call`, n frames.
-          state: From `initial_state` or the step before.
+          inputs: As in `call`, with n_frames time steps.
+          state: From `initial_state` or the previous step.
 
         Returns:
-          [batch, n_frames, ch], and the new state.
+          Output of shape [batch, n_frames, ch], and the new state.
         """
         before = iter(state)
-        after = []
+        after: list[tf.Tensor] = []
 
-        def advance(layer, x):
+        def advance(layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
             if isinstance(layer, keras.Sequential):
                 x = layer.layers[0](x)
             y, rest = _inner(layer).advance(x, next(before))
@@ -259,8 +291,12 @@ class DilatedConvStack(keras.layers.Layer):
 
         return self._run(inputs, advance), after
 
-    def _run(self, inputs, convolve: Callable) -> tf.Tensor:
-        """The output, where `convolve` runs each convolution."""
+    def _run(
+        self,
+        inputs: tf.Tensor | Sequence[tf.Tensor],
+        convolve: Callable[[keras.layers.Layer, tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        """Runs the stack, with `convolve` applying each convolution."""
         x, z = inputs if self.conditional else (inputs, None)
         x = convolve(self.conv_in, ensure_4d(x))
         n_layers = len(self.layers) // max(1, len(self.resample_layers))
@@ -278,7 +314,7 @@ class DilatedConvStack(keras.layers.Layer):
 
 
 def _inner(layer: keras.layers.Layer) -> CausalConv:
-    """The convolution within what may be around it."""
+    """Returns the convolution inside `Sequential` and `SpectralNormalization`."""
     if isinstance(layer, keras.Sequential):
         layer = layer.layers[-1]
     return layer.layer if isinstance(layer, SpectralNormalization) else layer

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -9,41 +10,69 @@ import tensorflow as tf
 from ddsp import configurable
 from ddsp._core import compilation
 
+Activation: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 
-def get_nonlinearity(nonlinearity: str | Callable) -> Callable:
-    """The activation function of a name.
+
+def get_nonlinearity(nonlinearity: str | Activation) -> Activation:
+    """Returns an activation function by name.
 
     Args:
-      nonlinearity: Name of a function of `keras.activations`, such as 'leaky_relu'
-        (slope 0.2 below zero), or a function, returned as it is.
+      nonlinearity: Name of a function in `keras.activations`, such as 'leaky_relu'
+        (slope 0.2 below zero), or a function, which is returned unchanged.
+
+    Returns:
+      The activation function.
 
     Raises:
-      ValueError: If there is no such function.
+      ValueError: If the name is unknown.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.get_nonlinearity("relu")(tf.constant([-1.0, 1.0])).numpy()
+    array([0., 1.], dtype=float32)
     """
     return keras.activations.get(nonlinearity)
 
 
 @configurable.layer(module="ddsp.training.nn")
 class Identity(keras.layers.Layer):
-    """Returns its input."""
+    """Layer that returns its input.
 
-    def call(self, x):
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.Identity()(tf.constant([1.0, 2.0])).numpy()
+    array([1., 2.], dtype=float32)
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return x
 
 
 @configurable.layer(module="ddsp.training.nn")
 class Fc(keras.Sequential):
-    """A dense layer, layer normalisation and a nonlinearity."""
+    """Dense layer, layer normalization and a nonlinearity.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.Fc(ch=4)(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 4]
+    """
 
     def __init__(
-        self, ch: int = 128, nonlinearity: str | Callable = "leaky_relu", **kwargs
-    ):
-        """Initializer.
+        self,
+        ch: int = 128,
+        nonlinearity: str | Activation = "leaky_relu",
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the layer.
 
         Args:
           ch: Number of output channels.
           nonlinearity: See `get_nonlinearity`.
-          **kwargs: Passed on to `keras.Sequential`.
+          **kwargs: Arguments of `keras.Sequential`.
         """
         layers = [
             keras.layers.Dense(ch),
@@ -52,8 +81,13 @@ class Fc(keras.Sequential):
         ]
         super().__init__(layers, **kwargs)
 
-    def call(self, x, training=None, mask=None):
-        """[..., channels] to [..., ch]."""
+    def call(
+        self,
+        x: tf.Tensor,
+        training: bool | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Maps [..., channels] to [..., ch]."""
         dense, norm, nonlinearity = self.layers
         if not inspect.isfunction(nonlinearity.activation):
             # A layer may have variables, which a compiled function cannot create.
@@ -73,36 +107,52 @@ def normalize_and_activate(
     gamma: tf.Tensor,
     beta: tf.Tensor,
     epsilon: float,
-    activation: Callable[[tf.Tensor], tf.Tensor],
+    activation: Activation,
 ) -> tf.Tensor:
-    """Layer normalisation (Ba et al., 2016) over the last axis, then a nonlinearity.
+    """Applies layer normalization over the last axis, then a nonlinearity.
 
-    Nothing but the input is kept for the gradient, which computes the rest again.
+    Ba et al., "Layer Normalization" (2016). Only the input is kept for the gradient,
+    which recomputes the rest.
 
     Args:
-      x: [..., channels].
-      gamma: [channels], the scale.
-      beta: [channels], the shift.
+      x: Shape [..., channels].
+      gamma: Scale, shape [channels].
+      beta: Shift, shape [channels].
       epsilon: Added to the variance, > 0.
-      activation: A function of a tensor, without variables.
+      activation: Element-wise function without variables.
 
     Returns:
-      [..., channels].
+      Tensor of the shape of `x`.
+
+    Example:
+
+    >>> from ddsp.training.nn.dense import normalize_and_activate
+    >>> x = tf.constant([[0.0, 2.0]])
+    >>> normalize_and_activate(x, tf.ones([2]), tf.zeros([2]), 1e-7, tf.nn.relu).numpy()
+    array([[0., 1.]], dtype=float32)
     """
 
     @tf.custom_gradient
-    def compute(x, gamma, beta):
-        def gradient(upstream):
+    def compute(
+        x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:
+        def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             return _gradient(upstream, x, gamma, beta, epsilon, activation)
 
-        # A tape must not see the compiled kernel: it would keep what is inside.
+        # Hide the compiled kernel from the tape, which would keep its intermediates.
         arguments = map(tf.stop_gradient, (x, gamma, beta))
         return _activated(*arguments, epsilon, activation), gradient
 
     return compute(x, gamma, beta)
 
 
-def _activate(x, gamma, beta, epsilon, activation):
+def _activate(
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
+    activation: Activation,
+) -> tf.Tensor:
     mean, variance = tf.nn.moments(x, -1, keepdims=True)
     return activation((x - mean) * tf.math.rsqrt(variance + epsilon) * gamma + beta)
 
@@ -111,7 +161,14 @@ _activated = compilation.fused(_activate)
 
 
 @compilation.fused
-def _gradient(upstream, x, gamma, beta, epsilon, activation):
+def _gradient(
+    upstream: tf.Tensor,
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
+    activation: Activation,
+) -> list[tf.Tensor]:
     with tf.GradientTape() as tape:
         tape.watch([x, gamma, beta])
         y = _activate(x, gamma, beta, epsilon, activation)
@@ -120,50 +177,74 @@ def _gradient(upstream, x, gamma, beta, epsilon, activation):
 
 @configurable.layer(module="ddsp.training.nn")
 class FcStack(keras.Sequential):
-    """Several `Fc` layers in a row."""
+    """Stack of `Fc` layers.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.FcStack(ch=4, layers=2)(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 4]
+    """
 
     def __init__(
         self,
         ch: int = 256,
         layers: int = 2,
-        nonlinearity: str | Callable = "leaky_relu",
-        **kwargs,
-    ):
-        """Initializer.
+        nonlinearity: str | Activation = "leaky_relu",
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the stack.
 
         Args:
           ch: Number of channels of every layer.
           layers: Number of layers.
           nonlinearity: See `get_nonlinearity`.
-          **kwargs: Passed on to `keras.Sequential`.
+          **kwargs: Arguments of `keras.Sequential`.
         """
         super().__init__([Fc(ch, nonlinearity) for _ in range(layers)], **kwargs)
 
 
 @configurable.layer(module="ddsp.training.nn")
 class FcStackOut(keras.layers.Layer):
-    """An `FcStack` followed by a linear projection."""
+    """`FcStack` followed by a linear projection.
 
-    def __init__(self, ch: int, layers: int, n_out: int, **kwargs):
-        """Initializer.
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.FcStackOut(ch=4, layers=1, n_out=2)(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 2]
+    """
+
+    def __init__(self, ch: int, layers: int, n_out: int, **kwargs: Any) -> None:
+        """Initializes the layer.
 
         Args:
           ch: Number of channels of the stack.
           layers: Number of layers of the stack.
           n_out: Number of output channels.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.stack = FcStack(ch, layers)
         self.dense_out = keras.layers.Dense(n_out)
 
-    def call(self, x):
-        """[..., channels] to [..., n_out]."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Maps [..., channels] to [..., n_out]."""
         return self.dense_out(self.stack(x))
 
 
 def is_framewise(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is known to treat every position but the last axis by itself."""
+    """Returns whether a layer is known to process each frame independently.
+
+    Args:
+      layer: Layer of an input [batch, time, channels].
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.is_framewise(nn.FcStack(4)), nn.is_framewise(nn.Rnn(4, "gru"))
+    (True, False)
+    """
     if isinstance(layer, keras.Sequential):
         return all(is_framewise(inner) for inner in layer.layers)
     if isinstance(layer, keras.layers.LayerNormalization):

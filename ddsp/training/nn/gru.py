@@ -1,11 +1,15 @@
-"""A GRU that is fast on CPU, in place of Keras's.
+"""Gated recurrent unit optimized for CPU, compatible with that of Keras.
 
-Only what depends on the step before is left in the loop over time: the input's
-projection is one product before it, the gradients of all weights are products after
-it. Both loops are compiled, the backward one is written by hand.
+Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical
+Machine Translation" (2014).
+
+The loop over time contains only the recurrence: the input projection is one matrix
+product before it, and the weight gradients are matrix products after it. Both loops are
+compiled; the gradient is written by hand.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -13,24 +17,35 @@ import tensorflow as tf
 from ddsp._compat import keras_internals
 from ddsp._core import compilation
 
-# Steps of which the gradient is made at a time.
-_STRETCH = 250
-# Up to as many steps are written out: faster, and exported formats need no loop.
-_UNROLLED = 8
+# Number of steps per chunk of the gradient, which bounds its memory.
+_CHUNK_SIZE = 250
+# Sequences up to this length are unrolled: faster, and exports need no loop.
+_MAX_UNROLLED_STEPS = 8
+
+_Step: TypeAlias = Callable[
+    [Sequence[tf.Tensor], tf.Tensor], tuple[tf.Tensor, tf.Tensor]
+]
 
 
 @keras.saving.register_keras_serializable(package="ddsp")
 class GRU(keras_internals.CustomLoopGRU):
-    """`keras.layers.GRU` with the same variables, arguments and results.
+    """GRU with the variables, arguments and results of `keras.layers.GRU`.
 
-    Gated recurrent unit (Cho et al., 2014), the reset gate after the product. What is
-    not plain (a mask, dropout, other activations, no bias, the reset gate before the
-    product) runs as Keras would run it, and so does everything on a GPU, with cuDNN.
+    The fast loop covers the default configuration (`reset_after`, bias, tanh and
+    sigmoid, no mask, no dropout). Other configurations, and GPUs with cuDNN, run the
+    implementation of Keras.
+
+    Example:
+
+    >>> from ddsp.training.nn.gru import GRU
+    >>> GRU(4, return_sequences=True)(tf.zeros([1, 5, 3])).shape.as_list()
+    [1, 5, 4]
     """
 
     def plain_loop(
         self, inputs: tf.Tensor, state: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the recurrence; see the base class."""
         kernel, recurrent_kernel, bias = (
             tf.convert_to_tensor(variable)
             for variable in (
@@ -48,58 +63,74 @@ class GRU(keras_internals.CustomLoopGRU):
 
 
 @tf.custom_gradient
-def recur(projected, state, kernel, bias):
+def recur(
+    projected: tf.Tensor, state: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
     """Runs the recurrence of a GRU.
 
     Args:
-      projected: [time, batch, 3 * units], the inputs' share of the update gate, the
-        reset gate and the candidate; time >= 1.
-      state: [batch, units], the state before.
-      kernel: [units, 3 * units], the state's weights for the three.
-      bias: [3 * units], added to the state's share.
+      projected: Input projection of the update gate, the reset gate and the candidate,
+        shape [time, batch, 3 * units], time >= 1.
+      state: Initial state, shape [batch, units].
+      kernel: Recurrent weights, shape [units, 3 * units].
+      bias: Recurrent bias, shape [3 * units].
 
     Returns:
-      [time, batch, units], the state after each step.
+      The state after each step, shape [time, batch, units].
+
+    Example:
+
+    >>> from ddsp.training.nn.gru import recur
+    >>> projected, state = tf.zeros([5, 1, 6]), tf.zeros([1, 2])
+    >>> recur(projected, state, tf.zeros([2, 6]), tf.zeros([6])).shape.as_list()
+    [5, 1, 2]
     """
-    # A tape must not see the compiled loop: it would prepare a gradient of its own.
+    # Hide the compiled loop from the tape, which would prepare another gradient.
     arguments = map(tf.stop_gradient, (projected, state, kernel, bias))
     states = _forward(*arguments)
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
         previous = tf.concat([state[tf.newaxis], states[:-1]], axis=0)
         d_state, d_kernel, d_bias = (tf.zeros_like(x) for x in (state, kernel, bias))
         d_projected: list[tf.Tensor] = []
-        # The last steps first; a stretch at a time, for what a step needs is large.
+        # Backward in time, in chunks: the intermediates of a step are large.
         n_steps = projected.shape[0]
-        starts = range(0, n_steps, _STRETCH) if n_steps else [0]
+        starts = range(0, n_steps, _CHUNK_SIZE) if n_steps else [0]
         for start in reversed(starts):
-            stretch = slice(start, start + _STRETCH if n_steps else None)
-            of_stretch, d_state, of_kernel, of_bias = _backward(
-                *(x[stretch] for x in (upstream, projected, previous)),
+            chunk = slice(start, start + _CHUNK_SIZE if n_steps else None)
+            d_projected_chunk, d_state, d_kernel_chunk, d_bias_chunk = _backward(
+                *(x[chunk] for x in (upstream, projected, previous)),
                 d_state,
                 kernel,
                 bias,
             )
-            d_projected.insert(0, of_stretch)
-            d_kernel += of_kernel
-            d_bias += of_bias
+            d_projected.insert(0, d_projected_chunk)
+            d_kernel += d_kernel_chunk
+            d_bias += d_bias_chunk
         return tf.concat(d_projected, axis=0), d_state, d_kernel, d_bias
 
     return states, gradient
 
 
-def _gates(projected, recurrent):
-    """Update gate, reset gate, candidate, and the state's share of the candidate."""
+def _gates(
+    projected: tf.Tensor, recurrent: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns update gate, reset gate, candidate and its recurrent projection."""
     units = projected.shape[-1] // 3
     gates = tf.sigmoid(projected[..., : 2 * units] + recurrent[..., : 2 * units])
     update, reset = gates[..., :units], gates[..., units:]
-    share = recurrent[..., 2 * units :]
-    return update, reset, tf.tanh(projected[..., 2 * units :] + reset * share), share
+    projection = recurrent[..., 2 * units :]
+    candidate = tf.tanh(projected[..., 2 * units :] + reset * projection)
+    return update, reset, candidate, projection
 
 
 @compilation.fused
-def _forward(inputs, state, kernel, bias):
-    def step(slices, state):
+def _forward(
+    inputs: tf.Tensor, state: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> tf.Tensor:
+    def step(
+        slices: Sequence[tf.Tensor], state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         (projected,) = slices
         update, _, candidate, _ = _gates(projected, tf.matmul(state, kernel) + bias)
         state = candidate + update * (state - candidate)
@@ -109,49 +140,60 @@ def _forward(inputs, state, kernel, bias):
 
 
 @compilation.fused
-def _backward(upstream, projected, previous, d_state, kernel, bias):
-    # Cheaper than keeping it from the forward loop: here it is one product.
+def _backward(
+    upstream: tf.Tensor,
+    projected: tf.Tensor,
+    previous: tf.Tensor,
+    d_state: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    # One product here is cheaper than keeping the result of the forward loop.
     recurrent = tf.tensordot(previous, kernel, 1) + bias
-    update, reset, candidate, share = _gates(projected, recurrent)
-    # Slopes of the state with respect to what enters each nonlinearity.
-    of_update = (previous - candidate) * update * (1.0 - update)
-    of_candidate = (1.0 - update) * (1.0 - tf.square(candidate))
-    of_reset = of_candidate * share * reset * (1.0 - reset)
-    slopes = tf.concat([of_update, of_reset, of_candidate * reset], axis=-1)
+    update, reset, candidate, projection = _gates(projected, recurrent)
+    # Derivatives of the state with respect to the inputs of the nonlinearities.
+    d_update = (previous - candidate) * update * (1.0 - update)
+    d_candidate = (1.0 - update) * (1.0 - tf.square(candidate))
+    d_reset = d_candidate * projection * reset * (1.0 - reset)
+    derivatives = tf.concat([d_update, d_reset, d_candidate * reset], axis=-1)
     transposed = tf.transpose(kernel)
 
-    def step(inputs, carried):
-        upstream, slopes, update = inputs
-        total = upstream + carried
-        into = tf.tile(total, [1, 3]) * slopes
-        return total, total * update + tf.matmul(into, transposed)
+    def step(
+        inputs: Sequence[tf.Tensor], carry: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        upstream, derivatives, update = inputs
+        total = upstream + carry
+        d_recurrent = tf.tile(total, [1, 3]) * derivatives
+        return total, total * update + tf.matmul(d_recurrent, transposed)
 
-    totals, d_state = _scan(step, [upstream, slopes, update], d_state, reverse=True)
-    d_recurrent = tf.tile(totals, [1, 1, 3]) * slopes
+    totals, d_state = _scan(
+        step, [upstream, derivatives, update], d_state, reverse=True
+    )
+    d_recurrent = tf.tile(totals, [1, 1, 3]) * derivatives
     units = kernel.shape[0]
     d_projected = tf.concat(
-        [d_recurrent[..., : 2 * units], totals * of_candidate], axis=-1
+        [d_recurrent[..., : 2 * units], totals * d_candidate], axis=-1
     )
     d_kernel = tf.tensordot(previous, d_recurrent, [[0, 1], [0, 1]])
     return d_projected, d_state, d_kernel, tf.reduce_sum(d_recurrent, [0, 1])
 
 
 def _scan(
-    step: Callable, inputs: Sequence[tf.Tensor], carry: tf.Tensor, reverse: bool = False
+    step: _Step, inputs: Sequence[tf.Tensor], carry: tf.Tensor, reverse: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Loops over the first axis.
+    """Scans over the first axis.
 
     Args:
-      step: From a slice of every input, and the carry, to an output and a new carry.
-      inputs: Tensors [time, ...], time >= 1.
-      carry: Carry before the first step, of the shape of an output.
-      reverse: From the last slice to the first.
+      step: Maps a slice of each input and the carry to an output and a new carry.
+      inputs: Tensors of shape [time, ...], time >= 1.
+      carry: Initial carry, of the shape of an output.
+      reverse: Whether to scan backward.
 
     Returns:
-      The outputs [time, ...], each where its slice was, and the last carry.
+      The outputs of shape [time, ...], in the order of the inputs, and the last carry.
     """
     n_steps = inputs[0].shape[0]
-    if n_steps is not None and n_steps <= _UNROLLED:
+    if n_steps is not None and n_steps <= _MAX_UNROLLED_STEPS:
         return _unrolled_scan(step, inputs, carry, reverse)
     last = tf.shape(inputs[0])[0] - 1
     arrays = [
@@ -161,15 +203,17 @@ def _scan(
     ]
     outputs = tf.TensorArray(carry.dtype, last + 1, element_shape=carry.shape)
 
-    def read(i):
+    def read(i: tf.Tensor | int) -> list[tf.Tensor]:
         return [array.read(last - i if reverse else i) for array in arrays]
 
-    def body(i, x, carry, outputs):
+    def body(
+        i: tf.Tensor, x: list[tf.Tensor], carry: tf.Tensor, outputs: tf.TensorArray
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor, tf.TensorArray]:
         output, new_carry = step(x, carry)
         new_carry.set_shape(carry.shape)
         outputs = outputs.write(last - i if reverse else i, output)
-        # Reading ahead keeps the slicing apart from the arithmetic: fused into one
-        # kernel, XLA would not vectorise either on CPU.
+        # Reading one step ahead separates slicing from arithmetic. If fused into one
+        # kernel, XLA vectorizes neither on CPU.
         return i + 1, read(tf.minimum(i + 1, last)), new_carry, outputs
 
     _, _, carry, outputs = tf.while_loop(
@@ -179,9 +223,9 @@ def _scan(
 
 
 def _unrolled_scan(
-    step: Callable, inputs: Sequence[tf.Tensor], carry: tf.Tensor, reverse: bool
+    step: _Step, inputs: Sequence[tf.Tensor], carry: tf.Tensor, reverse: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """`_scan` over few steps, whose number is known."""
+    """Unrolled `_scan` for a small, static number of steps."""
     slices = list(zip(*(tf.unstack(x) for x in inputs), strict=True))
     outputs = []
     for x in reversed(slices) if reverse else slices:

@@ -1,7 +1,8 @@
-"""Keras's own layers, under the names by which gin configs know them."""
+"""Registration of Keras layers with gin."""
 
 import functools
 import inspect
+from typing import Any
 
 import gin
 import keras
@@ -9,19 +10,25 @@ import keras
 from ddsp import bound_functions
 
 _MODULE = "tf.keras"
-# In gin files `@Add()` is the processor, which needs no second class of the name.
-_LEFT_OUT = ("Add",)
+# In gin files `@Add()` is the processor; a second class would make it ambiguous.
+_EXCLUDED = ("Add",)
 
 
 def gin_register_keras_layers() -> None:
-    """Lets gin configs name `keras.Sequential` and the classes of `keras.layers`.
+    """Registers `keras.Sequential` and the classes of `keras.layers` with gin.
 
-    All but `Add`, as in `@tf.keras.layers.Dense()`. It has been called once
-    `ddsp.training.nn` is imported; to call it again does nothing.
+    Configs refer to them as `@tf.keras.layers.Dense()`. `Add` is excluded: `@Add()` is
+    the processor. Importing `ddsp.training.nn` calls this function; later calls have
+    no effect.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.gin_register_keras_layers()
     """
     _register(keras.Sequential, f"{_MODULE}.Sequential")
     for name, value in inspect.getmembers(keras.layers, inspect.isclass):
-        if issubclass(value, keras.layers.Layer) and name not in _LEFT_OUT:
+        if issubclass(value, keras.layers.Layer) and name not in _EXCLUDED:
             _register(value, f"{_MODULE}.layers.{name}")
 
 
@@ -30,9 +37,9 @@ def _register(cls: type, selector: str) -> None:
         return
     _registered.add(selector)
 
-    # Keras reads the signatures of constructors, which gin would change.
+    # Keras reads constructor signatures, which decorating the class would change.
     @functools.wraps(cls, updated=())
-    def make(*args, **kwargs):
+    def make(*args: Any, **kwargs: Any) -> keras.layers.Layer:
         return cls(*bound_functions.bind(args), **bound_functions.bind(kwargs))
 
     make.__signature__ = inspect.signature(cls)  # type: ignore[attr-defined]
@@ -44,10 +51,16 @@ _registered: set[str] = set()
 
 
 def get_embedding(vocab_size: int = 1024, n_dims: int = 256) -> keras.layers.Embedding:
-    """A new layer from whole numbers to vectors.
+    """Returns a new embedding layer.
 
     Args:
-      vocab_size: Numbers are from 0 to below this.
-      n_dims: Number of channels of the vectors.
+      vocab_size: Number of labels; inputs are integers in [0, vocab_size).
+      n_dims: Number of channels of the embedding.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.get_embedding(vocab_size=10, n_dims=4)(tf.constant([1, 2])).shape.as_list()
+    [2, 4]
     """
     return keras.layers.Embedding(vocab_size, n_dims)

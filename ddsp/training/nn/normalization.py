@@ -1,4 +1,7 @@
-"""Normalisation without running statistics."""
+"""Normalization layers without running statistics."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,17 +12,23 @@ _N_GROUPS = 32
 
 
 def ensure_4d(x: tf.Tensor) -> tf.Tensor:
-    """Adds axes of size one until there are [batch, time, frequency, channels].
+    """Expands a tensor to [batch, time, frequency, channels] with axes of size 1.
 
     Args:
-      x: [batch, channels], [batch, time, channels] or
-        [batch, time, frequency, channels].
+      x: Shape [batch, channels], [batch, time, channels] or [batch, time, frequency,
+        channels].
 
     Returns:
-      [batch, time, frequency, channels].
+      Tensor of shape [batch, time, frequency, channels].
 
     Raises:
       ValueError: If the rank is not 2, 3 or 4.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.ensure_4d(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 1, 3]
     """
     rank = len(x.shape)
     if rank == 2:
@@ -28,14 +37,27 @@ def ensure_4d(x: tf.Tensor) -> tf.Tensor:
         return x[:, :, tf.newaxis, :]
     if rank == 4:
         return x
-    raise ValueError(f"The input must have 2 to 4 axes; received shape {x.shape}.")
+    raise ValueError(f"The input must have 2 to 4 axes, got shape {x.shape}.")
 
 
 def inv_ensure_4d(x: tf.Tensor, n_dims: int) -> tf.Tensor:
-    """Removes the axes that `ensure_4d` added to a tensor of `n_dims` axes.
+    """Removes the axes added by `ensure_4d`.
+
+    Args:
+      x: Shape [batch, time, frequency, channels].
+      n_dims: Number of axes before `ensure_4d`: 2, 3 or 4.
+
+    Returns:
+      Tensor with `n_dims` axes.
 
     Raises:
       ValueError: If `n_dims` is not 2, 3 or 4.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.inv_ensure_4d(tf.zeros([1, 10, 1, 3]), n_dims=3).shape.as_list()
+    [1, 10, 3]
     """
     if n_dims == 2:
         return x[:, 0, 0, :]
@@ -43,7 +65,7 @@ def inv_ensure_4d(x: tf.Tensor, n_dims: int) -> tf.Tensor:
         return x[:, :, 0, :]
     if n_dims == 4:
         return x
-    raise ValueError(f"`n_dims` must be 2, 3 or 4; received {n_dims}.")
+    raise ValueError(f"`n_dims` must be 2, 3 or 4, got {n_dims}.")
 
 
 def normalize_op(
@@ -55,24 +77,30 @@ def normalize_op(
     """Subtracts the mean and divides by the standard deviation.
 
     Args:
-      x: [batch, time, frequency, channels].
-      norm_type: What shares its moments within an example: 'layer' everything (Ba et
-        al., 2016), 'instance' each channel (Ulyanov et al., 2016), 'group' each of 32
-        groups of adjacent channels (Wu and He, 2018). None leaves `x` as it is.
+      x: Shape [batch, time, frequency, channels].
+      norm_type: 'layer' computes moments over each example (Ba et al., 2016),
+        'instance' over each channel (Ulyanov et al., 2016), 'group' over 32 groups of
+        adjacent channels (Wu and He, 2018). None returns `x` unchanged.
       eps: Added to the variance.
-      per_frame: Whether moments are taken of every frame by itself, so that none
-        depends on another.
+      per_frame: Whether to compute moments per frame, so that frames are independent.
 
     Returns:
-      Normalised tensor of the same shape.
+      Normalized tensor of the shape of `x`.
 
     Raises:
-      ValueError: If `norm_type` is unknown, `x` does not have 4 axes, or 'group' is
-        asked for a number of channels that 32 does not divide.
+      ValueError: If `norm_type` is unknown, `x` does not have 4 axes, or the number
+        of channels is not a multiple of 32 with 'group'.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> x = tf.reshape([0.0, 2.0], [1, 2, 1, 1])
+    >>> nn.normalize_op(x, "layer").numpy().ravel()
+    array([-1.00, 1.00], dtype=float32)
     """
     if len(x.shape) != 4:
         raise ValueError(
-            "The input must be [batch, time, frequency, channels]; received shape "
+            "The input must be [batch, time, frequency, channels], got shape "
             f"{x.shape}."
         )
     if norm_type is None:
@@ -86,16 +114,15 @@ def normalize_op(
         channels = x.shape[-1]
         if channels % _N_GROUPS:
             raise ValueError(
-                "Group normalisation needs a number of channels that is a multiple of "
-                f"{_N_GROUPS}; received {channels}."
+                "Group normalization requires the number of channels to be a multiple "
+                f"of {_N_GROUPS}, got {channels}."
             )
         shape = tf.shape(x)
         groups = [_N_GROUPS, channels // _N_GROUPS]
         grouped = tf.reshape(x, tf.concat([shape[:-1], groups], axis=0))
         return tf.reshape(_standardize(grouped, [*positions, 4], eps), shape)
     raise ValueError(
-        "`norm_type` must be 'layer', 'instance', 'group' or None; received "
-        f"{norm_type!r}."
+        f"`norm_type` must be 'layer', 'instance', 'group' or None, got {norm_type!r}."
     )
 
 
@@ -106,29 +133,37 @@ def _standardize(x: tf.Tensor, axes: list[int], eps: float) -> tf.Tensor:
 
 @configurable.layer(module="ddsp.training.nn")
 class Normalize(keras.layers.Layer):
-    """`normalize_op` followed by a learned scale and shift for each channel."""
+    """Normalization with a learned scale and shift per channel.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.Normalize("layer")(tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 10, 3]
+    """
 
     def __init__(
-        self, norm_type: str | None = "layer", per_frame: bool = False, **kwargs
-    ):
-        """Initializer.
+        self, norm_type: str | None = "layer", per_frame: bool = False, **kwargs: Any
+    ) -> None:
+        """Initializes the layer.
 
         Args:
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-          per_frame: Whether every frame is normalised by itself.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          per_frame: Whether to normalize each frame separately.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.norm_type = norm_type
         self.per_frame = per_frame
 
-    def build(self, x_shape):
+    def build(self, x_shape: Sequence[int]) -> None:
+        """Creates scale and shift."""
         shape = [1, 1, 1, x_shape[-1]]
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
         self.shift = self.add_weight(name="shift", shape=shape, initializer="zeros")
 
-    def call(self, x):
-        """[batch, ..., channels] of 2 to 4 axes, normalised."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Normalizes a tensor [batch, ..., channels] of 2 to 4 axes."""
         normalized = normalize_op(
             ensure_4d(x), self.norm_type, per_frame=self.per_frame
         )
@@ -137,36 +172,44 @@ class Normalize(keras.layers.Layer):
 
 @configurable.layer(module="ddsp.training.nn")
 class ConditionalScaleAndShift(keras.layers.Layer):
-    """Scales and shifts each channel by what another input says.
+    """Scale and shift per channel, set by a conditioning input.
 
     Feature-wise linear modulation (Perez et al., "FiLM: Visual Reasoning with a General
     Conditioning Layer", 2018).
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> modulation = nn.ConditionalScaleAndShift()
+    >>> modulation([tf.zeros([1, 10, 3]), tf.zeros([1, 1, 8])]).shape.as_list()
+    [1, 10, 3]
     """
 
-    def __init__(self, shift_only: bool = False, **kwargs):
-        """Initializer.
+    def __init__(self, shift_only: bool = False, **kwargs: Any) -> None:
+        """Initializes the layer.
 
         Args:
-          shift_only: Whether to shift only.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          shift_only: Whether to omit the scale.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.shift_only = shift_only
 
-    def build(self, inputs_shapes):
+    def build(self, inputs_shapes: Sequence[Sequence[int]]) -> None:
+        """Creates the projection of the conditioning input."""
         channels = inputs_shapes[0][-1]
         self.dense = keras.layers.Dense(channels * (1 if self.shift_only else 2))
         self.dense.build(inputs_shapes[1])
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Modulates a tensor.
 
         Args:
-          inputs: A pair, [batch, ..., channels] and a conditioning tensor whose axes
-            but the last broadcast to those of the first.
+          inputs: Pair of a tensor [batch, ..., channels] and a conditioning tensor,
+            whose axes other than the last broadcast to those of the first.
 
         Returns:
-          [batch, ..., channels].
+          Tensor of shape [batch, ..., channels].
         """
         x, z = inputs
         if self.shift_only:
@@ -177,37 +220,46 @@ class ConditionalScaleAndShift(keras.layers.Layer):
 
 @configurable.layer(module="ddsp.training.nn")
 class ConditionalNorm(keras.layers.Layer):
-    """`normalize_op` followed by a scale and shift that another input sets."""
+    """Normalization with scale and shift set by a conditioning input.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> x, z = tf.zeros([1, 10, 1, 3]), tf.zeros([1, 10, 1, 8])
+    >>> nn.ConditionalNorm("instance")([x, z]).shape.as_list()
+    [1, 10, 1, 3]
+    """
 
     def __init__(
         self,
         norm_type: str | None = "instance",
         shift_only: bool = False,
         per_frame: bool = False,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the layer.
 
         Args:
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-          shift_only: Whether to shift only.
-          per_frame: Whether every frame is normalised by itself.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          shift_only: Whether to omit the scale.
+          per_frame: Whether to normalize each frame separately.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.norm_type = norm_type
         self.per_frame = per_frame
         self.conditional_scale_and_shift = ConditionalScaleAndShift(shift_only)
 
-    def call(self, inputs):
-        """Normalises and modulates.
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Normalizes and modulates a tensor.
 
         Args:
-          inputs: A pair, [batch, time, frequency, channels] and a conditioning tensor
-            whose axes but the last broadcast to those of the first.
+          inputs: Pair of a tensor [batch, time, frequency, channels] and a
+            conditioning tensor, whose axes other than the last broadcast to those of
+            the first.
 
         Returns:
-          [batch, time, frequency, channels].
+          Tensor of shape [batch, time, frequency, channels].
         """
         x, z = inputs
         normalized = normalize_op(x, self.norm_type, per_frame=self.per_frame)
@@ -217,14 +269,20 @@ class ConditionalNorm(keras.layers.Layer):
 def get_norm(
     norm_type: str | None, conditional: bool, shift_only: bool, per_frame: bool = False
 ) -> keras.layers.Layer:
-    """A new layer that normalises.
+    """Returns a new normalization layer.
 
     Args:
       norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-      conditional: Whether a second input sets scales and shifts, see
-        `ConditionalNorm`; they are learned otherwise, see `Normalize`.
-      shift_only: Whether the second input sets shifts only.
-      per_frame: Whether every frame is normalised by itself.
+      conditional: Whether a conditioning input sets scale and shift
+        (`ConditionalNorm`); otherwise they are learned (`Normalize`).
+      shift_only: Whether a conditional layer omits the scale.
+      per_frame: Whether to normalize each frame separately.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> type(nn.get_norm("layer", conditional=True, shift_only=False)).__name__
+    'ConditionalNorm'
     """
     if conditional:
         return ConditionalNorm(norm_type, shift_only, per_frame)

@@ -1,5 +1,10 @@
-"""Vectors from a codebook."""
+"""Vector quantization with a learned codebook.
 
+Oord et al., "Neural Discrete Representation Learning" (2017), appendix A.1; Razavi et
+al., "Generating Diverse High-Fidelity Images with VQ-VAE-2" (2019).
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,15 +13,23 @@ import tensorflow as tf
 from ddsp import configurable, losses
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 
 @configurable.layer(module="ddsp.training.nn")
 class VectorQuantization(keras.layers.Layer):
-    """Replaces vectors by the nearest of a codebook, which follows their means.
+    """Vector quantization with a codebook of moving averages.
 
-    Van den Oord et al., "Neural Discrete Representation Learning" (2017), appendix A.1;
-    Razavi et al., "Generating Diverse High-Fidelity Images with VQ-VAE-2" (2019). The
-    codebook learns while training only, from what each of its vectors is chosen for.
+    Each vector is replaced by the nearest code. During training, each code follows the
+    mean of the vectors assigned to it.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> quantize = nn.VectorQuantization(k=8)
+    >>> z_q, codes = quantize(tf.zeros([1, 10, 4]))
+    >>> z_q.shape.as_list(), codes.shape.as_list()
+    ([1, 10, 4], [1, 10, 1])
     """
 
     def __init__(
@@ -26,36 +39,42 @@ class VectorQuantization(keras.layers.Layer):
         restart_threshold: float = 0.0,
         num_heads: int = 1,
         commitment_loss_weight: float = 0.2,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the layer.
 
         Args:
-          k: Number of vectors in the codebook.
-          gamma: Decay of the moving means at each step, in [0, 1).
-          restart_threshold: A vector of the codebook that is chosen for no more than
-            this share of its equal part of the vectors starts again, from one of them.
-          num_heads: Number of equal parts of a vector that are each quantised by
-            itself, with the same codebook.
+          k: Number of codes in the codebook.
+          gamma: Decay of the moving averages per step, in [0, 1).
+          restart_threshold: Minimum usage of a code, relative to uniform usage. A code
+            with less is replaced by a vector of the batch.
+          num_heads: Number of equal parts into which vectors are split. All are
+            quantized with the same codebook.
           commitment_loss_weight: Weight of `committment_loss`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
+
+        Raises:
+          ValueError: If a number is out of range.
         """
         super().__init__(**{"autocast": False, **kwargs})
         checks.positive("k", k)
         checks.positive("num_heads", num_heads)
         if not 0.0 <= gamma < 1.0:
-            raise ValueError(f"`gamma` must be from 0 to below 1, got {gamma}.")
+            raise ValueError(f"`gamma` must be in [0, 1), got {gamma}.")
         self.k = k
         self.gamma = gamma
         self.restart_threshold = restart_threshold
         self.num_heads = num_heads
         self.commitment_loss_weight = commitment_loss_weight
 
-    def build(self, input_shapes):
-        """Creates the moving sums.
+    def build(self, input_shapes: Sequence[int]) -> None:
+        """Creates the moving averages.
+
+        Args:
+          input_shapes: Sequence[int] of the input.
 
         Raises:
-          ValueError: If the heads do not divide the channels.
+          ValueError: If `num_heads` does not divide the number of channels.
         """
         self.depth = input_shapes[-1]
         if self.depth % self.num_heads:
@@ -64,7 +83,7 @@ class VectorQuantization(keras.layers.Layer):
                 f"{self.depth} channels and {self.num_heads} heads."
             )
 
-        def zeros(name, shape):
+        def zeros(name: str, shape: list[int]) -> keras.Variable:
             return self.add_weight(
                 name=name,
                 shape=shape,
@@ -77,16 +96,16 @@ class VectorQuantization(keras.layers.Layer):
         self.counts = zeros("counts", [self.k])
         self.sums = zeros("sums", [self.k, self.depth // self.num_heads])
 
-    def call(self, x, training=False):
-        """Quantises.
+    def call(self, x: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Quantizes vectors.
 
         Args:
-          x: [..., channels].
-          training: Whether the codebook learns.
+          x: Shape [..., channels].
+          training: Whether to update the codebook.
 
         Returns:
-          Quantised vectors [..., channels], with the gradient of `x`; and the places in
-          the codebook [..., num_heads], int64.
+          Quantized vectors of shape [..., channels], with the gradient of `x`, and
+          codebook indices of shape [..., num_heads], int64.
         """
         x = tf_float32(x)
         parts = tf.reshape(x, [-1, self.depth // self.num_heads])
@@ -98,15 +117,21 @@ class VectorQuantization(keras.layers.Layer):
             - 2.0 * tf.matmul(parts, codebook, transpose_b=True)
             + tf.reduce_sum(codebook**2, axis=1)
         )
-        places = tf.argmin(distances, axis=1)
+        indices = tf.argmin(distances, axis=1)
         if training:
-            self._learn(places, parts)
-        quantized = tf.reshape(tf.gather(codebook, places), tf.shape(x))
+            self._update(indices, parts)
+        quantized = tf.reshape(tf.gather(codebook, indices), tf.shape(x))
         shape = tf.concat([tf.shape(x)[:-1], [self.num_heads]], axis=0)
-        return x + tf.stop_gradient(quantized - x), tf.reshape(places, shape)
+        return x + tf.stop_gradient(quantized - x), tf.reshape(indices, shape)
 
-    def unquantize(self, c: Any) -> tf.Tensor:
-        """[..., channels] from places in the codebook [..., num_heads].
+    def unquantize(self, c: ArrayLike) -> tf.Tensor:
+        """Looks up codes by index.
+
+        Args:
+          c: Codebook indices, shape [..., num_heads].
+
+        Returns:
+          Vectors of shape [..., channels].
 
         Raises:
           ValueError: If the layer has not been called yet.
@@ -119,26 +144,26 @@ class VectorQuantization(keras.layers.Layer):
         shape = tf.concat([tf.shape(c)[:-1], [self.depth]], axis=0)
         return tf.reshape(tf.gather(self._codebook(), c), shape)
 
-    def committment_loss(self, z: Any, z_q: Any) -> tf.Tensor:
-        """The weighted mean square distance of vectors `z` from the quantised `z_q`."""
+    def committment_loss(self, z: ArrayLike, z_q: ArrayLike) -> tf.Tensor:
+        """Computes the weighted mean squared distance of `z` from `z_q`."""
         loss = losses.mean_difference(z, tf.stop_gradient(z_q), "L2")
         return self.commitment_loss_weight * loss
 
-    def get_losses_dict(self, z: Any, z_q: Any) -> dict[str, tf.Tensor]:
-        """`committment_loss` by its name."""
+    def get_losses_dict(self, z: ArrayLike, z_q: ArrayLike) -> dict[str, tf.Tensor]:
+        """Returns `committment_loss` under its name."""
         return {f"{self.name}_commitment_loss": self.committment_loss(z, z_q)}
 
     def _codebook(self) -> tf.Tensor:
-        """[k, channels / num_heads], the mean of what each was chosen for."""
+        """Returns the codebook, shape [k, channels / num_heads]."""
         counts = tf.convert_to_tensor(self.counts)[:, tf.newaxis]
         return tf.math.divide_no_nan(tf.convert_to_tensor(self.sums), counts)
 
     def _restarted(self, codebook: tf.Tensor, parts: tf.Tensor) -> tf.Tensor:
-        """The codebook with parts of the batch in place of vectors hardly chosen."""
+        """Replaces rarely used codes by vectors of the batch."""
         n_parts = tf.shape(parts)[0]
-        equal_part = tf.cast(n_parts, tf.float32) / self.k
-        restarts = self.counts <= self.restart_threshold * equal_part
-        # Different ones; once none are left, vectors of noise.
+        uniform_count = tf.cast(n_parts, tf.float32) / self.k
+        restarts = self.counts <= self.restart_threshold * uniform_count
+        # Distinct vectors of the batch; noise once none are left.
         rank = tf.cumsum(tf.cast(restarts, tf.int32)) - 1
         drawn = tf.gather(
             tf.random.shuffle(tf.stop_gradient(parts)),
@@ -148,10 +173,10 @@ class VectorQuantization(keras.layers.Layer):
         fresh = tf.where((rank < n_parts)[:, tf.newaxis], drawn, noise)
         return tf.where(restarts[:, tf.newaxis], fresh, codebook)
 
-    def _learn(self, places: tf.Tensor, parts: tf.Tensor) -> None:
-        """Moves the sums towards those of a batch."""
-        chosen = tf.one_hot(places, self.k)
-        counts = tf.reduce_sum(chosen, axis=0)
-        sums = tf.matmul(chosen, tf.stop_gradient(parts), transpose_a=True)
+    def _update(self, indices: tf.Tensor, parts: tf.Tensor) -> None:
+        """Updates the moving averages with a batch."""
+        assignments = tf.one_hot(indices, self.k)
+        counts = tf.reduce_sum(assignments, axis=0)
+        sums = tf.matmul(assignments, tf.stop_gradient(parts), transpose_a=True)
         self.counts.assign(self.gamma * self.counts + (1.0 - self.gamma) * counts)
         self.sums.assign(self.gamma * self.sums + (1.0 - self.gamma) * sums)

@@ -1,4 +1,4 @@
-"""Time for channels, and channels for time."""
+"""Polyphase resampling: exchange of time steps for channels."""
 
 from typing import Any
 
@@ -7,28 +7,35 @@ import tensorflow as tf
 
 from ddsp import configurable
 from ddsp._core import checks
+from ddsp.types import ArrayLike
 
 
 def polyphase_resample(
-    x: Any, stride: int = 2, resample_type: str = "down", trim_or_pad: str = "pad"
+    x: ArrayLike, stride: int = 2, resample_type: str = "down", trim_or_pad: str = "pad"
 ) -> tf.Tensor:
-    """Puts adjacent frames side by side as channels, or takes channels apart as frames.
+    """Stacks adjacent frames into channels, or splits channels into frames.
 
-    As between the phases of a polyphase filter, nothing is lost or averaged.
+    Like the phases of a polyphase filter, the operation is lossless.
 
     Args:
-      x: [batch, time, channels] or [batch, time, 1, channels].
-      stride: Frames that become one, or that one becomes.
+      x: Shape [batch, time, channels] or [batch, time, 1, channels].
+      stride: Resampling factor.
       resample_type: 'down' or 'up'.
-      trim_or_pad: Whether to leave out or to add zeros at the end of the axis that
-        `stride` does not divide: 'trim' or 'pad'.
+      trim_or_pad: 'trim' drops the remainder of the axis that `stride` does not
+        divide, 'pad' completes it with zeros.
 
     Returns:
-      [batch, time / stride, channels * stride] for 'down', [batch, time * stride,
-      channels / stride] for 'up'; with as many axes as `x`.
+      Tensor of shape [batch, time / stride, channels * stride] for 'down', or [batch,
+      time * stride, channels / stride] for 'up', of the rank of `x`.
 
     Raises:
-      ValueError: If an argument is none of these.
+      ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.polyphase_resample(tf.zeros([1, 10, 3]), stride=2).shape.as_list()
+    [1, 5, 6]
     """
     x = tf.convert_to_tensor(x)
     checks.rank("x", x, (3, 4))
@@ -37,7 +44,9 @@ def polyphase_resample(
     checks.one_of("trim_or_pad", trim_or_pad, ["trim", "pad"])
     if x.shape.rank == 4:
         if x.shape[2] != 1:
-            raise ValueError(f"`x` must be one wide on its third axis, got {x.shape}.")
+            raise ValueError(
+                f"The third axis of `x` must have size 1, got shape {x.shape}."
+            )
         narrow = polyphase_resample(x[:, :, 0], stride, resample_type, trim_or_pad)
         return narrow[:, :, tf.newaxis]
     down = resample_type == "down"
@@ -63,28 +72,35 @@ def _to_multiple(x: tf.Tensor, stride: int, axis: int, pad: bool) -> tf.Tensor:
 
 @configurable.layer(module="ddsp.training.nn")
 class PolyphaseResample(keras.layers.Layer):
-    """`polyphase_resample` as a layer."""
+    """Layer around `polyphase_resample`.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.PolyphaseResample(2, "up")(tf.zeros([1, 5, 6])).shape.as_list()
+    [1, 10, 3]
+    """
 
     def __init__(
         self,
         stride: int = 2,
         resample_type: str = "down",
         trim_or_pad: str = "pad",
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the layer.
 
         Args:
-          stride: Frames that become one, or that one becomes.
+          stride: Resampling factor.
           resample_type: 'down' or 'up'.
           trim_or_pad: 'trim' or 'pad'.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.stride = stride
         self.resample_type = resample_type
         self.trim_or_pad = trim_or_pad
 
-    def call(self, x):
-        """As `polyphase_resample`."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Resamples; see `polyphase_resample`."""
         return polyphase_resample(x, self.stride, self.resample_type, self.trim_or_pad)

@@ -1,42 +1,54 @@
-"""A residual network over spectrograms, which keeps their time steps.
+"""Residual network over spectrograms that preserves the frame rate.
 
-He et al., "Identity Mappings in Deep Residual Networks" (2016): the normalisation and
-the nonlinearity come before the convolutions, and the layers are bottlenecks.
+He et al., "Identity Mappings in Deep Residual Networks" (2016): pre-activation
+bottleneck layers.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ddsp import configurable
 from ddsp._core import checks
-from ddsp.training.nn.dense import get_nonlinearity
+from ddsp.training.nn.dense import Activation, get_nonlinearity
 from ddsp.training.nn.normalization import Normalize, ensure_4d, get_norm
 
-# Channels of the first bottlenecks, and numbers of layers at each of their widths.
+# Channels of the first bottleneck, and numbers of layers per block.
 _SIZES = {
     "tiny": (16, [2, 2, 2]),
     "small": (32, [2, 3, 4]),
     "medium": (32, [3, 4, 6]),
     "large": (64, [3, 4, 6]),
 }
-# A bottleneck puts out as many times the channels that it has inside.
+# Ratio of the output channels of a bottleneck to its inner channels.
 _EXPANSION = 4
 
 
 @configurable.layer(module="ddsp.training.nn")
 class NormReluConv(keras.Sequential):
-    """A normalisation, a rectifier and a convolution over time and frequency."""
+    """Normalization, ReLU and a convolution over time and frequency.
 
-    def __init__(self, ch: int, k: int, s: int, norm_type: str | None, **kwargs):
-        """Initializer.
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> layer = nn.NormReluConv(ch=4, k=3, s=2, norm_type="layer")
+    >>> layer(tf.zeros([1, 10, 8, 3])).shape.as_list()
+    [1, 10, 4, 4]
+    """
+
+    def __init__(
+        self, ch: int, k: int, s: int, norm_type: str | None, **kwargs: Any
+    ) -> None:
+        """Initializes the layer.
 
         Args:
           ch: Number of output channels.
-          k: Size of the kernel in time and in frequency.
+          k: Kernel size in time and frequency.
           s: Stride in frequency.
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-          **kwargs: Passed on to `keras.Sequential`.
+          **kwargs: Arguments of `keras.Sequential`.
         """
         layers = [
             Normalize(norm_type),
@@ -48,7 +60,22 @@ class NormReluConv(keras.Sequential):
 
 @configurable.layer(module="ddsp.training.nn")
 class ResidualLayer(keras.layers.Layer):
-    """Adds to its input what a bottleneck of three convolutions makes of it."""
+    """Residual layer with a bottleneck of three convolutions.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> layer = nn.ResidualLayer(
+    ...     ch=2,
+    ...     stride=2,
+    ...     shortcut=True,
+    ...     norm_type="layer",
+    ...     conditional=False,
+    ...     shift_only=False,
+    ... )
+    >>> layer(tf.zeros([1, 10, 8, 3])).shape.as_list()
+    [1, 10, 4, 8]
+    """
 
     def __init__(
         self,
@@ -58,20 +85,20 @@ class ResidualLayer(keras.layers.Layer):
         norm_type: str | None,
         conditional: bool,
         shift_only: bool,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the layer.
 
         Args:
-          ch: Number of channels in the bottleneck; four times as many come out.
+          ch: Number of inner channels. The output has four times that number.
           stride: Stride in frequency.
-          shortcut: Whether the input is projected before it is added, as it must be
-            where shapes change.
+          shortcut: Whether the input is projected before it is added, which is
+            required where the shape changes.
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-          conditional: Whether a second input sets scales and shifts of the first
-            normalisation.
-          shift_only: Whether the second input sets shifts only.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          conditional: Whether a second input sets scale and shift of the first
+            normalization.
+          shift_only: Whether the second input sets the shift only.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.conditional = conditional
@@ -91,15 +118,15 @@ class ResidualLayer(keras.layers.Layer):
             name="bottleneck",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         """Runs the layer.
 
         Args:
-          inputs: [batch, time, frequency, channels], or a pair of that and a
-            conditioning tensor of 2 to 4 axes if conditional.
+          inputs: Shape [batch, time, frequency, channels]. If conditional, a pair of
+            this and a conditioning tensor with 2 to 4 axes.
 
         Returns:
-          [batch, time, frequency / stride, 4 * ch].
+          Tensor of shape [batch, time, frequency / stride, 4 * ch].
         """
         if self.conditional:
             x, z = inputs
@@ -114,7 +141,17 @@ class ResidualLayer(keras.layers.Layer):
 
 @configurable.layer(module="ddsp.training.nn")
 class ResidualStack(keras.layers.Layer):
-    """Blocks of `ResidualLayer`s, then a normalisation and a nonlinearity."""
+    """Blocks of `ResidualLayer`s, followed by normalization and a nonlinearity.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> stack = nn.ResidualStack(
+    ...     filters=[2], block_sizes=[1], strides=[2], norm_type="layer"
+    ... )
+    >>> stack(tf.zeros([1, 10, 8, 3])).shape.as_list()
+    [1, 10, 4, 8]
+    """
 
     def __init__(
         self,
@@ -124,29 +161,29 @@ class ResidualStack(keras.layers.Layer):
         norm_type: str | None,
         conditional: bool = False,
         shift_only: bool = False,
-        nonlinearity: str = "relu",
-        **kwargs,
-    ):
-        """Initializer.
+        nonlinearity: str | Activation = "relu",
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the stack.
 
         Args:
-          filters: For each block, the channels in its bottlenecks.
-          block_sizes: For each block, the number of its layers.
-          strides: For each block, the stride in frequency of its first layer.
+          filters: Number of inner channels of each block.
+          block_sizes: Number of layers of each block.
+          strides: Stride in frequency of the first layer of each block.
           norm_type: 'layer', 'instance', 'group' or None, see `normalize_op`.
-          conditional: Whether a second input sets scales and shifts of the first
-            normalisation in every layer.
-          shift_only: Whether the second input sets shifts only.
+          conditional: Whether a second input sets scale and shift of the first
+            normalization in every layer.
+          shift_only: Whether the second input sets the shift only.
           nonlinearity: See `get_nonlinearity`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there are not as many filters, sizes and strides.
+          ValueError: If filters, sizes and strides differ in length.
         """
         super().__init__(**kwargs)
         if not len(filters) == len(block_sizes) == len(strides):
             raise ValueError(
-                "`filters`, `block_sizes` and `strides` must tell of as many blocks, "
+                "`filters`, `block_sizes` and `strides` must have one value per block, "
                 f"got {list(filters)}, {list(block_sizes)} and {list(strides)}."
             )
         self.conditional = conditional
@@ -167,25 +204,31 @@ class ResidualStack(keras.layers.Layer):
         self.layers.append(Normalize(norm_type))
         self.layers.append(keras.layers.Activation(get_nonlinearity(nonlinearity)))
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         """Runs the stack.
 
         Args:
-          inputs: [batch, time, frequency, channels], or a pair of that and a
-            conditioning tensor of 2 to 4 axes if conditional.
+          inputs: Shape [batch, time, frequency, channels]. If conditional, a pair of
+            this and a conditioning tensor with 2 to 4 axes.
 
         Returns:
-          [batch, time, fewer frequencies, 4 * filters[-1]].
+          Tensor of shape [batch, time, frequency / prod(strides), 4 * filters[-1]].
         """
-        return _in_a_row(self, inputs, ResidualLayer)
+        return _run_layers(self, inputs, ResidualLayer)
 
 
 @configurable.layer(module="ddsp.training.nn")
 class ResNet(keras.layers.Layer):
-    """A residual network of 29 to 50 layers, which strides along frequency alone.
+    """Residual network of 29 to 50 layers with strides in frequency only.
 
-    He et al., "Deep Residual Learning for Image Recognition" (2016), table 1; 'large'
-    is its network of 50 layers.
+    He et al., "Deep Residual Learning for Image Recognition" (2016), table 1. 'large'
+    is ResNet-50.
+
+    Example:
+
+    >>> from ddsp.training import nn
+    >>> nn.ResNet(size="tiny")(tf.zeros([1, 2, 32, 1])).shape.as_list()
+    [1, 2, 1, 512]
     """
 
     def __init__(
@@ -194,21 +237,21 @@ class ResNet(keras.layers.Layer):
         norm_type: str | None = "layer",
         conditional: bool = False,
         shift_only: bool = False,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the network.
 
         Args:
           size: 'tiny', 'small', 'medium' or 'large'.
-          norm_type: 'layer', 'instance', 'group' (not with 'tiny', whose layers have
+          norm_type: 'layer', 'instance', 'group' (except with 'tiny', whose layers have
             too few channels) or None, see `normalize_op`.
-          conditional: Whether a second input sets scales and shifts of the first
-            normalisation in every layer.
-          shift_only: Whether the second input sets shifts only.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          conditional: Whether a second input sets scale and shift of the first
+            normalization in every layer.
+          shift_only: Whether the second input sets the shift only.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there is no such size.
+          ValueError: If the size is unknown.
         """
         super().__init__(**kwargs)
         checks.one_of("size", size, _SIZES)
@@ -222,22 +265,26 @@ class ResNet(keras.layers.Layer):
             ResidualStack([8 * ch], [3], [2], *norms),
         ]
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor | Sequence[tf.Tensor]) -> tf.Tensor:
         """Runs the network.
 
         Args:
-          inputs: [batch, time, frequency, channels], or a pair of that and a
-            conditioning tensor of 2 to 4 axes if conditional.
+          inputs: Shape [batch, time, frequency, channels]. If conditional, a pair of
+            this and a conditioning tensor with 2 to 4 axes.
 
         Returns:
-          [batch, time, frequency / 32, channels], of which there are 512 for 'tiny',
-          1024 for 'small' and 'medium', 2048 for 'large'.
+          Tensor of shape [batch, time, frequency / 32, channels], with 512 channels for
+          'tiny', 1024 for 'small' and 'medium', 2048 for 'large'.
         """
-        return _in_a_row(self, inputs, ResidualStack)
+        return _run_layers(self, inputs, ResidualStack)
 
 
-def _in_a_row(parent, inputs, conditional_class: type):
-    """Runs the layers of a parent; of a conditional one, some take its second input."""
+def _run_layers(
+    parent: ResidualStack | ResNet,
+    inputs: tf.Tensor | Sequence[tf.Tensor],
+    conditional_class: type,
+) -> tf.Tensor:
+    """Runs layers in sequence; those of `conditional_class` take the second input."""
     x, z = inputs if parent.conditional else (inputs, None)
     for layer in parent.layers:
         takes_z = parent.conditional and isinstance(layer, conditional_class)

@@ -158,7 +158,7 @@ def test_bad_input_is_refused():
         nn.get_note_mask(tf.zeros([4]))
     with pytest.raises(ValueError, match="`max_regions` must be positive, got 0"):
         nn.get_note_mask(PITCHES, 0)
-    with pytest.raises(ValueError, match=r"same frames, got shapes \(2, 12\) and"):
+    with pytest.raises(ValueError, match=r"same shape, got \(2, 12\) and"):
         nn.get_note_mask_from_onset(PITCHES, PITCHES[:, 1:])
     with pytest.raises(ValueError, match="`note_lengths` must have 2 axes, got"):
         nn.get_short_note_loss_mask(tf.zeros([2, 3, 4]), tf.zeros([2]), tf.zeros([2]))

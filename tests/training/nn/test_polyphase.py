@@ -49,5 +49,5 @@ def test_bad_input_is_refused(x):
         nn.polyphase_resample(x, trim_or_pad="cut")
     with pytest.raises(ValueError, match="`stride` must be positive, got 0"):
         nn.polyphase_resample(x, 0)
-    with pytest.raises(ValueError, match=r"third axis, got \(2, 7, 6, 1\)"):
+    with pytest.raises(ValueError, match=r"size 1, got shape \(2, 7, 6, 1\)"):
         nn.polyphase_resample(x[..., None])

@@ -154,5 +154,5 @@ def test_gradients_in_a_graph_of_any_length(jit_compile, rng):
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="got 'huge'"):
         nn.ResNet("huge")
-    with pytest.raises(ValueError, match=r"as many blocks, got \[2\], \[1, 1\]"):
+    with pytest.raises(ValueError, match=r"one value per block, got \[2\], \[1, 1\]"):
         nn.ResidualStack([2], [1, 1], [1], "layer")
