@@ -268,7 +268,7 @@ def test_what_cannot_be_played_in_blocks_says_why(features):
     ("settings", "message"),
     [
         ({"resample_stride": 2}, "cannot resample"),
-        ({"norm_type": "instance"}, "choose `norm_type`.*got 'instance'"),
+        ({"norm_type": "instance"}, "set `norm_type`.*got 'instance'"),
         ({"dilation": 0}, "must be positive, got 0"),
         (
             {"conditioning_keys": None, "precondition_stack": nn.FcStack(4, 1)},

@@ -128,7 +128,8 @@ def normalize_and_activate(
 
     >>> from ddsp.training.nn.dense import normalize_and_activate
     >>> x = tf.constant([[0.0, 2.0]])
-    >>> normalize_and_activate(x, tf.ones([2]), tf.zeros([2]), 1e-7, tf.nn.relu).numpy()
+    >>> y = normalize_and_activate(x, tf.ones([2]), tf.zeros([2]), 1e-7, tf.nn.relu)
+    >>> y.numpy().round(3)
     array([[0., 1.]], dtype=float32)
     """
 

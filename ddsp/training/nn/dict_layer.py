@@ -71,9 +71,9 @@ class DictLayer(keras.layers.Layer):
     ...     def call(self, a, b, bias=0.0) -> ["total"]:
     ...         return a + b + bias
     >>> layer, one, two = Sum(), tf.constant(1.0), tf.constant(2.0)
-    >>> layer({"a": one, "b": two, "unused": one})["total"].numpy()
+    >>> layer({"a": one, "b": two, "unused": one})["total"].numpy().item()
     3.0
-    >>> layer({"a": one}, two, bias=one)["total"].numpy()
+    >>> layer({"a": one}, two, bias=one)["total"].numpy().item()
     4.0
     """
 

@@ -115,7 +115,7 @@ def test_losses(rng):
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="got 5 channels and 2 heads"):
         nn.VectorQuantization(4, num_heads=2)(tf.zeros([1, 5]))
-    with pytest.raises(ValueError, match="`gamma` must be in .0, 1., got"):
+    with pytest.raises(ValueError, match=r"`gamma` must be in \[0, 1\), got"):
         nn.VectorQuantization(4, gamma=1.5)
     with pytest.raises(ValueError, match="before `unquantize`, got no call"):
         nn.VectorQuantization(4).unquantize([[0]])
