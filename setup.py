@@ -9,10 +9,10 @@ VERSION = {}
 exec((ROOT / "ddsp" / "version.py").read_text(), VERSION)
 
 # `ddsp/_compat` uses private parts of these three. Lower bounds: the oldest versions in
-# which tests/test_compat.py passes; upper bounds: the first untested ones. CI also runs
+# which the tests of models pass; upper bounds: the first untested ones. CI also runs
 # the tests with the newest releases, whatever the bounds.
 GIN = "gin-config>=0.5,<0.6"
-KERAS = "keras>=3.5,<3.16"
+KERAS = "keras>=3.7,<3.16"
 TENSORFLOW = "tensorflow>=2.18,<2.22"
 
 # Beam checks the records it writes with a CRC that it leaves to another package.

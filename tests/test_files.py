@@ -98,7 +98,7 @@ def test_lock_names_its_holder_and_dies_with_it(tmp_path):
         pass
     assert not os.listdir(tmp_path)
     program = (
-        "import os, sys; from ddsp.training import locks\n"
+        "import os, sys; from ddsp import locks\n"
         "with locks.exclusive(sys.argv[1], 'training'): os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", program, path], check=True)

@@ -15,7 +15,7 @@ def sublayers(layer: keras.Layer, *, recursive: bool = True) -> list[keras.Layer
 
     Why: `keras.Model.layers` is public, but has only the direct children, and other
     layers have no counterpart.
-    Known to work: Keras 3.5 to 3.15.
+    Known to work: Keras 3.7 to 3.15.
     Without it: rates cannot be checked, and GRUs inside a model keep cuDNN under XLA.
 
     Args:
@@ -35,7 +35,7 @@ def track_lists(cls: type) -> None:
 
     Why: Keras hides its lists of layers from TensorFlow's checkpoints, and only the
     private methods of TensorFlow's `Trackable` can add to what they see.
-    Known to work: Keras 3.5 to 3.15 with TensorFlow 2.18 to 2.21.
+    Known to work: Keras 3.7 to 3.15 with TensorFlow 2.18 to 2.21.
     Without it: checkpoints lack the weights of these layers.
 
     Args:
@@ -70,7 +70,7 @@ def forget_uninitialized_variables() -> None:
     Why: Keras creates pending variables together with those of the next model, however
     large they are. The public `keras.utils.clear_session` would also reset the user's
     settings.
-    Known to work: Keras 3.5 to 3.15.
+    Known to work: Keras 3.7 to 3.15.
     Without it: a model that was refused takes memory with the next model.
     """
     global_state.set_global_attribute("uninitialized_variables", [])
@@ -83,7 +83,7 @@ def adam_moments(
 
     Why: `optimizer.variables` is public, but mixes them with others and promises no
     order.
-    Known to work: Keras 3.5 to 3.15.
+    Known to work: Keras 3.7 to 3.15.
     Without it: training cannot be resumed from checkpoints of the original library.
 
     Args:
@@ -104,7 +104,7 @@ class CustomLoopGRU(keras.layers.GRU):
 
     Why: Keras calls `inner_loop` after it has dealt with masks, initial states and
     stateful layers, but does not document it, nor `use_cudnn`.
-    Known to work: Keras 3.5 to 3.15.
+    Known to work: Keras 3.7 to 3.15.
     Without it: the GRU is Keras's own, several times slower on CPU.
     """
 

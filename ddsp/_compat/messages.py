@@ -2,7 +2,7 @@
 
 import re
 
-# Keras 3.5 to 3.15, an error in a layer's `call`: the message in bold, then all
+# Keras 3.7 to 3.15, an error in a layer's `call`: the message in bold, then all
 # arguments.
 _KERAS = re.compile(
     r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m.*", re.DOTALL

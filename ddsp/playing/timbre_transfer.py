@@ -378,7 +378,7 @@ def write_audio(
     """
     checks.positive("sample_rate", rate_out)
     folder = os.path.dirname(os.path.abspath(path))
-    try:
+    with files.writing(path, soundfile.SoundFileError):
         os.makedirs(folder, exist_ok=True)
         # The gain is only known at the end, so the audio waits on the disk.
         with (
@@ -403,11 +403,6 @@ def write_audio(
             ) as file:
                 while chunk := raw.read(2**20):
                     file.write(gain * np.frombuffer(chunk, "<f4"))
-    except (soundfile.SoundFileError, OSError) as error:
-        # Without a number it comes from reading, and says so.
-        if isinstance(error, OSError) and error.errno is None:
-            raise
-        raise OSError(f"Cannot write {path}: {files.cause(error)}") from error
     return n_samples / rate_out, gain
 
 

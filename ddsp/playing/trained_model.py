@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ddsp import gin_state
 from ddsp.training import checkpoints, models, rates
-from ddsp.training.models import building, configs, loading, older_configs
+from ddsp.training.models import building, configs, older_configs
 
 
 def parse_operative_config(ckpt_dir: str | Path, trusted: bool = False) -> None:
@@ -21,7 +21,7 @@ def parse_operative_config(ckpt_dir: str | Path, trusted: bool = False) -> None:
       FileNotFoundError: If the checkpoint or the operative config beside it is missing.
       ValueError: If the config cannot be read, or names what only a trusted one may.
     """
-    config = loading.find_config(checkpoints.find_latest(str(ckpt_dir)))
+    config = checkpoints.find_config(checkpoints.find_latest(str(ckpt_dir)))
     with gin_state.unlocked():
         older_configs.parse(config, trusted)
         configs.check_references(f"The config {config!r}")
@@ -59,7 +59,7 @@ def restored_autoencoder(ckpt: str | Path, verbose: bool = False) -> models.Auto
     """
     model = build_autoencoder()
     checkpoint = checkpoints.find_latest(str(ckpt))
-    config = loading.find_config(checkpoint)
+    config = checkpoints.find_config(checkpoint)
     building.build_from_checkpoint(model, checkpoint, config)
     model.restore(str(ckpt), verbose=verbose)
     return model

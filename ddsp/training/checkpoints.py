@@ -1,10 +1,10 @@
-"""Checkpoints that are whole or absent.
+"""Checkpoints, published whole or not at all.
 
-A checkpoint `ckpt-N` is its `ckpt-N.data-*` files and a `ckpt-N.index` file; it exists
-where all of them do. They are written in a hidden directory beside their destination
-and renamed into place, the index last, so a process killed at any moment leaves the
-earlier checkpoints and at worst some files that nobody reads. Where step N is written
-again, the hidden directory counts as the checkpoint until its files are in place.
+A checkpoint `ckpt-N` consists of `ckpt-N.data-*` files and a `ckpt-N.index` file, and
+exists only if all of them do. They are published with the index last, so a process
+killed at any moment leaves the earlier checkpoints and at worst some files that are not
+read. If step N is written again, a hidden directory `.ckpt-N.whole` counts as the
+checkpoint until its files are in place.
 """
 
 import contextlib
@@ -19,28 +19,36 @@ from ddsp import files
 
 _INDEX = re.compile(r"(?P<prefix>.+-(?P<step>\d+))\.index")
 _DATA = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-(?P<total>\d{5})")
-# Being written; and whole, on its way into place.
-_TEMPORARY = re.compile(r"\.ckpt-\d+\.(tmp|whole)")
+# Being written (by earlier releases without a process number), or being moved.
+_TEMPORARY = re.compile(r"\.ckpt-\d+\.((\d+-\d+\.)?tmp|whole)")
 _CONFIG = re.compile(r"operative_config-(\d+)\.gin")
 _POLL_SECS = 1.0
 
 
 def find_latest(path: str) -> str:
-    """Path of a checkpoint, without the `.index` suffix.
+    """Finds the checkpoint with the highest step.
 
     Args:
-      path: A directory of checkpoints, of which the one with the highest step is
-        taken, or one checkpoint (`dir/ckpt-300`, with or without `.index`).
+      path: A directory of checkpoints, or one checkpoint (`dir/ckpt-300`, with or
+        without `.index`).
 
     Returns:
-      The checkpoint's path, such as `dir/ckpt-300`.
+      The checkpoint's path without the `.index` suffix, such as `dir/ckpt-300`.
 
     Raises:
-      FileNotFoundError: There is no such checkpoint.
+      FileNotFoundError: If there is no checkpoint.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> for name in ("ckpt-9", "ckpt-10"):
+    ...     _ = tf.train.Checkpoint(x=tf.Variable(0.0)).write(str(tmp_path / name))
+    >>> checkpoints.find_latest(str(tmp_path)).rpartition("/")[2]
+    'ckpt-10'
     """
     path = files.expand_path(path)
     prefix = path.removesuffix(".index")
-    # First of all: some remote file systems take any prefix for a directory.
+    # Checked first, since some remote file systems take any prefix for a directory.
     if tf.io.gfile.exists(f"{prefix}.index"):
         return prefix
     if tf.io.gfile.isdir(path):
@@ -52,22 +60,28 @@ def find_latest(path: str) -> str:
             return named
         raise FileNotFoundError(
             "No checkpoint in the directory: train a model into it or name another "
-            f"one. Received: {path}"
+            f"one, got {path!r}."
         )
     raise FileNotFoundError(
         "No such checkpoint: expected a directory of checkpoints, or one checkpoint "
-        f"without its suffix such as 'model/ckpt-300'. Received: {path}"
+        f"without its suffix such as 'model/ckpt-300', got {path!r}."
     )
 
 
 def list_checkpoints(directory: str) -> dict[int, str]:
-    """The checkpoints in a directory of which all files are there.
+    """Lists the complete checkpoints in a directory.
 
     Args:
       directory: A directory, which need not exist.
 
     Returns:
-      Path of each checkpoint by its step, in ascending order.
+      {step: path}, in ascending order.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> checkpoints.list_checkpoints(str(tmp_path / "missing"))
+    {}
     """
     names = _list(directory)
     found = {}
@@ -82,7 +96,7 @@ def list_checkpoints(directory: str) -> dict[int, str]:
 
 
 def _list(directory: str) -> list[str]:
-    """Names in a directory, which need not exist."""
+    """Lists the names in a directory, which need not exist."""
     if not tf.io.gfile.isdir(directory):
         return []
     # Remote file systems end the names of directories in a slash.
@@ -90,7 +104,7 @@ def _list(directory: str) -> list[str]:
 
 
 def _whole(names: list[str]) -> list[str]:
-    """Prefixes of the checkpoints of which all files are among the names."""
+    """Returns the prefixes of the checkpoints whose files are all among the names."""
     present = set(names)
     n_data: dict[tuple[str, int], int] = {}
     for name in names:
@@ -105,10 +119,9 @@ def _whole(names: list[str]) -> list[str]:
 
 
 def _named_without_step(directory: str) -> str | None:
-    """The whole checkpoint that the file `checkpoint` names, or the only one.
+    """Finds the checkpoint that the file `checkpoint` names, or the only one.
 
-    The file may have come from elsewhere: what it names in other directories is not
-    looked at.
+    The file may come from another machine: paths in other directories are ignored.
     """
     whole = _whole(_list(directory))
     state = None
@@ -121,14 +134,21 @@ def _named_without_step(directory: str) -> str | None:
 
 
 def watch(directory: str, min_interval_secs: float = 0) -> Iterator[str]:
-    """Paths of the latest checkpoints of a training, as they appear; never ends.
+    """Waits for new checkpoints of a training, without end.
 
     Args:
-      directory: Of the training; it need not exist yet.
-      min_interval_secs: Least time between two checkpoints, seconds.
+      directory: Directory of the run, which need not exist yet.
+      min_interval_secs: Minimum time between two checkpoints, in seconds.
 
     Yields:
-      The path of a checkpoint.
+      The path of the latest checkpoint, whenever there is a new one.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> path = tf.train.Checkpoint(x=tf.Variable(0.0)).write(str(tmp_path / "ckpt-1"))
+    >>> next(checkpoints.watch(str(tmp_path))) == path
+    True
     """
     last = None
     while True:
@@ -144,16 +164,21 @@ def watch(directory: str, min_interval_secs: float = 0) -> Iterator[str]:
 
 
 def folders_of(path: str) -> list[str]:
-    """Where the files of a checkpoint's run may stand, the nearest first.
+    """Lists the directories that may hold the other files of a checkpoint's run.
 
-    The best checkpoint stands in a directory of its own, below the run's.
+    The best checkpoint is in a directory of its own, below that of the run.
 
     Args:
-      path: Of a checkpoint, or a directory of checkpoints.
+      path: A checkpoint, or a directory of checkpoints.
 
     Returns:
-      Directories; the second of them, which is one above, only for a checkpoint or a
-      directory that holds one.
+      The nearest directory; and its parent, if there is a checkpoint.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> checkpoints.folders_of("/runs/violin/best/ckpt-300")
+    ['/runs/violin/best', '/runs/violin']
     """
     directory = files.expand_path(path)
     is_one = tf.io.gfile.exists(f"{directory}.index")
@@ -168,17 +193,24 @@ def folders_of(path: str) -> list[str]:
 
 
 def find_config(path: str) -> str:
-    """The newest operative gin config of the run that a checkpoint is of.
+    """Finds the newest operative gin config of a run.
 
     Args:
-      path: A checkpoint, a directory of checkpoints such as that of a training run, or
-        its folder `best`.
+      path: Directory of the run, its folder `best`, or a checkpoint in either.
 
     Returns:
       Path of an `operative_config-N.gin`.
 
     Raises:
-      FileNotFoundError: If there is none.
+      FileNotFoundError: If there is no config.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> for step in (9, 10):
+    ...     (tmp_path / f"operative_config-{step}.gin").touch()
+    >>> checkpoints.find_config(str(tmp_path)).rpartition("/")[2]
+    'operative_config-10.gin'
     """
     for directory in folders_of(path):
         configs = {
@@ -189,8 +221,8 @@ def find_config(path: str) -> str:
         if configs:
             return os.path.join(directory, configs[max(configs)])
     raise FileNotFoundError(
-        "A trained model has its gin config, operative_config-N.gin, beside its "
-        f"checkpoints. Received: {path}"
+        "The directory of a trained model must hold its gin config, "
+        f"operative_config-N.gin, got none for {path!r}."
     )
 
 
@@ -198,15 +230,22 @@ def check_directory(directory: str) -> None:
     """Refuses a directory whose checkpoints could be written but not read.
 
     Args:
-      directory: Where checkpoints are to stand.
+      directory: Destination of checkpoints.
 
     Raises:
-      ValueError: TensorFlow would take a character of its path for a wildcard.
+      ValueError: If its path has a character that TensorFlow takes for a wildcard.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> checkpoints.check_directory("run[1]")
+    Traceback (most recent call last):
+    ValueError: TensorFlow reads no checkpoint ... directory, got 'run[1]'.
     """
     if re.search(r"[*?\[\]\\]", directory):
         raise ValueError(
             "TensorFlow reads no checkpoint below a path with any of * ? [ ] or a "
-            f"backslash: choose another directory. Received: {directory}"
+            f"backslash: choose another directory, got {directory!r}."
         )
 
 
@@ -216,44 +255,59 @@ def write(
     """Writes `directory/ckpt-{step}` and removes the oldest checkpoints.
 
     Args:
-      checkpoint: What to save.
-      directory: Destination; made when missing.
+      checkpoint: The objects to save.
+      directory: Destination, created if missing.
       step: Number of the checkpoint.
-      keep: How many checkpoints stay in the directory, >= 1; None for all.
+      keep: Number of checkpoints to keep in the directory, ≥ 1; None for all.
 
     Returns:
       The path of the checkpoint.
 
     Raises:
-      OSError: It cannot be written, for instance because the disk is full. The
-        earlier checkpoints are untouched.
+      OSError: If it cannot be written, for example because the disk is full. The
+        earlier checkpoints stay as they were.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> state = tf.train.Checkpoint(x=tf.Variable(0.0))
+    >>> for step in (1, 2):
+    ...     path = checkpoints.write(state, str(tmp_path), step, keep=1)
+    >>> list(checkpoints.list_checkpoints(str(tmp_path)))
+    [2]
     """
-    path = os.path.join(directory, f"ckpt-{step}")
-    temporary = os.path.join(directory, f".ckpt-{step}.tmp")
+    name = f"ckpt-{step}"
+    path = os.path.join(directory, name)
     try:
         tf.io.gfile.makedirs(directory)
-        files.remove(temporary)
-        tf.io.gfile.makedirs(temporary)
-        checkpoint.write(os.path.join(temporary, f"ckpt-{step}"))
-        _move_into_place(temporary, directory, step)
+        with files.workspace(directory, name) as folder:
+            checkpoint.write(os.path.join(folder, name))
+            _publish(folder, directory, name)
         if keep is not None:
             prune(directory, step, keep)
     except (OSError, tf.errors.OpError) as error:
-        with contextlib.suppress(OSError, tf.errors.OpError):
-            files.remove(temporary)
         saved = list_checkpoints(directory)
         latest = saved[max(saved)] if saved else "none"
         raise OSError(
-            f"Cannot save checkpoint {path}: {files.cause(error)} The latest whole "
-            f"checkpoint: {latest}"
+            f"Cannot save checkpoint {path}: {files.cause(error)} The latest complete "
+            f"checkpoint is {latest}."
         ) from error
     return path
 
 
 def discard_incomplete(directory: str) -> None:
-    """Removes what an interrupted `write` left in a directory.
+    """Completes or removes what an interrupted `write` left in a directory.
 
-    No other process may be writing checkpoints there.
+    Args:
+      directory: Directory of checkpoints. No other process may be writing to it.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> (tmp_path / ".ckpt-4.17-0.tmp").mkdir()
+    >>> checkpoints.discard_incomplete(str(tmp_path))
+    >>> list(tmp_path.iterdir())
+    []
     """
     names = _list(directory)
     for name in names:
@@ -268,47 +322,53 @@ def discard_incomplete(directory: str) -> None:
     files.discard_temporaries(directory)
 
 
-def _move_into_place(temporary: str, directory: str, step: int) -> None:
-    for name in tf.io.gfile.listdir(temporary):
-        files.sync(os.path.join(temporary, name))
-    if not tf.io.gfile.exists(os.path.join(directory, f"ckpt-{step}.index")):
-        # An index must never stand beside the data of another write.
-        for name in sorted(tf.io.gfile.listdir(temporary), key=_index_last):
-            source = os.path.join(temporary, name)
-            tf.io.gfile.rename(source, os.path.join(directory, name), overwrite=True)
-        files.remove(temporary)
+def _publish(folder: str, directory: str, name: str) -> None:
+    """Moves a checkpoint from a workspace into place."""
+    if not tf.io.gfile.exists(os.path.join(directory, f"{name}.index")):
+        names = sorted(tf.io.gfile.listdir(folder), key=_is_index)
+        files.publish(folder, directory, names)
     else:
-        whole = os.path.join(directory, f".ckpt-{step}.whole")
-        files.remove(whole)
-        tf.io.gfile.rename(temporary, whole)
+        # An index must never be beside the data of another write.
+        whole = os.path.join(directory, f".{name}.whole")
+        files.move(folder, whole)
         _unpack(whole, directory)
-    files.sync(directory)
+        files.sync(directory)
 
 
 def _unpack(whole: str, directory: str) -> None:
-    """Copies a whole checkpoint out of its directory, over one of the same step."""
+    """Moves a complete checkpoint into place, over one of the same step."""
     names = tf.io.gfile.listdir(whole)
     if _whole(names):
         for name in names:
             if name.endswith(".index"):
                 files.remove(os.path.join(directory, name))
-        for name in sorted(names, key=_index_last):
+        for name in sorted(names, key=_is_index):
             with files.staged(os.path.join(directory, name)) as copy:
                 tf.io.gfile.copy(os.path.join(whole, name), copy)
     files.remove(whole)
 
 
-def _index_last(name: str) -> bool:
+def _is_index(name: str) -> bool:
     return name.endswith(".index")
 
 
 def prune(directory: str, step: int, keep: int) -> None:
-    """Removes the oldest checkpoints; lists the others in the file `checkpoint`.
+    """Removes the oldest checkpoints and lists the others in the file `checkpoint`.
 
     Args:
-      directory: Of the checkpoints.
-      step: The checkpoint that was written last, which stays.
-      keep: How many stay, >= 1: `step` and the newest of the others.
+      directory: Directory of the checkpoints.
+      step: Step of the last checkpoint written, which is kept.
+      keep: Number of checkpoints to keep, ≥ 1: `step` and the newest of the others.
+
+    Example:
+
+    >>> from ddsp.training import checkpoints
+    >>> state = tf.train.Checkpoint(x=tf.Variable(0.0))
+    >>> for step in (1, 2, 3):
+    ...     path = checkpoints.write(state, str(tmp_path), step, keep=None)
+    >>> checkpoints.prune(str(tmp_path), step=1, keep=2)
+    >>> list(checkpoints.list_checkpoints(str(tmp_path)))
+    [1, 3]
     """
     saved = list_checkpoints(directory)
     others = [other for other in saved if other != step]

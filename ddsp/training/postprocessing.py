@@ -297,8 +297,7 @@ def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
       OSError: If the file cannot be written.
     """
     directory = files.expand_path(os.fspath(directory))
-    with files.writing(directory):
-        tf.io.gfile.makedirs(directory)
+    files.make_directory(directory)
     path = os.path.join(directory, STATISTICS_FILE)
     files.write_text(path, json.dumps(statistics_to_dict(statistics), indent=1))
     return path

@@ -35,8 +35,7 @@ def opened(save_dir: str) -> Iterator[None]:
       FileExistsError: If another training writes to it.
       OSError: If it cannot be created or written.
     """
-    with files.writing(save_dir):
-        tf.io.gfile.makedirs(save_dir)
+    files.make_directory(save_dir)
     lock = os.path.join(save_dir, ".training.lock")
     with locks.exclusive(lock, f"training in {save_dir}"):
         for directory in (save_dir, os.path.join(save_dir, BEST_DIR)):
@@ -80,8 +79,7 @@ def write_gin_config(
     ['operative_config-0.gin']
     """
     config = gin.operative_config_str()
-    with files.writing(save_dir):
-        tf.io.gfile.makedirs(save_dir)
+    files.make_directory(save_dir)
     files.write_text(os.path.join(save_dir, f"operative_config-{step}.gin"), config)
     if summary_writer is not None:
         with summary_writer.as_default():

@@ -192,13 +192,13 @@ def test_weights_that_do_not_fit_are_refused(copy):
     name = min(weights)
     weights[name] = np.zeros(3, np.float32)
     np.savez(copy / "weights.npz", **weights)
-    info = bundle.manifest.read(made_up := str(copy))
-    bundle.manifest.write(info, copy)
+    info = bundle.bundle_manifest.read(made_up := str(copy))
+    bundle.bundle_manifest.write(info, copy)
     with pytest.raises(ValueError, match=rf"weights\.npz.*'{name}' has shape.*\(3,\)"):
         ddsp.load(made_up)
     del weights[name]
     np.savez(copy / "weights.npz", **weights)
-    bundle.manifest.write(info, copy)
+    bundle.bundle_manifest.write(info, copy)
     with pytest.raises(ValueError, match=f"it lacks: .*{name}"):
         ddsp.load(made_up)
 

@@ -126,8 +126,7 @@ def create(
         os.fspath(source), need_statistics, trusted
     )
     example = vector.make(model, statistics)
-    with files.writing(str(destination)):
-        destination.parent.mkdir(parents=True, exist_ok=True)
+    files.make_directory(str(destination.parent))
     with files.staged(str(destination)) as staged:
         temporary = Path(staged)
         with files.writing(str(destination)):
@@ -184,7 +183,7 @@ def _open_source(
             "A bundle needs an autoencoder with a preprocessor, got "
             f"{type(trained).__name__} in {source!r}."
         )
-    model, config = _without_losses(loading.find_config(checkpoint), trusted)
+    model, config = _without_losses(checkpoints.find_config(checkpoint), trusted)
     model.build_variables()
     values = restoring.model_variables(trained)
     kept = {

@@ -1,10 +1,9 @@
-"""TFRecord shards that are there whole or not at all."""
+"""TFRecord shards, published whole or not at all."""
 
 import contextlib
 import dataclasses
 import glob
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -17,11 +16,11 @@ from ddsp.training.data.manifest import Manifest
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """Where the shards and their manifest go.
+    """Destination of the shards and their manifest.
 
     Attributes:
-      path: Start of the names of the shards, as the user gave it.
-      num_shards: Files per split, >= 1.
+      path: Prefix of the names of the shards, as set by the user.
+      num_shards: Files per split, ≥ 1.
       splits: Names of the splits.
     """
 
@@ -40,7 +39,7 @@ class Output:
             )
 
     def shard_paths(self, split: str, directory: str | None = None) -> list[str]:
-        """Paths of the shards of a split, in another directory if one is given."""
+        """Returns the paths of the shards of a split, at the output or elsewhere."""
         home, name = os.path.split(self.path)
         return [
             os.path.join(home if directory is None else directory, shard)
@@ -48,83 +47,76 @@ class Output:
         ]
 
     def prefix(self, split: str, directory: str) -> str:
-        """What the paths of the shards of a split in a directory begin with."""
+        """Returns the common prefix of the paths of the shards of a split."""
         return self.shard_paths(split, directory)[0].rsplit("-", 3)[0]
 
     @property
     def manifest_path(self) -> str:
-        """Where the manifest stands."""
+        """Path of the manifest."""
         return manifests.path_for(self.path)
 
 
 @contextlib.contextmanager
 def staging(output: Output) -> Iterator[str]:
-    """A directory beside the output to write in; removed whatever happens.
+    """Creates a workspace for the shards, and locks the output.
+
+    Args:
+      output: Destination of the shards.
+
+    Yields:
+      The path of the workspace, which is removed at the end.
 
     Raises:
-      FileExistsError: If another preparation writes to the same output, or shards
-        stand there that would be read together with the new ones but not be replaced
-        by them.
-      OSError: If the directory cannot be made.
+      FileExistsError: If another preparation writes to the same output, or if there
+        are shards that would be read with the new ones but not be replaced by them.
+      OSError: If the directory cannot be created.
     """
     home, name = os.path.split(output.path)
-    parent = os.path.join(home, f".{name}.partial")
-    # Its own each time: workers of a killed run may still be writing.
-    directory = os.path.join(parent, uuid.uuid4().hex)
+    lock = os.path.join(home, f".{name}.lock")
     with (
-        _made(home),
-        locks.exclusive(
-            os.path.join(home, f".{name}.lock"), f"preparing {output.path}"
-        ),
+        _created(home),
+        locks.exclusive(lock, f"preparing {output.path}"),
     ):
         _check_leftovers(output)
-        with files.writing(output.path):
-            files.remove(parent)
-            tf.io.gfile.makedirs(directory)
-        try:
+        with files.workspace(home, name, locked=True) as directory:
             yield directory
-        finally:
-            # Trouble here must not hide why it came to this; the next run clears it.
-            with contextlib.suppress(OSError, tf.errors.OpError):
-                files.remove(parent)
 
 
 @contextlib.contextmanager
-def _made(directory: str) -> Iterator[None]:
-    """Makes a directory; removes what was made of it if it stays empty."""
-    made = []
+def _created(directory: str) -> Iterator[None]:
+    """Creates a directory, and removes it and its new parents if they stay empty."""
+    created = []
     path = directory
     while not tf.io.gfile.exists(path) and os.path.dirname(path) != path:
-        made.append(path)
+        created.append(path)
         path = os.path.dirname(path)
-    with files.writing(directory):
-        tf.io.gfile.makedirs(directory)
+    files.make_directory(directory)
     try:
         yield
     finally:
         with contextlib.suppress(OSError, tf.errors.OpError):
-            for path in made:
+            for path in created:
                 if not tf.io.gfile.listdir(path):
                     tf.io.gfile.rmtree(path)
 
 
 def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
-    """Moves finished shards to their place, instead of those of an earlier run.
+    """Moves finished shards into place and removes those of an earlier run.
 
-    A set is as its manifest says, and the manifest comes last. Before the first shard
-    is touched, a mark that the set is unfinished takes the place of the old manifest:
-    wherever this is stopped, readers find the old set, the new one, or the mark.
+    The manifest describes the set and is written last. Before the first shard moves, a
+    mark that the set is unfinished replaces the old manifest. After a stop at any
+    point, readers find the old set, the new one, or the mark.
 
     Args:
-      output: Where to.
-      directory: Holds the shards.
-      manifest: Describes the set but for the shards themselves.
+      output: Destination of the shards.
+      directory: Workspace that holds the shards.
+      manifest: Description of the set, without the shards.
 
     Returns:
-      The manifest as it was written.
+      The manifest that was written.
 
     Raises:
-      OSError: If something cannot be written.
+      OSError: If a file cannot be written.
     """
     home = os.path.dirname(output.path)
     staged = {
@@ -137,11 +129,14 @@ def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
     )
     old = manifests.owned_shards(output.manifest_path)
     with files.writing(output.path):
-        for path in staged.values():
-            files.sync(path)
-        manifests.write_unfinished(output.manifest_path, old | set(staged))
-        for name, path in staged.items():
-            tf.io.gfile.rename(path, os.path.join(home, name), overwrite=True)
+        files.publish(
+            directory,
+            home,
+            list(staged),
+            before=lambda: manifests.write_unfinished(
+                output.manifest_path, old | set(staged)
+            ),
+        )
         for path in (os.path.join(home, name) for name in sorted(old - set(staged))):
             if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
                 tf.io.gfile.remove(path)
@@ -151,11 +146,11 @@ def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
 
 
 def deal_out(parts: Sequence[str], paths: Sequence[str]) -> None:
-    """Deals the records of some files out to shards, one to each in turn.
+    """Distributes the records of some files over shards, in rotation.
 
     Args:
-      parts: TFRecord files, read in order; each is removed once it is read.
-      paths: Of the shards to write.
+      parts: TFRecord files, read in order; each is removed after it was read.
+      paths: Paths of the shards to write.
     """
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(record_writer(path)) for path in paths]
@@ -169,7 +164,17 @@ def deal_out(parts: Sequence[str], paths: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def record_writer(path: str) -> Iterator[tf.io.TFRecordWriter]:
-    """A TFRecord file to write; trouble with the disk is one clear OSError."""
+    """Opens a TFRecord file for writing.
+
+    Args:
+      path: The file.
+
+    Yields:
+      The writer.
+
+    Raises:
+      OSError: If a record cannot be written, for example because the disk is full.
+    """
     with files.writing(path), tf.io.TFRecordWriter(path) as writer:
         yield writer
 

@@ -39,7 +39,7 @@ def load(path: str | Path, trusted: bool = False) -> Model:
         the checkpoint is not of this model or is damaged.
     """
     checkpoint = checkpoints.find_latest(str(path))
-    config = find_config(checkpoint)
+    config = checkpoints.find_config(checkpoint)
     model = from_config(config, trusted=trusted)
     building.build_from_checkpoint(model, checkpoint, config)
     model.restore(checkpoint)
@@ -92,20 +92,3 @@ def build(config: str) -> Model:
             f"{source} does not describe a model: {messages.one_line(error)}"
         ) from error
     return model
-
-
-def find_config(checkpoint: str) -> str:
-    """The newest operative gin config beside a checkpoint.
-
-    The best checkpoint stands in a directory of its own, below the run's.
-
-    Args:
-      checkpoint: Path of a checkpoint, from `checkpoints.find_latest`.
-
-    Returns:
-      Path of an `operative_config-N.gin`.
-
-    Raises:
-      FileNotFoundError: If there is none.
-    """
-    return checkpoints.find_config(checkpoint)

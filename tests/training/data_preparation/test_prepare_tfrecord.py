@@ -230,10 +230,12 @@ def test_full_device_is_reported():
 
 def test_interrupted_run_is_cleared_away(tmp_path):
     path = signals.write(tmp_path / "a.wav", signals.tones(1.2))
-    (tmp_path / ".v.partial").mkdir()
-    (tmp_path / ".v.partial/part-000000-all").write_bytes(b"half")
+    # The lock shows that it is a leftover, though process 1 is running.
+    left = tmp_path / ".v.1-0.tmp"
+    left.mkdir()
+    (left / "part-000000-all").write_bytes(b"half")
     prepare(path, tmp_path / "v")
-    assert not (tmp_path / ".v.partial").exists()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("path", ["data/", ""])
