@@ -73,6 +73,9 @@ class Evaluator(Protocol):
 class Loss(Protocol):
     """Training loss; `ddsp.losses.Loss` is its base class."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the loss."""
+
     def get_losses_dict(self, *args: Any, **kwargs: Any) -> dict[str, tf.Tensor]:
         """Returns scalar losses by name."""
 

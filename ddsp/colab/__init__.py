@@ -1,1 +1,1 @@
-"""Helpers for notebooks, on Colab or anywhere else."""
+"""Helpers for notebooks, in Colab and elsewhere."""

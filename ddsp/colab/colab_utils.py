@@ -1,7 +1,7 @@
-"""What notebooks need: to record, load, play and save audio, to tune, and to draw.
+"""Helpers for notebooks: recording, playback, files, tuning and plots.
 
-The functions also work in plain Python: there `play` writes a file, `record` listens to
-the default microphone and `upload` takes paths.
+They also work outside notebooks, where `play` writes a file, `record` uses the default
+microphone and `upload` reads from paths.
 """
 
 import json
@@ -32,6 +32,7 @@ from ddsp.training.postprocessing import (
     load_dataset_statistics,
     smooth,
 )
+from ddsp.types import ArrayLike, Provider
 
 __all__ = [
     "DEFAULT_SAMPLE_RATE",
@@ -57,25 +58,31 @@ _KEYS: Sequence[str] = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "B
 
 
 def auto_tune(
-    f0_midi: np.ndarray,
+    f0_midi: ArrayLike,
     tuning_factor: float,
-    mask_on: np.ndarray,
+    mask_on: ArrayLike,
     amount: float = 0.0,
     chromatic: bool = False,
 ) -> np.ndarray:
-    """Pulls notes to a scale, and prints the key it takes them to be in.
+    """Tunes notes to a scale, and prints the detected key.
 
     Args:
-      f0_midi: [n_frames], MIDI pitch.
-      tuning_factor: Semitones by which the performance is sharp, from
-        `get_tuning_factor`.
-      mask_on: [n_frames], bool: the frames to tune.
-      amount: 0 leaves the pitch, 1 puts it on the note.
-      chromatic: Whether to take all semitones rather than the major scale that fits
-        best.
+      f0_midi: f0 in MIDI notes, [n_frames].
+      tuning_factor: Tuning offset of the performance in semitones, positive if sharp;
+        see `get_tuning_factor`.
+      mask_on: Mask of the frames to tune, [n_frames], bool.
+      amount: Amount of tuning, from 0 (none) to 1.
+      chromatic: Whether to tune to the nearest semitone rather than to the major scale
+        that fits best.
 
     Returns:
-      [n_frames], MIDI pitch.
+      Tuned f0 in MIDI notes, [n_frames].
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> colab_utils.auto_tune([60.3], 0.0, [True], amount=1.0, chromatic=True)
+    array([60.])
     """
     f0_midi, mask_on = np.asarray(f0_midi), np.asarray(mask_on, dtype=bool)
     if not chromatic:
@@ -88,22 +95,22 @@ def auto_tune(
 
 
 def save_dataset_statistics(
-    data_provider: Any,
-    file_path: str | None = None,
+    data_provider: Provider,
+    file_path: str | os.PathLike[str] | None = None,
     batch_size: int = 1,
     power_frame_size: int = 256,
 ) -> dict[str, Any]:
     """Computes the statistics of a data set and writes them as JSON.
 
     Args:
-      data_provider: A `DataProvider` of audio, pitch and loudness.
-      file_path: Where to write them; None writes nothing. Whatever its name, it will
-        be JSON, which `load_dataset_statistics` reads.
-      batch_size: Examples read at a time.
-      power_frame_size: Samples in a frame of power.
+      data_provider: Data provider of audio, f0 and loudness.
+      file_path: Path of the JSON file, which `load_dataset_statistics` reads, whatever
+        its suffix. None writes no file.
+      batch_size: Number of examples per batch.
+      power_frame_size: Frame size of the power in samples.
 
     Returns:
-      What `postprocessing.compute_dataset_statistics` returns.
+      The statistics; see `postprocessing.compute_dataset_statistics`.
 
     Raises:
       OSError: If the file cannot be written.

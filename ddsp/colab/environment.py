@@ -1,14 +1,14 @@
-"""Where the code runs, and what only Colab can do."""
+"""Detection of notebooks, and functions of Colab."""
 
 import base64
 import importlib.util
 import sys
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
-# Samples as they come from the microphone: what browsers record to files with differs,
-# and few can be decoded without a program of their own.
+# Records raw samples, since the file formats of browsers differ and most of them need a
+# separate program to decode.
 _RECORDER = """
 async function ddspRecord(seconds) {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true});
@@ -38,13 +38,27 @@ async function ddspRecord(seconds) {
 
 
 def in_colab() -> bool:
-    """Whether this is a Colab notebook."""
+    """Returns whether the code runs in a Colab notebook.
+
+    Example:
+
+    >>> from ddsp.colab import environment
+    >>> environment.in_colab()
+    False
+    """
     return in_notebook() and "google.colab" in sys.modules
 
 
 def in_notebook() -> bool:
-    """Whether output is shown in a notebook, rather than a terminal or nowhere."""
-    # Without a shell there is no notebook; the package need not be imported to tell.
+    """Returns whether the code runs in a notebook.
+
+    Example:
+
+    >>> from ddsp.colab import environment
+    >>> environment.in_notebook()
+    False
+    """
+    # A notebook has imported IPython, so it need not be imported to find out.
     if "IPython" not in sys.modules or not importlib.util.find_spec("IPython"):
         return False
     import IPython
@@ -52,8 +66,8 @@ def in_notebook() -> bool:
     return hasattr(IPython.get_ipython(), "kernel")
 
 
-def colab_files() -> Any:
-    """Colab's module that moves files from and to the browser."""
+def colab_files() -> ModuleType:
+    """Returns the module of Colab that uploads and downloads files."""
     from google.colab import files
 
     return files
@@ -63,10 +77,10 @@ def record_in_browser(seconds: float) -> tuple[np.ndarray, float]:
     """Records with the microphone of the browser that shows the Colab notebook.
 
     Args:
-      seconds: How long.
+      seconds: Duration.
 
     Returns:
-      Audio, [n_samples], float32, and its sample rate.
+      Audio, [n_samples], float32, and its sample rate in Hz.
     """
     from google.colab import output
 

@@ -1,11 +1,11 @@
-"""Audio into notebooks and out of them."""
+"""Recording, playback, upload and download of audio in notebooks."""
 
 import io
 import math
 import os
 import tempfile
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -15,34 +15,47 @@ from ddsp import spectral_ops
 from ddsp._core import checks
 from ddsp.colab import environment
 from ddsp.playing import live_audio
+from ddsp.types import ArrayLike
 
 DEFAULT_SAMPLE_RATE = spectral_ops.CREPE_SAMPLE_RATE
 
 
+class FileUpload(Protocol):
+    """Upload widget of ipywidgets, with the files that the user has chosen."""
+
+    value: Iterable[Any]
+
+
 def play(
-    array_of_floats: Any,
+    array_of_floats: ArrayLike,
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     ephemeral: bool = True,
     autoplay: bool = False,
     path: str | None = None,
 ) -> str | None:
-    """Shows a player in a notebook; elsewhere writes a WAV file.
+    """Shows an audio player in a notebook; elsewhere writes a WAV file.
 
     Args:
-      array_of_floats: [n_samples] or [batch, n_samples], of which the first is played;
-        cut off beyond -1 to 1.
-      sample_rate: Samples a second.
-      ephemeral: Of no effect; for notebooks of the original.
-      autoplay: Whether the player starts by itself.
-      path: WAV file to write, in a notebook too. Outside notebooks None makes one in
-        the directory for temporary files, and prints its path.
+      array_of_floats: Audio, [n_samples], or [batch, n_samples], of which the first row
+        is used. It is clipped to [-1, 1].
+      sample_rate: Sample rate in Hz.
+      ephemeral: Has no effect; kept for notebooks of the original.
+      autoplay: Whether the player starts automatically.
+      path: Path of a WAV file to write, in notebooks too. If None, a temporary file is
+        written outside notebooks and its path is printed.
 
     Returns:
-      The path of the file, or None if none was written.
+      The path of the file, or None if no file was written.
 
     Raises:
-      ValueError: If the audio has other axes.
-      FileNotFoundError: If the directory of `path` is missing.
+      ValueError: If the audio has another shape.
+      FileNotFoundError: If the directory of `path` does not exist.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> colab_utils.play(np.zeros(1600), path=str(tmp_path / "silence.wav"))
+    '...silence.wav'
     """
     del ephemeral
     audio = np.asarray(array_of_floats, dtype=np.float32)
@@ -60,7 +73,9 @@ def play(
         print(f"Audio written to {path}")
     if path is not None:
         if not os.path.isdir(os.path.dirname(path) or "."):
-            raise FileNotFoundError(f"There is no such directory to write to: {path!r}")
+            raise FileNotFoundError(
+                f"The directory of the file does not exist, got {path!r}."
+            )
         soundfile.write(path, audio, sample_rate)
     return path
 
@@ -70,13 +85,13 @@ def record(
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     normalize_db: float | None = 0.1,
 ) -> np.ndarray:
-    """Records: in Colab with the browser's microphone, elsewhere with this machine's.
+    """Records audio with the microphone of the browser in Colab, or of the machine.
 
     Args:
-      seconds: How long.
-      sample_rate: Of the result, samples a second.
-      normalize_db: How far below full scale the peak is brought, dB; None leaves the
-        level.
+      seconds: Duration, > 0.
+      sample_rate: Sample rate of the result in Hz.
+      normalize_db: Attenuation of the peak relative to full scale, in dB. None keeps
+        the level.
 
     Returns:
       Audio, [n_samples], float32.
@@ -103,21 +118,29 @@ def audio_bytes_to_np(
     normalize_db: float | None = 0.1,
     mono: bool = True,
 ) -> np.ndarray:
-    """Decodes an audio file that is in memory.
+    """Decodes the content of an audio file.
 
     Args:
       wav_data: Content of a WAV, FLAC, OGG, MP3 or AIFF file.
-      sample_rate: To resample to, samples a second.
-      normalize_db: How far below full scale the peak is brought, dB; None leaves the
-        level.
-      mono: Whether to average the channels.
+      sample_rate: Sample rate of the result in Hz.
+      normalize_db: Attenuation of the peak relative to full scale, in dB. None keeps
+        the level.
+      mono: Whether to mix the channels to mono.
 
     Returns:
-      Audio without offset, float32: [n_samples] or, unless `mono`, [channels,
-      n_samples].
+      Audio without DC offset, float32, [n_samples], or [n_channels, n_samples] if not
+      `mono`.
 
     Raises:
-      ValueError: If the bytes are not such a file.
+      ValueError: If the bytes are not an audio file.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> path = colab_utils.play(np.zeros(1600), path=str(tmp_path / "silence.wav"))
+    >>> with open(path, "rb") as file:
+    ...     colab_utils.audio_bytes_to_np(file.read()).shape
+    (1600,)
     """
     try:
         audio, rate = soundfile.read(
@@ -126,7 +149,7 @@ def audio_bytes_to_np(
     except soundfile.LibsndfileError as error:
         raise ValueError(
             "The bytes must be an audio file (WAV, FLAC, OGG, MP3 or AIFF), got "
-            f"{len(wav_data)} bytes: {error.error_string}"
+            f"{len(wav_data)} bytes ({error.error_string})."
         ) from error
     audio = audio.mean(axis=1) if mono else audio
     return _leveled(soxr.resample(audio, rate, sample_rate, "VHQ").T, normalize_db)
@@ -135,23 +158,31 @@ def audio_bytes_to_np(
 def upload(
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     normalize_db: float | None = None,
-    paths: Any = None,
+    paths: str | os.PathLike[str] | Iterable[str] | FileUpload | None = None,
 ) -> tuple[list[str], list[np.ndarray]]:
-    """Loads audio files: those named, or those chosen in Colab's dialogue.
+    """Loads audio files from paths, or from the upload dialog of Colab.
 
     Args:
-      sample_rate: To resample to, samples a second.
-      normalize_db: How far below full scale each peak is brought, dB; None leaves the
-        levels.
-      paths: A path, several, or an `ipywidgets.FileUpload` with which files have been
-        chosen. None asks in Colab.
+      sample_rate: Sample rate of the result in Hz.
+      normalize_db: Attenuation of the peak of each file relative to full scale, in dB.
+        None keeps the levels.
+      paths: One or more paths, or an `ipywidgets.FileUpload`. None opens the upload
+        dialog of Colab.
 
     Returns:
-      File names and audio, [n_samples], float32, of each.
+      File names, and the audio of each file, [n_samples], float32.
 
     Raises:
       OSError: If a file cannot be read.
-      ValueError: If a file holds no audio, or nothing is named outside Colab.
+      ValueError: If a file is not an audio file, or `paths` is None outside Colab.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> path = colab_utils.play(np.zeros(1600), path=str(tmp_path / "silence.wav"))
+    >>> names, audio = colab_utils.upload(paths=path)
+    >>> names[0] == path, audio[0].shape
+    (True, (1600,))
     """
     contents = _contents(paths)
     audio = []
@@ -164,26 +195,33 @@ def upload(
 
 
 def download(path: str) -> str:
-    """Offers a file: Colab sends it to the browser, a notebook shows a link.
+    """Downloads a file in Colab, shows a link in a notebook, or prints its path.
 
     Args:
-      path: Of the file.
+      path: Path of the file.
 
     Returns:
-      Its absolute path, which is printed outside notebooks.
+      Absolute path of the file.
 
     Raises:
-      FileNotFoundError: If there is no such file.
+      FileNotFoundError: If the file does not exist.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> (tmp_path / "a.txt").touch()
+    >>> path = colab_utils.download(str(tmp_path / "a.txt"))
+    /...a.txt
     """
     absolute = os.path.abspath(path)
     if not os.path.exists(absolute):
-        raise FileNotFoundError(f"There is nothing to download, got {path!r}.")
+        raise FileNotFoundError(f"The file does not exist, got {path!r}.")
     if environment.in_colab():
         environment.colab_files().download(absolute)
     elif environment.in_notebook():
         from IPython import display
 
-        # A notebook serves what lies below its own directory.
+        # Notebooks serve files by their path relative to the notebook.
         display.display(display.FileLink(os.path.relpath(absolute)))
     else:
         print(absolute)
@@ -194,11 +232,11 @@ def _contents(paths: Any) -> list[tuple[str, bytes]]:
     if paths is None:
         if not environment.in_colab():
             raise ValueError(
-                "Outside Colab, name the files: upload(paths=['singing.wav']), or give "
-                "an ipywidgets.FileUpload, got paths=None."
+                "Outside Colab, paths or an ipywidgets.FileUpload are needed, as in "
+                "upload(paths=['singing.wav']), got paths=None."
             )
         return list(environment.colab_files().upload().items())
-    # The value of a widget: a dictionary for each file.
+    # The value of a widget has a dictionary for each file.
     chosen = getattr(paths, "value", None)
     if chosen is not None:
         return [(item["name"], bytes(item["content"])) for item in chosen]
@@ -206,13 +244,13 @@ def _contents(paths: Any) -> list[tuple[str, bytes]]:
     return [(os.fspath(path), _read(path)) for path in named]
 
 
-def _read(path: Any) -> bytes:
+def _read(path: str | os.PathLike[str]) -> bytes:
     with open(path, "rb") as file:
         return file.read()
 
 
 def _leveled(audio: np.ndarray, normalize_db: float | None) -> np.ndarray:
-    """Without offset, and with its peak where it is wanted; silence stays silent."""
+    """Removes the DC offset and normalizes the peak; silence stays silent."""
     if not audio.size:
         return audio
     audio = audio - np.mean(audio, axis=-1, keepdims=True)

@@ -180,7 +180,7 @@ def test_upload_takes_paths_a_widget_and_colab(colab, tmp_path):
 
 
 def test_upload_names_what_is_wrong(tmp_path):
-    with pytest.raises(ValueError, match=r"Outside Colab, name the files.*got paths="):
+    with pytest.raises(ValueError, match=r"Outside Colab, paths .*got paths="):
         colab_utils.upload()
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no audio")
@@ -193,7 +193,7 @@ def test_download(tmp_path, capsys):
     path.write_text("x")
     assert colab_utils.download(path) == str(path)
     assert str(path) in capsys.readouterr().out
-    with pytest.raises(FileNotFoundError, match="nothing to download, got 'none'"):
+    with pytest.raises(FileNotFoundError, match="file does not exist, got 'none'"):
         colab_utils.download("none")
 
 

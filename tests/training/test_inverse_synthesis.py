@@ -293,5 +293,5 @@ def test_missing_features_are_named(recordings, notes):
     del notes["sin_freqs"]
     with pytest.raises(ValueError, match=r"\['sin_freqs'\] are missing; got"):
         model(notes)
-    with pytest.raises(ValueError, match="one of recordings and one of synthetic"):
+    with pytest.raises(ValueError, match="consist of recordings and of synthetic"):
         model((recordings, recordings))

@@ -291,7 +291,7 @@ def test_power_takes_the_place_of_loudness(batch):
 def test_features_that_do_not_fit_are_named(batch):
     model = small()
     short = {**batch, "note_active_velocities": tf.zeros([BATCH, 7, 128])}
-    with pytest.raises(ValueError, match=r"\(2, 32\); got shape \(2, 7, 128\)"):
+    with pytest.raises(ValueError, match=r"\(2, 32\), got shape \(2, 7, 128\)"):
         model(short)
     del batch["note_active_velocities"]
     with pytest.raises(ValueError, match=r"\['note_active_velocities'\] are missing"):

@@ -1,4 +1,4 @@
-"""Pitch by inverse audio synthesis: from audio to sinusoids to harmonics."""
+"""Inverse audio synthesis: from audio to sinusoids to harmonics and f0."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -11,36 +11,54 @@ from ddsp import configurable, core, effects, processors, synths
 from ddsp import losses as ddsp_losses
 from ddsp.training import rates
 from ddsp.training.models.model import Model, losses_dict
+from ddsp.types import Batch, Loss, Outputs, Tensors
 
-# Controls that a batch of synthetic notes comes with, and those that make its audio.
+# Controls of synthetic notes from which their audio is rendered.
 _AUDIBLE = ("sin_amps", "sin_freqs", "noise_magnitudes")
 
 
 @configurable.layer(module="ddsp.training.models")
 class InverseSynthesis(Model):
-    """Finds the sinusoids in audio, and the harmonic sound they may come from.
+    """Self-supervised model of f0 by inverse audio synthesis.
 
-    Engel et al., "Self-supervised Pitch Detection by Inverse Audio Synthesis" (2020). A
-    first network tells frequencies and amplitudes of sinusoids, and filtered noise,
-    from audio; a second one tells pitch, amplitude and harmonic distribution from the
-    sinusoids. Both can be rendered and compared with the audio. Synthetic notes, whose
-    controls are known, are what the model learns from before it hears recordings.
+    The sinusoidal encoder estimates frequencies and amplitudes of sinusoids, and
+    filtered noise, from audio. The harmonic encoder estimates f0, amplitude and
+    harmonic distribution from the sinusoids. Both are rendered and compared with the
+    audio. The model is pretrained on synthetic notes with known controls (Engel et al.,
+    "Self-supervised Pitch Detection by Inverse Audio Synthesis", 2020).
 
-    A batch is a dictionary: of recordings, with 'audio' [batch, n_samples]; or of
-    synthetic notes, told by their 'sin_amps', see `data.SyntheticNotes`. Or it is a
-    pair of one of each, see `data.ZippedProvider`.
+    A batch is a dictionary of recordings, with 'audio', [batch, n_samples]; or of
+    synthetic notes, with 'sin_amps' (see `data.SyntheticNotes`); or a pair of both (see
+    `data.ZippedProvider`).
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp.training import models
+    >>> class Encoder(keras.layers.Layer):
+    ...     def call(self, features):
+    ...         shape = [len(features["audio"]), 10]
+    ...         return {
+    ...             "frequencies": tf.zeros([*shape, 3 * 64]),
+    ...             "amplitudes": tf.zeros([*shape, 3]),
+    ...             "noise_magnitudes": tf.zeros([*shape, 5]),
+    ...         }
+    >>> model = models.InverseSynthesis(Encoder(), reverb=False, n_samples=640)
+    >>> outputs = model({"audio": np.zeros([1, 640], np.float32)})
+    >>> outputs["sin_freqs"].shape.as_list(), outputs["sin_audio"].shape.as_list()
+    ([1, 10, 3], [1, 640])
     """
 
     def __init__(
         self,
         sinusoidal_encoder: keras.layers.Layer | None = None,
         harmonic_encoder: keras.layers.Layer | None = None,
-        losses: Any = None,
-        sinusoidal_consistency_losses: Any = None,
-        harmonic_consistency_losses: Any = None,
-        filtered_noise_consistency_loss: keras.layers.Layer | None = None,
-        twm_loss: keras.layers.Layer | None = None,
-        harmonic_distribution_prior: keras.layers.Layer | None = None,
+        losses: Loss | Sequence[Loss] | None = None,
+        sinusoidal_consistency_losses: Loss | Sequence[Loss] | None = None,
+        harmonic_consistency_losses: Loss | Sequence[Loss] | None = None,
+        filtered_noise_consistency_loss: Loss | None = None,
+        twm_loss: Loss | None = None,
+        harmonic_distribution_prior: Loss | None = None,
         freq_scale_fn: Callable[[tf.Tensor], tf.Tensor] | None = None,
         reverb: bool = True,
         n_samples: int = 64000,
@@ -50,35 +68,35 @@ class InverseSynthesis(Model):
         softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
         **kwargs,
     ):
-        """Initializer.
+        """Initializes the model.
 
         Args:
-          sinusoidal_encoder: From 'audio' to raw 'frequencies', 'amplitudes' and
-            'noise_magnitudes', such as `encoders.ResnetSinusoidalEncoder`.
-          harmonic_encoder: From frequencies (Hz) and amplitudes of sinusoids to
+          sinusoidal_encoder: Encoder from 'audio' to raw 'frequencies', 'amplitudes'
+            and 'noise_magnitudes', such as `encoders.ResnetSinusoidalEncoder`.
+          harmonic_encoder: Encoder from frequencies (Hz) and amplitudes of sinusoids to
             'harm_amp', 'harm_dist' and 'f0_hz', such as
-            `encoders.SinusoidalToHarmonicEncoder`. Without one there are only
+            `encoders.SinusoidalToHarmonicEncoder`. If None, the model only estimates
             sinusoids.
-          losses: A loss or a list of losses between audio and what is rendered.
-          sinusoidal_consistency_losses: A loss or losses between two sets of sinusoids,
-            called with amplitudes and frequencies of the one and the other: those
-            found and those of the harmonics, those found and the synthetic ones.
-          harmonic_consistency_losses: A loss or losses between harmonics found and
-            synthetic ones.
-          filtered_noise_consistency_loss: Loss between magnitudes of the noise found
-            and of synthetic noise.
-          twm_loss: Two-way mismatch loss between sinusoids and the pitch, or between
-            sinusoids and themselves without a harmonic encoder.
-          harmonic_distribution_prior: Loss of a harmonic distribution alone.
-          freq_scale_fn: From raw frequencies to Hz. By default a softmax over 64 bins
-            for each sinusoid.
+          losses: Losses between recorded and rendered audio.
+          sinusoidal_consistency_losses: Losses between the amplitudes and frequencies
+            of two sets of sinusoids: estimated sinusoids and estimated harmonics, or
+            estimated and synthetic sinusoids.
+          harmonic_consistency_losses: Losses between estimated and synthetic harmonics.
+          filtered_noise_consistency_loss: Loss between the magnitudes of estimated and
+            synthetic noise.
+          twm_loss: Two-way mismatch loss between the sinusoids and the f0, or between
+            the sinusoids and themselves if there is no harmonic encoder.
+          harmonic_distribution_prior: Loss of the harmonic distribution alone.
+          freq_scale_fn: Function from raw frequencies to Hz. By default a softmax over
+            64 bins per sinusoid.
           reverb: Whether to learn one reverb for all audio.
-          n_samples: Length of synthetic audio. Recordings keep their length.
-          sample_rate: Samples a second.
-          stop_gradient: Whether errors of the harmonics leave the first network alone.
-          amps_scale_fn: From raw amplitudes and magnitudes to values >= 0.
-          softmax_fn: The softmax over bins that is the default `freq_scale_fn`.
-          **kwargs: Passed on to `keras.Model`.
+          n_samples: Length of synthetic audio. Recordings may have any length.
+          sample_rate: Sample rate in Hz.
+          stop_gradient: Whether to stop gradients from the harmonic encoder to the
+            sinusoidal encoder.
+          amps_scale_fn: Function from raw amplitudes and magnitudes to values ≥ 0.
+          softmax_fn: Softmax over bins, used by the default `freq_scale_fn`.
+          **kwargs: Arguments of `keras.Model`.
         """
         super().__init__(**kwargs)
         self.sinusoidal_encoder: Any = sinusoidal_encoder
@@ -98,7 +116,7 @@ class InverseSynthesis(Model):
         self.sample_rate = sample_rate
         self.amps_scale_fn = amps_scale_fn
         self.freq_scale_fn = freq_scale_fn or functools.partial(softmax_fn, depth=64)
-        # The synthesisers take what is scaled already.
+        # The inputs of the synthesizers are already scaled.
         self.sinusoidal_synth = synths.Sinusoidal(
             n_samples=n_samples,
             sample_rate=sample_rate,
@@ -127,15 +145,15 @@ class InverseSynthesis(Model):
         self.processor_group = processors.ProcessorGroup(dag=dag)
         rates.check(self)
 
-    def generate_synthetic_audio(self, features: Mapping[str, Any]) -> tf.Tensor:
+    def generate_synthetic_audio(self, features: Tensors) -> tf.Tensor:
         """Renders synthetic notes.
 
         Args:
-          features: 'sin_amps' and 'sin_freqs' (Hz) [batch, time, n_sinusoids],
-            'noise_magnitudes' [batch, time, n_bands].
+          features: 'sin_amps' and 'sin_freqs' (Hz), [batch, n_frames, n_sinusoids], and
+            'noise_magnitudes', [batch, n_frames, n_bands].
 
         Returns:
-          [batch, n_samples].
+          Audio, [batch, n_samples].
 
         Raises:
           ValueError: If one of them is missing.
@@ -151,52 +169,52 @@ class InverseSynthesis(Model):
         )
 
     def parse_zipped_features(
-        self, features: Sequence[Mapping[str, Any]]
-    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Tells recordings from synthetic notes in a pair of both.
+        self, features: Sequence[Tensors]
+    ) -> tuple[Tensors, Tensors]:
+        """Separates a pair of batches into recordings and synthetic notes.
 
         Args:
           features: Two batches in any order, of which one has 'sin_amps'.
 
         Returns:
-          Recordings, synthetic notes.
+          Recordings and synthetic notes.
 
         Raises:
-          ValueError: If they are not one of each.
+          ValueError: If they are not one batch of each.
         """
         synthetic = ["sin_amps" in batch for batch in features]
         if sorted(synthetic) != [False, True]:
             raise ValueError(
-                "A pair of batches must be one of recordings and one of synthetic "
-                "notes, which have 'sin_amps'; got batches with "
+                "A pair of batches must consist of recordings and of synthetic notes, "
+                "which have 'sin_amps', got batches with "
                 f"{[sorted(batch) for batch in features]}."
             )
         return features[synthetic.index(False)], features[synthetic.index(True)]
 
-    def get_audio_from_outputs(self, outputs: dict[str, Any]) -> tf.Tensor:
-        """[batch, n_samples], rendered from harmonics, from sinusoids without those."""
+    def get_audio_from_outputs(self, outputs: Outputs) -> tf.Tensor:
+        """Returns the audio of the harmonics, or else of the sinusoids."""
         return outputs["sin_audio" if self.harmonic_encoder is None else "harm_audio"]
 
-    def call(self, features: Any, training: bool = True) -> dict[str, Any]:
-        """Finds sinusoids and harmonics.
+    def call(self, features: Batch, training: bool = True) -> Outputs:
+        """Estimates sinusoids and harmonics.
 
         Args:
-          features: A batch of recordings or of synthetic notes, or a pair of both.
+          features: Batch of recordings or of synthetic notes, or a pair of both.
           training: Whether this is a training step.
 
         Returns:
-          What `forward` returns, for the recordings if there are both. Beside it, for
-          synthetic notes, their features under 'target'; for a pair all that under
-          'synthetic'.
+          The outputs of `forward`. For synthetic notes 'target' holds their features.
+          For a pair the outputs are those of the recordings, and 'synthetic' holds
+          those of the synthetic notes.
 
         Raises:
-          ValueError: If a feature is missing, or a pair is not one of each.
+          ValueError: If a feature is missing, or a pair does not have a batch of each.
         """
-        if isinstance(features, list | tuple):
+        if not isinstance(features, Mapping):
             recorded, synthetic = self.parse_zipped_features(features)
             self._require(recorded, "audio")
             synthetic = self._with_audio(synthetic)
-            # One pass over both is faster than two.
+            # One forward pass over both is faster than two.
             audio = [recorded["audio"], synthetic["audio"]]
             n_recorded = tf.shape(recorded["audio"])[0]
             outputs = self.forward({"audio": tf.concat(audio, axis=0)}, training)
@@ -210,11 +228,11 @@ class InverseSynthesis(Model):
             return {**self.forward(features, training), "target": features}
         return self.forward(features, training)
 
-    def _with_audio(self, features: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_audio(self, features: Tensors) -> dict[str, tf.Tensor]:
         return {**features, "audio": self.generate_synthetic_audio(features)}
 
-    def compute_losses(self, outputs: dict[str, Any]) -> dict[str, tf.Tensor]:
-        """{name: scalar} from what `call` returned."""
+    def compute_losses(self, outputs: Outputs) -> dict[str, tf.Tensor]:
+        """Computes scalar losses by name from the outputs of `call`."""
         losses = self.append_losses(outputs)
         for synthetic in (outputs, outputs.get("synthetic", {})):
             if "target" in synthetic:
@@ -223,57 +241,51 @@ class InverseSynthesis(Model):
 
     def append_losses(
         self,
-        outputs: Mapping[str, Any],
-        self_supervised_features: Mapping[str, Any] | None = None,
+        outputs: Outputs,
+        self_supervised_features: Tensors | None = None,
     ) -> dict[str, tf.Tensor]:
-        """Compares outputs with their own audio, or with known controls.
+        """Compares outputs with the audio, or with known controls.
 
         Args:
-          outputs: From `forward`.
-          self_supervised_features: The synthetic notes that were rendered. Without them
-            the outputs are compared with their audio and with one another.
+          outputs: Outputs of `forward`.
+          self_supervised_features: Controls of the synthetic notes. If None, the
+            outputs are compared with the audio and with each other.
 
         Returns:
-          {name: scalar}, where names begin with 'sin_' or 'harm_' for the audio that
-          was rendered, with 'ss_' for known controls.
+          Scalar losses by name. Names start with 'sin_' or 'harm_' for rendered audio
+          and with 'ss_' for known controls.
         """
         if self_supervised_features is None:
             return self._unsupervised_losses(outputs)
         return self._self_supervised_losses(outputs, self_supervised_features)
 
-    def _unsupervised_losses(self, o: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    def _unsupervised_losses(self, o: Outputs) -> dict[str, tf.Tensor]:
         harmonic = self.harmonic_encoder is not None
-        losses = {}
+        losses: dict[str, tf.Tensor] = {}
         for kind in ("sin", "harm") if harmonic else ("sin",):
-            losses.update(
-                losses_dict(
-                    self.audio_loss_objs,
-                    o["audio"],
-                    o[f"{kind}_audio"],
-                    prefix=f"{kind}_",
-                )
+            rendered = o[f"{kind}_audio"]
+            losses |= losses_dict(
+                self.audio_loss_objs, o["audio"], rendered, prefix=f"{kind}_"
             )
         if harmonic:
-            losses.update(losses_dict(self.harmonic_distribution_prior, o["harm_dist"]))
+            losses |= losses_dict(self.harmonic_distribution_prior, o["harm_dist"])
             sinusoids = o["sin_amps"], o["sin_freqs"]
             if self.stop_gradient:
                 sinusoids = tuple(map(tf.stop_gradient, sinusoids))
-            losses.update(
-                losses_dict(
-                    self.sinusoidal_consistency_losses,
-                    *sinusoids,
-                    o["harm_amps"],
-                    o["harm_freqs"],
-                )
+            losses |= losses_dict(
+                self.sinusoidal_consistency_losses,
+                *sinusoids,
+                o["harm_amps"],
+                o["harm_freqs"],
             )
         f0_candidates = o["f0_hz"] if harmonic else o["sin_freqs"]
-        losses.update(
-            losses_dict(self.twm_loss, f0_candidates, o["sin_freqs"], o["sin_amps"])
+        losses |= losses_dict(
+            self.twm_loss, f0_candidates, o["sin_freqs"], o["sin_amps"]
         )
         return losses
 
     def _self_supervised_losses(
-        self, o: Mapping[str, Any], target: Mapping[str, Any]
+        self, o: Outputs, target: Tensors
     ) -> dict[str, tf.Tensor]:
         losses = losses_dict(
             self.sinusoidal_consistency_losses,
@@ -283,13 +295,11 @@ class InverseSynthesis(Model):
             target["sin_freqs"],
             prefix="ss_",
         )
-        losses.update(
-            losses_dict(
-                self.filtered_noise_consistency_loss,
-                o["noise_magnitudes"],
-                target["noise_magnitudes"],
-                prefix="ss_",
-            )
+        losses |= losses_dict(
+            self.filtered_noise_consistency_loss,
+            o["noise_magnitudes"],
+            target["noise_magnitudes"],
+            prefix="ss_",
         )
         if self.harmonic_encoder is None:
             return losses
@@ -299,29 +309,32 @@ class InverseSynthesis(Model):
             if isinstance(loss, ddsp_losses.HarmonicConsistencyLoss):
                 keys, prefix = ["harm_amp", "harm_dist", "f0_hz"], "ss_"
                 controls = [source[key] for key in keys for source in (o, target)]
-            losses.update(losses_dict(loss, *controls, prefix=prefix))
+            losses |= losses_dict(loss, *controls, prefix=prefix)
         return losses
 
-    def forward(
-        self, features: Mapping[str, Any], training: bool = True
-    ) -> dict[str, Any]:
-        """Finds sinusoids and harmonics in audio, and renders both.
+    def forward(self, features: Tensors, training: bool = True) -> Outputs:
+        """Estimates the sinusoids and harmonics of audio, and renders both.
 
         Args:
-          features: 'audio' [batch, n_samples].
+          features: Features with 'audio', [batch, n_samples].
           training: Whether this is a training step.
 
         Returns:
-          'audio'; 'sin_freqs' (Hz) and 'sin_amps' [batch, time, n_sinusoids],
-          'noise_magnitudes' [batch, time, n_bands] and 'sin_audio' [batch, n_samples];
-          with a harmonic encoder 'f0_hz' and 'harm_amp' [batch, time, 1], 'harm_dist',
-          'harm_freqs' (Hz) and 'harm_amps' [batch, time, n_harmonics] and 'harm_audio';
-          and what each processor made of the sinusoids, under its name.
+          Dictionary of:
+
+          - 'audio', [batch, n_samples].
+          - 'sin_freqs' (Hz) and 'sin_amps', [batch, n_frames, n_sinusoids],
+            'noise_magnitudes', [batch, n_frames, n_bands], and 'sin_audio', [batch,
+            n_samples].
+          - With a harmonic encoder, 'f0_hz' and 'harm_amp', [batch, n_frames, 1],
+            'harm_dist', 'harm_freqs' (Hz) and 'harm_amps', [batch, n_frames,
+            n_harmonics], and 'harm_audio', [batch, n_samples].
+          - The outputs of each processor for the sinusoids, under its name.
 
         Raises:
           ValueError: If there is no audio.
         """
-        del training  # Keras tells the layers inside.
+        del training  # Keras passes it to the sublayers.
         self._require(features, "audio")
         audio = core.tf_float32(features["audio"])
         raw = self.sinusoidal_encoder(features)
@@ -373,9 +386,9 @@ class InverseSynthesis(Model):
             self({"audio": tf.zeros([1, self.n_samples])}, training=False)
 
 
-def _rows(outputs: Mapping[str, Any], rows: slice) -> dict[str, Any]:
-    """Some examples of a batch of outputs; of what each processor made the signal."""
-    chosen: dict[str, Any] = {}
+def _rows(outputs: Outputs, rows: slice) -> Outputs:
+    """Selects examples of a batch of outputs, with only the signals of processors."""
+    chosen: Outputs = {}
     for key, value in outputs.items():
         if not isinstance(value, Mapping):
             chosen[key] = value[rows]

@@ -1,6 +1,6 @@
-"""Autoencoders of controls with notes in their middle."""
+"""Autoencoders whose latent variables are notes."""
 
-from ddsp.training.models.midi_autoencoder.base import MidiAutoencoder
-from ddsp.training.models.midi_autoencoder.latents import ZMidiAutoencoder
+from ddsp.training.models.midi_autoencoder.midi_autoencoder import MidiAutoencoder
+from ddsp.training.models.midi_autoencoder.z_midi_autoencoder import ZMidiAutoencoder
 
 __all__ = ["MidiAutoencoder", "ZMidiAutoencoder"]

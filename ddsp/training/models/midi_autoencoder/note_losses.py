@@ -1,34 +1,36 @@
-"""What is asked of encoded notes: to be near the pitch, and slow."""
-
-from typing import Any
+"""Losses of encoded notes: closeness to the f0, and slowness."""
 
 import tensorflow as tf
 
 from ddsp.training import nn
 from ddsp.training.models.model import losses_dict
 from ddsp.training.models.synthesis_model import SynthesisModel
+from ddsp.types import Loss
 
-# Notes below this length, in frames, are short.
+# Minimum length of a note in frames. Shorter notes are penalized.
 _SHORT_NOTE = 40
 
 
 class NoteLosses(SynthesisModel):
-    """A model with losses of notes, each of which may be None."""
+    """Base class of models with losses of notes, which are optional."""
 
-    slowness_loss: Any
-    pitch_qpitch_loss: Any
-    pitch_f0rec_loss: Any
+    slowness_loss: Loss | None
+    pitch_qpitch_loss: Loss | None
+    pitch_f0rec_loss: Loss | None
 
     def add_zpitch_losses(
-        self, z_pitch: Any, q_pitch: Any, f0_midi_pred: Any
+        self, z_pitch: tf.Tensor | None, q_pitch: tf.Tensor, f0_midi_pred: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """The losses of encoded notes, by name.
+        """Computes the losses of encoded notes.
 
         Args:
-          z_pitch: [batch, time, 1], unquantised MIDI notes; None if they are not
-            encoded, then there are no losses.
-          q_pitch: The same, quantised.
-          f0_midi_pred: [batch, time, 1], decoded pitch, MIDI notes.
+          z_pitch: Notes before quantization, in MIDI, [batch, n_frames, 1]; None if the
+            model does not encode notes, in which case there are no losses.
+          q_pitch: Quantized notes, [batch, n_frames, 1].
+          f0_midi_pred: Decoded f0 in MIDI notes, [batch, n_frames, 1].
+
+        Returns:
+          Scalar losses by name.
         """
         if z_pitch is None:
             return {}
@@ -39,29 +41,39 @@ class NoteLosses(SynthesisModel):
         }
 
     def add_closeness_loss(
-        self, loss_obj: Any, f0: Any, pitch: Any, tag: str = ""
+        self, loss_obj: Loss | None, f0: tf.Tensor, pitch: tf.Tensor, tag: str = ""
     ) -> dict[str, tf.Tensor]:
-        """A loss of the distance between pitch and notes, by name.
+        """Computes a loss of the distance between f0 and notes.
 
         Args:
-          loss_obj: Called with the distance; None for no loss.
-          f0: [batch, time, 1], MIDI notes.
-          pitch: [batch, time, 1], MIDI notes.
-          tag: Follows the name.
+          loss_obj: Loss of the distance in semitones; None for no loss.
+          f0: f0 in MIDI notes, [batch, n_frames, 1].
+          pitch: MIDI notes, [batch, n_frames, 1].
+          tag: Suffix of the name.
+
+        Returns:
+          Scalar losses by name.
         """
         return losses_dict(loss_obj, tf.abs(pitch - f0), suffix=tag)
 
     def add_slowness_loss(
-        self, loss_obj: Any, z_pitch: Any, q_pitch: Any, tag: str = ""
+        self,
+        loss_obj: Loss | None,
+        z_pitch: tf.Tensor,
+        q_pitch: tf.Tensor,
+        tag: str = "",
     ) -> dict[str, tf.Tensor]:
-        """A loss of unquantised notes where the quantised ones are short, by name.
+        """Computes a loss of the notes before quantization, in short notes only.
 
         Args:
-          loss_obj: Called with `z_pitch` and a mask [batch, time, 1] of the frames
-            in short notes; None for no loss.
-          z_pitch: [batch, time, 1], unquantised MIDI notes.
-          q_pitch: The same, quantised.
-          tag: Follows the name.
+          loss_obj: Loss of `z_pitch` and a mask of the frames in short notes, [batch,
+            n_frames, 1]; None for no loss.
+          z_pitch: Notes before quantization, in MIDI, [batch, n_frames, 1].
+          q_pitch: Quantized notes, [batch, n_frames, 1].
+          tag: Suffix of the name.
+
+        Returns:
+          Scalar losses by name.
         """
         if loss_obj is None:
             return {}

@@ -1,6 +1,5 @@
-"""The autoencoder with notes in its middle."""
+"""MIDI autoencoder: from audio features to notes to audio."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -8,24 +7,41 @@ import tensorflow as tf
 
 from ddsp import configurable, core, effects, processors, synths
 from ddsp.training import nn, preprocessing, rates
-from ddsp.training.models.midi_autoencoder import pianorolls
+from ddsp.training.models.midi_autoencoder import pianorolls, synth_controls
 from ddsp.training.models.midi_autoencoder.note_losses import NoteLosses
 from ddsp.training.models.synthesis_model import N_BUILD_FRAMES
+from ddsp.types import ArrayLike, Loss, Outputs, Tensors
 
-# Pitch and note further apart than this, in semitones, are not of one sound: the labels
-# are late, or the tracked pitch is an octave off.
+# Maximum distance of f0 and note, in semitones. A larger one indicates a label that is
+# not aligned, or an octave error of the pitch tracker.
 _MAX_DISTANCE = 2.0
 
 
 @configurable.layer(module="ddsp.training.models")
 class MidiAutoencoder(NoteLosses):
-    """Two autoencoders, one inside the other.
+    """Hierarchical autoencoder with notes as its innermost level.
 
-    The first, the synthcoder, is a `models.Autoencoder`: it decodes pitch and loudness
-    of a recording to controls of a harmonic and a noise synthesiser. The second takes
-    these controls for its input: it encodes them to notes, or is given the notes, and
-    decodes the notes to controls again. Both sets of controls are rendered by the same
-    synthesisers.
+    The synthcoder decodes f0 and loudness to controls of a harmonic and a noise
+    synthesizer. The MIDI encoder encodes these controls to notes, unless the batch has
+    notes, and the MIDI decoder decodes the notes to controls.
+
+    Example:
+
+    >>> from ddsp.training import decoders, models, preprocessing
+    >>> splits = (("amplitudes", 1), ("harmonic_distribution", 4), ("magnitudes", 5))
+    >>> synthcoder = decoders.RnnFcDecoder(
+    ...     4, ch=4, input_keys=("ld_scaled", "f0_scaled"), output_splits=splits
+    ... )
+    >>> scaler = preprocessing.F0LoudnessPreprocessor()
+    >>> model = models.MidiAutoencoder(synthcoder, preprocessor=scaler, reverb=False)
+    >>> features = {
+    ...     "f0_hz": np.full([1, 4], 440.0),
+    ...     "loudness_db": np.full([1, 4], -30.0),
+    ...     "note_active_velocities": np.ones([1, 4, 1]) * (np.arange(128) == 69),
+    ... }
+    >>> outputs = model(features, n_samples=256)
+    >>> outputs["synth_audio"].shape.as_list(), outputs["q_pitch"][0, :, 0].numpy()
+    ([1, 256], array([69., 69., 69., 69.], dtype=float32))
     """
 
     def __init__(
@@ -37,37 +53,38 @@ class MidiAutoencoder(NoteLosses):
         reverb: bool = True,
         preprocessor: keras.layers.Layer | None = None,
         reconstruction_losses: keras.layers.Layer | None = None,
-        qpitch_f0rec_loss: keras.layers.Layer | None = None,
-        pitch_f0rec_loss: keras.layers.Layer | None = None,
-        pitch_qpitch_loss: keras.layers.Layer | None = None,
-        midi_slowness_loss: keras.layers.Layer | None = None,
+        qpitch_f0rec_loss: Loss | None = None,
+        pitch_f0rec_loss: Loss | None = None,
+        pitch_qpitch_loss: Loss | None = None,
+        midi_slowness_loss: Loss | None = None,
         mask_f0_loss: bool = True,
         **kwargs,
     ):
-        """Initializer.
+        """Initializes the model.
 
         Args:
-          synthcoder: From scaled pitch and loudness, and 'z' if it takes that, to raw
+          synthcoder: Decoder from scaled f0 and loudness, and optionally 'z', to raw
             'amplitudes', 'harmonic_distribution' and 'magnitudes'.
-          midi_encoder: From pitch and controls to unquantised notes, such as
-            `encoders.HarmonicToMidiEncoder`. Without one the notes come with the batch,
-            as 'note_active_velocities'.
-          midi_decoder: From notes to pitch and raw controls, such as
-            `decoders.MidiToHarmonicDecoder`. Without one the synthcoder's controls
-            stand in for its.
+          midi_encoder: Encoder from f0 and controls to notes, such as
+            `encoders.HarmonicToMidiEncoder`. Without an encoder, the notes are the
+            feature 'note_active_velocities' of the batch.
+          midi_decoder: Decoder from notes to f0 and raw controls, such as
+            `decoders.MidiToHarmonicDecoder`. Without a decoder, the controls of the
+            synthcoder are used.
           sg_before_midiae: Whether gradients stop between synthcoder and MIDI encoder.
           reverb: Whether to learn one reverb for all audio.
-          preprocessor: From a batch of features to scaled features.
+          preprocessor: Preprocessor from a batch of features to scaled features.
           reconstruction_losses: A `losses.LossGroup` over the outputs of `call`.
-          qpitch_f0rec_loss: Loss of the distance between notes and decoded pitch.
-          pitch_f0rec_loss: Loss of the distance between unquantised notes and decoded
-            pitch.
-          pitch_qpitch_loss: Loss between unquantised and quantised notes.
-          midi_slowness_loss: Loss of unquantised notes with a mask of the frames in
-            short notes.
-          mask_f0_loss: Whether frames in which a given note is two semitones or more
-            off the pitch weigh nothing, see 'f0_loss_weights'.
-          **kwargs: Passed on to `keras.Model`.
+          qpitch_f0rec_loss: Loss of the distance between quantized notes and decoded
+            f0.
+          pitch_f0rec_loss: Loss of the distance between notes before quantization and
+            decoded f0.
+          pitch_qpitch_loss: Loss between notes before and after quantization.
+          midi_slowness_loss: Loss of notes before quantization, with a mask of the
+            frames in short notes.
+          mask_f0_loss: Whether frames in which a note from the batch is two semitones
+            or more from the f0 have the weight 0; see 'f0_loss_weights'.
+          **kwargs: Arguments of `keras.Model`.
         """
         super().__init__(**kwargs)
         self.synthcoder: Any = synthcoder
@@ -101,60 +118,60 @@ class MidiAutoencoder(NoteLosses):
         self.processor_group = processors.ProcessorGroup(dag=dag)
         rates.check(self)
 
-    def preprocess(
-        self, features: Mapping[str, Any], n_samples: int | None = None
-    ) -> dict[str, Any]:
-        """The features with scaled ones beside them.
+    def preprocess(self, features: Tensors, n_samples: int | None = None) -> Outputs:
+        """Adds scaled features.
 
         Args:
-          features: What the preprocessor takes.
-          n_samples: Length of the audio to be synthesised, see `call`.
+          features: Features for the preprocessor.
+          n_samples: Length of the synthesized audio; see `call`.
 
         Returns:
-          A new dictionary; with the pitch in MIDI notes under 'f0_midi', the level in
-          dB under 'db', [batch, time, 1] both.
+          A new dictionary of features and scaled features, with the f0 in MIDI notes as
+          'f0_midi' and the level in dB as 'db', both [batch, n_frames, 1].
         """
-        features = {**features, **self._preprocess(dict(features), n_samples)}
-        features["f0_midi"] = core.hz_to_midi(features["f0_hz"])
+        outputs = {**features, **self._preprocess(dict(features), n_samples)}
+        outputs["f0_midi"] = core.hz_to_midi(outputs["f0_hz"])
         scaled_from = {"power_db": "pw_db"}.get(self.db_key, self.db_key)
-        features["db"] = features[scaled_from]
-        return features
+        outputs["db"] = outputs[scaled_from]
+        return outputs
 
     def synthcoder_branch(
         self,
-        features: Mapping[str, Any],
+        features: Tensors,
         training: bool = True,
-        z: Any = None,
+        z: tf.Tensor | None = None,
         n_samples: int | None = None,
-    ) -> tuple[tf.Tensor, dict[str, Any]]:
-        """`synthesize_audio` of what `preprocess` returned, with all it returns."""
+    ) -> tuple[tf.Tensor, Outputs]:
+        """Calls `synthesize_audio` on the features that `preprocess` returns."""
         return self.synthesize_audio(
             features["f0_hz"], features["db"], z, training, True, n_samples
         )
 
     def synthesize_audio(
         self,
-        f0_hz: Any,
-        db: Any,
-        z: Any = None,
+        f0_hz: ArrayLike,
+        db: ArrayLike,
+        z: tf.Tensor | None = None,
         training: bool = False,
         return_params: bool = False,
         n_samples: int | None = None,
     ) -> Any:
-        """Decodes pitch and level to audio.
+        """Decodes f0 and level to audio.
 
         Args:
-          f0_hz: [batch, time, 1], Hz.
-          db: [batch, time, 1], loudness or power in dB, as the preprocessor takes.
-          z: [batch, time, channels], for a synthcoder that takes it.
+          f0_hz: f0 in Hz, [batch, n_frames, 1].
+          db: Loudness or power in dB, depending on the preprocessor, [batch, n_frames,
+            1].
+          z: Latent variables, [batch, n_frames, n_channels], if the synthcoder has
+            them as input.
           training: Whether this is a training step.
-          return_params: Whether to return the outputs of the processors too.
-          n_samples: Length of the audio, see `call`.
+          return_params: Whether to also return the outputs of the processors.
+          n_samples: Length of the audio; see `call`.
 
         Returns:
-          Audio [batch, n_samples]; with `return_params` also a dictionary.
+          Audio, [batch, n_samples], or a tuple of audio and a dictionary.
         """
-        del training  # Keras tells the layers inside.
+        del training  # Keras passes it to the sublayers.
         features = {"f0_hz": f0_hz, self.db_key: db}
         if z is not None:
             features["z"] = z
@@ -164,72 +181,51 @@ class MidiAutoencoder(NoteLosses):
 
     def midi_to_audio(
         self,
-        q_pitch: Any,
-        q_vel: Any,
-        z: Any = None,
+        q_pitch: ArrayLike,
+        q_vel: ArrayLike,
+        z: tf.Tensor | None = None,
         return_synth_params: bool = False,
         n_samples: int | None = None,
     ) -> Any:
         """Decodes notes to audio.
 
         Args:
-          q_pitch: [batch, time, 1], MIDI notes.
-          q_vel: [batch, time, 1], velocities.
-          z: [batch, time, channels], for a decoder that takes it.
-          return_synth_params: Whether to return the outputs of the processors too.
-          n_samples: Length of the audio, see `call`.
+          q_pitch: MIDI notes, [batch, n_frames, 1].
+          q_vel: Velocities, [batch, n_frames, 1].
+          z: Latent variables, [batch, n_frames, n_channels], if the decoder has them as
+            input.
+          return_synth_params: Whether to also return the outputs of the processors.
+          n_samples: Length of the audio; see `call`.
 
         Returns:
-          Audio [batch, n_samples]; with `return_synth_params` also a dictionary.
+          Audio, [batch, n_samples], or a tuple of audio and a dictionary.
         """
         controls = self.midi_decoder(q_pitch, q_vel, z)
         return self._render(controls, return_synth_params, n_samples)
 
-    def _render(self, controls: dict[str, Any], with_params: bool, n_samples):
+    def _render(
+        self, controls: Outputs, with_params: bool, n_samples: int | None
+    ) -> Any:
         params = self.processor_group.get_controls(
             controls, **self._rendered(n_samples)
         )
         audio = self.processor_group.get_signal(params)
         return (audio, params) if with_params else audio
 
-    @staticmethod
-    def extract_harm_controls(
-        synth_params: Mapping[str, Any],
-        log_scale: bool = True,
-        stop_gradient: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The controls of the synthesisers.
-
-        Args:
-          synth_params: Outputs of the processors.
-          log_scale: Whether amplitudes and magnitudes become dB.
-          stop_gradient: Whether gradients stop here.
-
-        Returns:
-          Amplitudes [batch, time, 1], harmonic distribution [batch, time, n_harmonics],
-          magnitudes of the noise [batch, time, n_bands].
-        """
-        harmonic = synth_params["harmonic"]["controls"]
-        amps, hd = harmonic["amplitudes"], harmonic["harmonic_distribution"]
-        noise = synth_params["filtered_noise"]["controls"]["magnitudes"]
-        if log_scale:
-            amps, noise = core.amplitude_to_db(amps), core.amplitude_to_db(noise)
-        if stop_gradient:
-            amps, hd, noise = map(tf.stop_gradient, (amps, hd, noise))
-        return amps, hd, noise
+    extract_harm_controls = staticmethod(synth_controls.extract_harm_controls)
 
     def encode_to_midi(
         self, *args: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Encodes pitch and controls to notes.
+        """Encodes f0 and controls to notes.
 
         Args:
-          *args: What the MIDI encoder takes: pitch (MIDI notes), amplitudes (dB),
-            harmonic distribution, magnitudes (dB).
+          *args: Inputs of the MIDI encoder: f0 in MIDI notes, amplitudes in dB,
+            harmonic distribution, magnitudes in dB.
 
         Returns:
-          Unquantised notes, quantised notes, unquantised velocities, quantised
-          velocities; [batch, time, 1] each. Velocities are zero: none are learned.
+          Notes before and after quantization, velocities before and after quantization,
+          each [batch, n_frames, 1]. Velocities are zero, since they are not learned.
         """
         if self.sg_before_midiae:
             args = tuple(map(tf.stop_gradient, args))
@@ -238,29 +234,28 @@ class MidiAutoencoder(NoteLosses):
         q_pitch = nn.straight_through_int_quantization(z_pitch)
         return z_pitch, q_pitch, velocity, velocity
 
-    def get_gt_midi(
-        self, features: Mapping[str, Any]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The notes that come with a batch.
+    def get_gt_midi(self, features: Tensors) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the notes of a batch.
 
         Args:
-          features: 'note_active_velocities' [batch, time, 128], zero where a note is
-            silent; 'f0_midi' [batch, time, 1], the pitch in MIDI notes.
+          features: Piano roll 'note_active_velocities', [batch, n_frames, 128], and f0
+            in MIDI notes, 'f0_midi', [batch, n_frames, 1].
 
         Returns:
-          Notes, 0 in silence; velocities, all zero; weights of the pitch's
-          reconstruction, 0 or 1. [batch, time, 1] each.
+          Notes (0 in silence), velocities (all zero) and weights of the f0
+          reconstruction (0 or 1), each [batch, n_frames, 1].
 
         Raises:
-          ValueError: If there are none, or not as many frames as of pitch.
+          ValueError: If there are no notes, or their number of frames differs from the
+            f0.
         """
         self._require(features, "note_active_velocities")
         pianoroll = core.tf_float32(features["note_active_velocities"])
         f0_midi = features["f0_midi"]
         if not pianoroll.shape[:2].is_compatible_with(f0_midi.shape[:2]):
             raise ValueError(
-                "'note_active_velocities' must have as many examples and frames as "
-                f"the scaled pitch, {tuple(f0_midi.shape[:2])}; got shape "
+                "'note_active_velocities' must have the batch size and the number of "
+                f"frames of the f0, {tuple(f0_midi.shape[:2])}, got shape "
                 f"{tuple(pianoroll.shape)}."
             )
         q_pitch, q_vel = self.pianoroll_to_midi(pianoroll)
@@ -272,37 +267,43 @@ class MidiAutoencoder(NoteLosses):
     pianoroll_to_midi = staticmethod(pianorolls.pianoroll_to_midi)
     midi_to_pianoroll = staticmethod(pianorolls.midi_to_pianoroll)
 
-    def get_audio_from_outputs(self, outputs: dict[str, Any]) -> tf.Tensor:
-        """[batch, n_samples], rendered from the synthcoder's controls.
+    def get_audio_from_outputs(self, outputs: Outputs) -> tf.Tensor:
+        """Returns the audio from the controls of the synthcoder, [batch, n_samples].
 
-        What is rendered from the notes stands in the outputs as 'midi_audio'.
+        The audio from the notes is the output 'midi_audio'.
         """
         return outputs["synth_audio"]
 
     def call(
         self,
-        features: dict[str, Any],
+        features: Tensors,
         training: bool = True,
         n_samples: int | None = None,
-    ) -> dict[str, Any]:
-        """Decodes pitch and level to controls, and those by way of notes to controls.
+    ) -> Outputs:
+        """Decodes f0 and level to controls, and these through notes to controls again.
 
         Args:
-          features: What the preprocessor takes; 'note_active_velocities' [batch, time,
-            128] without a MIDI encoder; 'audio' [batch, n_samples] for losses.
+          features: Features for the preprocessor; the piano roll
+            'note_active_velocities', [batch, n_frames, 128], if there is no MIDI
+            encoder; 'audio', [batch, n_samples], for losses.
           training: Whether this is a training step.
-          n_samples: Length of the audio, a multiple of the hop, when it is another
-            than the one that preprocessor and synthesisers were configured for.
+          n_samples: Length of the audio, a multiple of the hop. By default, the length
+            for which preprocessor and synthesizers are configured.
 
         Returns:
-          The features, scaled features and controls, and the outputs of each processor
-          in a dictionary under its name, all of the inner branch; all outputs of the
-          processors under 'synth_params' and 'midi_synth_params'; 'synth_audio' and
-          'midi_audio' [batch, n_samples]; notes 'q_pitch', 'q_vel' and 'z_pitch' (with
-          a MIDI encoder), [batch, time, 1], and 'pianoroll' [batch, time, 128]; 'amps'
-          (dB), 'hd' and 'noise' (dB) of the inner branch, and the same with '_pred' of
-          the outer one; its pitch 'f0_midi_pred' (MIDI notes) and 'f0_hz_pred' (Hz),
-          and the weights 'f0_loss_weights' of comparing that.
+          Dictionary of:
+
+          - The features, the scaled features, and the controls and outputs of each
+            processor for the synthcoder.
+          - 'synth_params' and 'midi_synth_params': Outputs of all processors for the
+            synthcoder and for the MIDI decoder.
+          - 'synth_audio' and 'midi_audio': Their audio, [batch, n_samples].
+          - 'q_pitch', 'q_vel' and, with a MIDI encoder, 'z_pitch': Notes, [batch,
+            n_frames, 1], and 'pianoroll', [batch, n_frames, 128].
+          - 'amps' (dB), 'hd' and 'noise' (dB): Controls from the synthcoder;
+            'amps_pred', 'hd_pred' and 'noise_pred': Controls from the MIDI decoder.
+          - 'f0_midi_pred' (MIDI notes) and 'f0_hz_pred' (Hz): f0 from the MIDI decoder;
+            'f0_loss_weights': Weights of its frames in losses.
 
         Raises:
           ValueError: If a feature is missing, or `n_samples` is not a positive multiple
@@ -358,20 +359,20 @@ class MidiAutoencoder(NoteLosses):
             f"{self.db_key}_pred": features["db"],
         }
 
-    def _synthcoder_latents(self, features: Mapping[str, Any]) -> tf.Tensor | None:
-        """`z` for the synthcoder."""
+    def _synthcoder_latents(self, features: Tensors) -> tf.Tensor | None:
+        """Returns `z` for the synthcoder."""
         del features
         return None
 
     def _decoder_latents(
-        self, features: Mapping[str, Any], q_pitch: tf.Tensor
+        self, features: Tensors, q_pitch: tf.Tensor
     ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
-        """`z` for the MIDI decoder, and outputs that tell of it."""
+        """Returns `z` for the MIDI decoder, and its parts as outputs by name."""
         del features, q_pitch
         return None, {}
 
-    def compute_losses(self, outputs: dict[str, Any]) -> dict[str, tf.Tensor]:
-        """{name: scalar} from what `call` returned."""
+    def compute_losses(self, outputs: Outputs) -> dict[str, tf.Tensor]:
+        """Computes scalar losses by name from the outputs of `call`."""
         losses: dict[str, tf.Tensor] = {}
         if self.midi_decoder is not None:
             f0_midi, q_pitch = outputs["f0_midi_pred"], outputs["q_pitch"]
@@ -386,11 +387,11 @@ class MidiAutoencoder(NoteLosses):
         return losses
 
     def build_variables(self) -> None:
-        """Creates the variables by running the model on a moment of silence.
+        """Creates the variables by running the model on silence.
 
         Raises:
-          ValueError: If the model takes other features than audio, f0, loudness, power
-            and notes; then it has to be called on a batch.
+          ValueError: If the model needs features other than audio, f0, loudness, power
+            and notes. Call it on a batch instead.
         """
         if self.built:
             return
