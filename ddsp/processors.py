@@ -132,6 +132,11 @@ class ProcessorGroup(dags.DAGLayer):
         return outputs["out"]["signal"]
 
     @property
+    def noise_names(self) -> list[str]:
+        """Names of the processors that draw noise, which `step` may be given."""
+        return [x.name for x in self.processors if getattr(x, "draws_noise", False)]
+
+    @property
     def hop_size(self) -> int | None:
         """Samples a frame: that of the processors, None if none of them knows it.
 

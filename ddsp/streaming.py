@@ -12,6 +12,7 @@ The first `latency_samples` samples of a stream are silence, before its beginnin
 which can be kept, copied, and given to another process.
 """
 
+import abc
 import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,28 +20,51 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from ddsp._core import checks, filter_streams
+from ddsp.types import State
 
 # How an argument of `get_controls` comes: with one value a frame, one a sample, or
 # once, at the start of a stream.
 FRAME, SAMPLE, STATIC = "frame", "sample", "static"
 
-State = dict[str, Any]
 Rates = Mapping[str, str]
 
 
-class Streaming:
-    """A processor that can be played in blocks.
+class Stream(abc.ABC):
+    """What runs block by block: processors, groups, decoders, features, models.
 
-    Subclasses say in `control_rates` how each argument of `get_controls` comes, and
-    write `_start`, `_advance` and, where they lag behind, `_lag` and `_finish`.
+    Concatenating the outputs of all steps and of `flush`, without the first
+    `latency_samples` (or frames), equals the output for the whole input, for any
+    partition into blocks.
+    """
+
+    @abc.abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """Returns the state before the first block, a nest of tensors."""
+
+    @abc.abstractmethod
+    def step(self, inputs: Any, state: State) -> tuple[Any, State]:
+        """Processes a block; returns its output and the new state."""
+
+    @abc.abstractmethod
+    def flush(self, state: State) -> Any:
+        """Returns the remaining output at the end of a stream."""
+
+
+class Streaming(Stream):
+    """A processor that runs block by block.
+
+    Subclasses declare in `control_rates` the rate of each argument of `get_controls`,
+    and define `_start`, `_advance` and, if they have latency, `_lag` and `_finish`.
 
     Attributes:
-      hop_size: Samples a frame; None if not known.
+      hop_size: Samples per frame; None if unknown.
       control_rates: {argument of `get_controls`: `'frame'`, `'sample'` or
         `'static'`}.
+      draws_noise: Whether the processor draws noise that `step` may be given instead.
     """
 
     name: str
+    draws_noise: ClassVar[bool] = False
     hop_size: int | None = None
     control_rates: ClassVar[Rates] = {}
     _control_shapes: Mapping[str, tuple[int | None, ...]] | None = None

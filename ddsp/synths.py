@@ -235,6 +235,7 @@ class FilteredNoise(Synth):
     """
 
     control_rates: ClassVar[Rates] = {"magnitudes": FRAME}
+    draws_noise = True
 
     def __init__(
         self,

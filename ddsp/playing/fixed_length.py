@@ -4,11 +4,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp import configurable, gin_state, streaming, synths
+from ddsp import configurable, gin_state, streaming
 from ddsp._core import checks
 from ddsp.playing import reverbs, trained_model
 from ddsp.playing.signatures import Forms, Specs, floats
-from ddsp.training import models, preprocessing
+from ddsp.training import models
 
 
 @configurable.layer(module="ddsp.training.inference")
@@ -111,7 +111,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
 
     @property
     def call_specs(self) -> dict[str, Specs]:
-        specs = {key: floats(self._length(key)) for key in self._features()}
+        specs = {key: floats(self._length(key)) for key in self._feature_names()}
         forms = {"serving_default": specs}
         if self._noise_name() is not None:
             white_noise = floats(self.n_frames * self.hop_size)
@@ -129,37 +129,27 @@ class AutoencoderInference(Forms, models.Autoencoder):
     def _with_noise(self, features, white_noise) -> tf.Tensor:
         """[1, n_samples] as one block of a stream, which can be given its noise."""
         features = self.encode(features, training=False, n_samples=self.n_samples)
-        group = self.processor_group
-        group.hop_size = self.hop_size
-        audio, state = group.step(
+        audio, state = self.render_step(
             {**features, **self.decoder(features)},
-            group.initial_state(1),
-            noise={self._noise_name(): white_noise},
+            self.initial_state(1, decoding=False),
+            dict.fromkeys(self.processor_group.noise_names, white_noise),
         )
-        audio = tf.concat([audio, group.flush(state)], axis=1)
-        return audio[:, group.latency_samples :]
+        audio = tf.concat([audio, self.flush(state)], axis=1)
+        return audio[:, self.latency_samples :]
 
     def _noise_name(self) -> str | None:
         """Name of the one processor that draws noise, where noise can be given."""
-        layers = self.processor_group.processors
-        names = [x.name for x in layers if isinstance(x, synths.FilteredNoise)]
-        in_blocks = all(isinstance(x, streaming.Streaming) for x in layers)
+        names = self.processor_group.noise_names
+        in_blocks = all(
+            isinstance(x, streaming.Stream) for x in self.processor_group.processors
+        )
         return names[0] if len(names) == 1 and in_blocks else None
 
-    def _features(self) -> list[str]:
-        """Keys of what the model needs."""
-        preprocessor = self.preprocessor
-        keys = list(preprocessor.input_keys)
-        if isinstance(preprocessor, preprocessing.F0PowerPreprocessor):
-            keys.append("power_db")
-        if isinstance(preprocessor, preprocessing.OnlineF0PowerPreprocessor):
-            if not preprocessor.compute_f0:
-                keys += ["f0_hz", "f0_confidence"]
-            if not preprocessor.compute_power:
-                keys.append("pw_db")
-        if self.encoder is not None and "audio" not in keys:
-            keys.append("audio")
-        return keys
+    def _feature_names(self) -> list[str]:
+        """Names of the features that the model needs."""
+        names = self.preprocessor.feature_names
+        needs_audio = self.encoder is not None and "audio" not in names
+        return [*names, "audio"] if needs_audio else names
 
     def _length(self, key: str) -> int:
         if key != "audio":

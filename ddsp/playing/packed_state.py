@@ -13,7 +13,7 @@ import tensorflow as tf
 _LARGEST_PACKED = 4096
 
 
-class KeptState:
+class PackedState:
     """A nest of tensors that is read, changed and written inside a compiled function.
 
     Attributes:

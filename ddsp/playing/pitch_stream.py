@@ -39,7 +39,7 @@ class PitchStream:
       look_ahead_samples: How far a pitch frame reaches past the moment that it
         describes (its end for 'causal', its middle for 'center'), what a change of
         sample rate hears ahead included.
-      lag_frames: Whole frames by which the output lags.
+      latency_frames: Whole frames by which the output lags.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class PitchStream:
         pitch_rate: int = 100,
         padding: str = "causal",
         crepe_model: str = "tiny",
-        lag_frames: int | None = None,
+        latency_frames: int | None = None,
         viterbi: bool = False,
     ):
         """Initializer.
@@ -60,7 +60,7 @@ class PitchStream:
           pitch_rate: Frames a second that are tracked; must divide 16000.
           padding: How pitch frames lie, `'causal'` or `'center'`.
           crepe_model: `'tiny'`, `'full'` or another model of `pitch.find_weights`.
-          lag_frames: Lag by more frames than needed, to match another stream. By
+          latency_frames: Lag by more frames than needed, to match another stream. By
             default as few as the padding allows.
           viterbi: Must be false.
 
@@ -92,11 +92,11 @@ class PitchStream:
             -(-half * sample_rate // pitch.SAMPLE_RATE) + self._converter.delay_samples
         )
         shortest = self._shortest_lag()
-        self.lag_frames = shortest if lag_frames is None else lag_frames
-        if self.lag_frames < shortest:
+        self.latency_frames = shortest if latency_frames is None else latency_frames
+        if self.latency_frames < shortest:
             raise ValueError(
                 f"With padding='{padding}' at {sample_rate} Hz the lag is at least "
-                f"{shortest} frames, got {lag_frames}."
+                f"{shortest} frames, got {latency_frames}."
             )
         self._track = _compiled(crepe_model)
 
@@ -153,8 +153,7 @@ class PitchStream:
 
         Returns:
           (f0_hz, f0_confidence), [batch, n_frames] each, in Hz and from 0 to 1; and
-          the new state. The first `lag_frames` of a stream stand for times before its
-          start.
+          the new state. The first `latency_frames` of a stream precede its start.
 
         Raises:
           TypeError: If the audio is not float32.
@@ -166,7 +165,7 @@ class PitchStream:
         heard = np.concatenate([state["audio"], resampled], axis=1)
         offset = converter["n_out"] - heard.shape[1]  # the first of them, counted
         n_frames = audio.shape[1] // self.hop_size
-        first = state["hop"] - self.lag_frames
+        first = state["hop"] - self.latency_frames
         held, f0_hz, confidence = (
             state[key] for key in ("pitch_frame", "f0_hz", "f0_confidence")
         )
@@ -192,12 +191,12 @@ class PitchStream:
         return (np.stack(f0, axis=1), np.stack(confidences, axis=1)), state
 
     def flush(self, state: State) -> tuple[np.ndarray, np.ndarray]:
-        """What the output still lags by, [batch, lag_frames] each."""
+        """What the output still lags by, [batch, latency_frames] each."""
         batch_size = len(state["f0_hz"])
-        if not self.lag_frames:
+        if not self.latency_frames:
             empty = np.zeros([batch_size, 0], np.float32)
             return empty, empty
-        n_samples = self.lag_frames * self.hop_size
+        n_samples = self.latency_frames * self.hop_size
         return self.step(np.zeros([batch_size, n_samples], np.float32), state)[0]
 
     def whole(self, audio: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +212,7 @@ class PitchStream:
         held = self.pitch_frames(audio.shape[1] // self.hop_size) + 1
         silence = self.initial_state(len(audio))
         # A change of rate rings on after the end, which the last frames reach past.
-        audio = np.pad(audio, [(0, 0), (0, self.lag_frames * self.hop_size)])
+        audio = np.pad(audio, [(0, 0), (0, self.latency_frames * self.hop_size)])
         activations = pitch.load(self.crepe_model).activations(
             self._converter.whole(audio), self._pitch_hop, self.padding
         )

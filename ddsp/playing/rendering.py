@@ -69,58 +69,67 @@ def render(
         raise ValueError("A performance needs at least one frame, got none.")
     if model.encoder is not None and performance.audio is None:
         raise ValueError("A model with an encoder needs the audio of the performance.")
-    model.processor_group.hop_size = hop_size
-    dry, reverb = _without_last_reverb(model.processor_group)
-    reverberation = _Reverberation(reverb)
-    gate_at = np.arange(n_frames) * hop_size
-    first = 0
-    for signal in _play(model, dry, performance, hop_size, block_secs):
-        at = np.arange(first, first + len(signal))
-        gate = np.interp(at, gate_at, performance.gate)
-        yield reverberation.add(signal * gate.astype(np.float32))
-        first += len(signal)
-    tail = reverberation.tail()
-    if len(tail):
-        yield tail
+    dry, reverb = _without_last_reverb(model)
+    gate_times = np.arange(n_frames) * hop_size
+    reverb_state = {} if reverb is None else reverb.initial_state(1)
+    first, peak = 0, 0.0
+    for signal in _render_dry(dry, performance, block_secs):
+        times = np.arange(first, first + len(signal))
+        gate = np.interp(times, gate_times, performance.gate)
+        audio = signal * gate.astype(np.float32)
+        first += len(audio)
+        if reverb is not None and len(audio):
+            block = {"audio": tf.constant(audio[np.newaxis])}
+            wet, reverb_state = reverb.step(block, reverb_state)
+            audio = wet.numpy()[0]
+            peak = max(peak, float(np.max(np.abs(audio))))
+        yield audio
+    if reverb is not None:
+        tail = reverb.flush(reverb_state, tail=True).numpy()[0]
+        audible = np.flatnonzero(np.abs(tail) > peak * 10.0 ** (_TAIL_DB / 20.0))
+        if audible.size:
+            yield tail[: audible[-1] + 1]
 
 
 def _without_last_reverb(
-    group: processors.ProcessorGroup,
-) -> tuple[processors.ProcessorGroup, effects.Reverb | None]:
-    """The group up to a trained reverb at its end, and that reverb.
+    model: models.Autoencoder,
+) -> tuple[models.Autoencoder, effects.Reverb | None]:
+    """Splits off a trained reverb at the end of a model.
 
-    What is dry can be gated, and the tail may ring on, as far as it is heard.
+    The gate applies before the reverb, so that the tail rings on.
     """
+    group = model.processor_group
     last = group.processors[-1]
     if not isinstance(last, effects.Reverb) or len(group.dag) == 1:
-        return group, None
+        return model, None
     *nodes, (_, keys, *_) = group.dag
     previous = nodes[-1][0]
     if tuple(keys) != (f"{previous}/signal",):
-        return group, None
+        return model, None
     dag = [(getattr(group, name), node_keys) for name, node_keys, *_ in nodes]
-    dry = processors.ProcessorGroup(dag, name=f"{group.name}_dry")
+    dry = models.Autoencoder(
+        preprocessor=model.preprocessor,
+        encoder=model.encoder,
+        decoder=model.decoder,
+        processor_group=processors.ProcessorGroup(dag, name=f"{group.name}_dry"),
+    )
     return dry, last
 
 
-def _play(
-    model: models.Autoencoder,
-    group: processors.ProcessorGroup,
-    performance: Performance,
-    hop_size: int,
-    block_secs: float,
+def _render_dry(
+    model: models.Autoencoder, performance: Performance, block_secs: float
 ) -> Iterator[np.ndarray]:
-    """Audio of a group, a hop for each frame, in blocks; see `render`."""
-    n_frames = len(performance.f0_hz)
-    # The last frame is held until all that came before it is out.
-    n_late = group.latency_samples // hop_size
+    """Renders a hop of audio for each frame, in blocks; see `render`."""
+    n_frames, hop_size = len(performance.f0_hz), model.hop_size
+    # The last frame is held until the latency is over.
+    n_late = model.latency_samples // hop_size
     wanted = round(block_secs * model.preprocessor.frame_rate)
     block = max(min(wanted, n_frames + n_late), 1)
-    controls = _Controls(model, performance, hop_size, block)
-    state = group.initial_state(1)
+    controls = _Controls(model, performance, block)
+    state = model.initial_state(1, decoding=False)
     early, left = n_late * hop_size, n_frames * hop_size
     for first in range(0, n_frames + n_late, block):
-        signal, state = group.step(controls.read(first, first + block), state)
+        signal, state = model.render_step(controls.read(first, first + block), state)
         audio = signal.numpy()[0]
         skipped = min(early, len(audio))
         audio = audio[skipped : skipped + left]
@@ -128,27 +137,26 @@ def _play(
         yield audio
 
 
-def _preprocess(model, f0_hz: np.ndarray, loudness_db: np.ndarray) -> dict[str, Any]:
-    features = {
-        "f0_hz": tf.constant(f0_hz[np.newaxis, :, np.newaxis]),
-        "loudness_db": tf.constant(loudness_db[np.newaxis, :, np.newaxis]),
-    }
-    scaled = model.preprocessor(features, time_steps=len(f0_hz))
-    if "loudness_db" not in scaled:
+def _scale(
+    model: models.Autoencoder, f0_hz: np.ndarray, loudness_db: np.ndarray
+) -> dict[str, tf.Tensor]:
+    if model.level_name != "loudness_db":
         raise ValueError(
-            "Only models of f0 and loudness can be played from a recording's features;"
-            f" this one's preprocessor is {type(model.preprocessor).__name__}."
+            "Only models of f0 and loudness are driven by a recording's features, got "
+            f"a model of {model.level_name}."
         )
-    return {**features, **scaled}
+    return model.preprocessor.scale(
+        tf.constant(f0_hz[np.newaxis, :, np.newaxis]),
+        tf.constant(loudness_db[np.newaxis, :, np.newaxis]),
+    )
 
 
 class _Controls:
     """What the model's synthesisers are given, read forwards in blocks."""
 
-    def __init__(self, model, performance: Performance, hop_size: int, block: int):
+    def __init__(self, model: models.Autoencoder, performance: Performance, block: int):
         self._model = model
         self._performance = performance
-        self._hop_size = hop_size
         self._block = block
         self._sizes = dict(model.decoder.output_splits)
         self._reader = RollingReader(self._blocks(), (sum(self._sizes.values()),))
@@ -163,7 +171,7 @@ class _Controls:
         controls = dict(
             zip(self._sizes, np.split(rows[np.newaxis], ends, -1), strict=True)
         )
-        features = _preprocess(
+        features = _scale(
             self._model,
             self._performance.f0_hz[frames],
             self._performance.loudness_db[frames],
@@ -197,45 +205,14 @@ class _Controls:
 
     def _features(self, start: int, stop: int) -> dict[str, Any]:
         performance = self._performance
-        features = _preprocess(
+        features = _scale(
             self._model,
             performance.f0_hz[start:stop],
             performance.loudness_db[start:stop],
         )
         if self._model.encoder is not None and performance.audio is not None:
-            audio = performance.audio(start * self._hop_size, stop * self._hop_size)
+            hop_size = self._model.hop_size
+            audio = performance.audio(start * hop_size, stop * hop_size)
             features["audio"] = tf.constant(audio[np.newaxis])
             features.update(self._model.encoder(features))
         return {key: features[key] for key in self._model.decoder.input_keys}
-
-
-class _Reverberation:
-    """A reverb over blocks: what rings on is added to the next."""
-
-    def __init__(self, reverb: effects.Reverb | None):
-        self._reverb = reverb
-        # A response that is drawn is the same for all blocks.
-        self._ir: Any = None
-        if reverb is not None:
-            self._ir = reverb.get_controls(tf.zeros([1, 1]))["ir"]
-        self._ringing = np.zeros(0, np.float32)
-        self._peak = 0.0
-
-    def add(self, dry: np.ndarray) -> np.ndarray:
-        """The block with its reverb and that of the blocks before."""
-        if self._reverb is None:
-            return dry
-        length = int(tf.reshape(self._ir, [-1]).shape[0])
-        padded = np.pad(dry, (0, length))[np.newaxis]
-        wet = np.array(self._reverb.get_signal(tf.constant(padded), self._ir))
-        wet = wet[0]
-        wet[: len(self._ringing)] += self._ringing[: len(wet)]
-        audio, self._ringing = wet[: len(dry)], wet[len(dry) :]
-        self._peak = max(self._peak, float(np.max(np.abs(audio))))
-        return audio
-
-    def tail(self) -> np.ndarray:
-        """What rings on after the last block, as far as it can be heard."""
-        threshold = self._peak * 10.0 ** (_TAIL_DB / 20.0)
-        audible = np.flatnonzero(np.abs(self._ringing) > threshold)
-        return self._ringing[: audible[-1] + 1 if audible.size else 0]

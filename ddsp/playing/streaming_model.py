@@ -1,4 +1,4 @@
-"""A trained model that listens and plays at the same time."""
+"""Real-time synthesis with a trained model."""
 
 import dataclasses
 import math
@@ -10,36 +10,35 @@ import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp.playing.latency import Latency
-from ddsp.playing.model_features import level_stream, scaled_features
-from ddsp.playing.packed_state import KeptState
+from ddsp.playing.packed_state import PackedState
 from ddsp.playing.pitch_stream import PitchStream
 from ddsp.training import models
+from ddsp.training.models.audio_stream import AudioStream
 
-# How far each may go, up and down: semitones, dB and dB.
+# Bounds of the settings, in either direction: semitones, dB and dB.
 _SETTINGS = {"pitch_shift": 120.0, "loudness_shift": 240.0, "gain": 240.0}
 
 _FLOAT_MAX = float(np.finfo(np.float32).max)
 
-# So many hops at a time, then one by one, where blocks may be of any size.
+# Hops per call of a compiled function where blocks may have any size.
 _MANY_HOPS = 16
 
 
 class StreamingModel:
-    """Plays audio with a model, block by block, in real time.
+    """Timbre transfer block by block, in real time.
 
-    A block goes in, and a block of the same size comes out, `latency_samples` later.
-    Once these are taken off, what was played is what the model makes of the whole
+    Each call of `process` takes a block and returns one of the same size. Without its
+    first `latency_samples` the output equals what the model synthesizes from the whole
     recording, given features of the same form.
 
     Attributes:
-      hop_size: Samples a frame.
-      sample_rate: Samples a second.
-      latency: Where the latency comes from, a `Latency`.
-      pitch_shift: Semitones that pitch is shifted by, up to 120; may be changed at any
-        time.
-      loudness_shift: dB added to the loudness that the model is given, up to 240; the
-        same.
-      gain: dB by which the output is amplified, up to 240; the same.
+      hop_size: Samples per frame.
+      sample_rate: Samples per second.
+      latency: The parts of the latency, a `Latency`.
+      pitch_shift: Shift of f0 in semitones, at most ±120. The settings may change
+        between blocks.
+      loudness_shift: Added to the measured loudness or power, dB, at most ±240.
+      gain: Gain of the output, dB, at most ±240.
     """
 
     def __init__(
@@ -52,203 +51,188 @@ class StreamingModel:
         sample_rate: int | None = None,
         jit_compile: bool = True,
     ):
-        """Initializer. Compiles, which takes some seconds.
+        """Initializes the stream and compiles it, which takes some seconds.
 
         Args:
-          model: An autoencoder without encoder, built.
-          block_size: Samples of every block; None for blocks of any size, for which
-            up to a hop has to be buffered.
-          crepe_model: Pitch tracker, `'tiny'`, `'full'` or another of
-            `pitch.find_weights`; None to give the pitch with every block.
-          pitch_rate: Frames a second that are tracked.
-          pitch_padding: `'causal'`, or `'center'` for pitch that is in time with the
-            sound, 32 ms later; see `PitchStream`.
-          sample_rate: That of the blocks, to have it checked.
+          model: A built autoencoder without encoder.
+          block_size: Samples per block. None allows blocks of any size and buffers up
+            to a hop.
+          crepe_model: Pitch tracker, `'tiny'`, `'full'` or another name that
+            `pitch.find_weights` knows. None takes f0 with every block instead.
+          pitch_rate: Frame rate of the pitch tracker.
+          pitch_padding: `'causal'`, or `'center'` for f0 aligned with the audio at 32
+            ms more latency; see `PitchStream`.
+          sample_rate: Sample rate of the blocks, only checked.
           jit_compile: Whether to compile with XLA.
 
         Raises:
-          ValueError: If the model cannot be played in blocks, with the reason, or has
-            another sample rate.
+          ValueError: If the model does not run block by block, with the reason, or
+            has another sample rate.
         """
-        self._model = model
-        preprocessor = model.preprocessor
-        if model.encoder is not None or preprocessor is None:
-            raise ValueError(
-                "Only models of pitch and loudness can listen block by block, without "
-                f"an encoder and with a preprocessor, got encoder={model.encoder!r}, "
-                f"preprocessor={preprocessor!r}."
-            )
         self.sample_rate = model.sample_rate
         self._check_rate(sample_rate)
         self.hop_size = model.hop_size
-        model.processor_group.hop_size = self.hop_size
         if block_size is not None:
             checks.positive("block_size", block_size)
         self._block_size = block_size
-        self._level = level_stream(model)
+        self._stream = AudioStream(model)
         self._pitch: PitchStream | None = None
-        lag = self._level.lag_frames
+        n_ahead = self._stream.latency_frames
         if crepe_model is not None:
-            rates = self.sample_rate, preprocessor.frame_rate, pitch_rate
+            rates = self.sample_rate, model.preprocessor.frame_rate, pitch_rate
             self._pitch = PitchStream(*rates, pitch_padding, crepe_model)
-            lag = max(lag, self._pitch.lag_frames)
-            self._pitch = PitchStream(*rates, pitch_padding, crepe_model, lag)
-            self._level = level_stream(model, lag)
+            n_ahead = max(n_ahead, self._pitch.latency_frames)
+            self._pitch = PitchStream(*rates, pitch_padding, crepe_model, n_ahead)
+            self._stream = AudioStream(model, n_ahead)
         self.latency = Latency(
-            synthesis=model.processor_group.latency_samples,
-            features=lag * self.hop_size,
+            synthesis=model.latency_samples,
+            features=n_ahead * self.hop_size,
             buffering=self.hop_size - math.gcd(self.hop_size, block_size or 1),
             sample_rate=self.sample_rate,
         )
         self.pitch_shift = self.loudness_shift = self.gain = 0.0
-        start = {
-            "level": self._level.initial_state(1),
-            "decoder": model.decoder.initial_state(1),
-            "synthesis": model.processor_group.initial_state(1),
-        }
-        self._kept = KeptState(start)
-        self._heard = self._played = self._f0_line = np.zeros(0, np.float32)
+        self._state = PackedState(self._stream.initial_state(1))
+        self._input = self._output = self._f0_delay = np.zeros(0, np.float32)
         self._pitch_state: Any = None
-        self._last_f0, self._n_unheard = 0.0, 0
+        self._last_f0, self._n_skipped = 0.0, 0
         self._functions: dict[tuple[str, int], Any] = {}
         self._jit_compile = jit_compile
         n_hops = _MANY_HOPS
         if block_size is not None:
             n_hops = max(block_size // self.hop_size, 1)
-        # Hops at a time; a stream begins with single ones.
-        self._sizes = (n_hops, 1) if lag or self.latency.buffering else (n_hops,)
+        # Hops per call; the start of a stream takes single hops.
+        self._sizes = (n_hops, 1) if n_ahead or self.latency.buffering else (n_hops,)
         self._warm_up()
         self.reset()
 
     def _warm_up(self) -> None:
-        """Compiles all that a stream will need."""
+        """Compiles the functions for every block size."""
         self.reset()
-        for n_unheard in (1, 0):
+        for n_skipped in (1, 0):
             for n_hops in self._sizes:
-                self._n_unheard = n_unheard * n_hops
-                self._play_hops(
+                self._n_skipped = n_skipped * n_hops
+                self._process_hops(
                     np.zeros(n_hops * self.hop_size, np.float32),
                     np.zeros(n_hops, np.float32),
                 )
 
     @property
     def latency_samples(self) -> int:
-        """Samples by which what is played comes after what is heard."""
+        """Latency from input to output, in samples."""
         return self.latency.samples
 
     @property
     def latency_ms(self) -> float:
-        """The same in milliseconds."""
+        """Latency from input to output, in milliseconds."""
         return self.latency.ms(self.latency.samples)
 
     def process(
         self, audio: Any, f0_hz: Any = None, sample_rate: int | None = None
     ) -> np.ndarray:
-        """Listens to a block and plays one.
+        """Processes a block.
 
         Args:
-          audio: [n_samples], float32, of any length or of `block_size`.
-          f0_hz: The pitch, Hz, where it is not tracked: one number, or one for each
-            hop that the block completes.
-          sample_rate: That of the block, to have it checked.
+          audio: Input, [n_samples], float32, of `block_size` if that was set.
+          f0_hz: Fundamental frequency in Hz if it is not tracked: one number, or one
+            for each hop that the block completes.
+          sample_rate: Sample rate of the block, only checked.
 
         Returns:
-          [n_samples], float32.
+          Output, [n_samples], float32.
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: If it has another rank or size, samples that are NaN or above
-            1e12 in magnitude, or another rate; if the pitch is missing or given though
-            it is tracked; if a setting is out of range. The stream is as it was and
-            can go on.
+          ValueError: If the audio has another rank, size or rate, or samples that are
+            NaN or above 1e12 in magnitude; if f0 is missing, or passed though it is
+            tracked; if a setting is out of range. The stream is unchanged and can
+            continue.
         """
         self._check_rate(sample_rate)
         audio = self._checked(audio)
-        heard = np.concatenate([self._heard, audio])
-        # Nothing is kept before all is checked: what is refused was not heard.
+        joined = np.concatenate([self._input, audio])
+        # Check everything before the state changes.
         self._settings()
-        f0 = self._pitch_of(len(heard) // self.hop_size, f0_hz)
-        self._heard = heard
-        self._played = np.concatenate([self._played, *self._play_heard(f0)])
-        played = self._played[: len(audio)]
-        self._played = self._played[len(audio) :].copy()
-        return played
+        f0 = self._given_f0(len(joined) // self.hop_size, f0_hz)
+        self._input = joined
+        self._output = np.concatenate([self._output, *self._process_input(f0)])
+        output = self._output[: len(audio)]
+        self._output = self._output[len(audio) :].copy()
+        return output
 
-    def _play_heard(self, f0_hz: np.ndarray | None) -> list[np.ndarray]:
-        """What the whole hops that were heard make."""
-        n_hops = len(self._heard) // self.hop_size
-        played = []
+    def _process_input(self, f0_hz: np.ndarray | None) -> list[np.ndarray]:
+        """Processes the whole hops of the buffered input."""
+        n_hops = len(self._input) // self.hop_size
+        outputs = []
         done = 0
         while done < n_hops:
-            sizes = self._sizes if self._n_unheard == 0 else (1,)
+            sizes = self._sizes if self._n_skipped == 0 else (1,)
             size = next(n for n in sizes if n <= n_hops - done)
             samples = slice(done * self.hop_size, (done + size) * self.hop_size)
             given = None if f0_hz is None else f0_hz[done : done + size]
-            played.append(self._play_hops(self._heard[samples], given))
+            outputs.append(self._process_hops(self._input[samples], given))
             done += size
-        self._heard = self._heard[n_hops * self.hop_size :].copy()
-        return played
+        self._input = self._input[n_hops * self.hop_size :].copy()
+        return outputs
 
     def flush(self) -> np.ndarray:
-        """Plays what is owed when the recording ends, [latency_samples].
+        """Returns the remaining output at the end of the input, [latency_samples].
 
-        The last hop is filled with silence, the last frame is held. The stream has to
-        be `reset` after it.
+        The last hop is padded with zeros, and the last frame is held. Call `reset`
+        before the next recording.
         """
-        missing = -len(self._heard) % self.hop_size + self.latency.features
-        self._heard = np.pad(self._heard, (0, missing))
-        n_hops = len(self._heard) // self.hop_size
+        missing = -len(self._input) % self.hop_size + self.latency.features
+        self._input = np.pad(self._input, (0, missing))
+        n_hops = len(self._input) // self.hop_size
         held = np.full(n_hops, self._last_f0, np.float32)
-        played = self._play_heard(None if self._pitch is not None else held)
-        state = self._kept.read()["synthesis"]
-        last = self._model.processor_group.flush(state)[0].numpy()
+        outputs = self._process_input(None if self._pitch is not None else held)
+        last = self._stream.flush(self._state.read())[0].numpy()
         last *= np.float32(10.0 ** (self.gain / 20.0))
-        return np.concatenate([self._played, *played, last])[: self.latency_samples]
+        return np.concatenate([self._output, *outputs, last])[: self.latency_samples]
 
     def reset(self) -> None:
-        """Forgets what was heard; the next block is the first."""
-        self._kept.write(self._kept.start)
+        """Resets the stream: the next block is the first."""
+        self._state.write(self._state.start)
         self._pitch_state = None if self._pitch is None else self._pitch.initial_state()
-        self._f0_line = np.zeros(self._level.lag_frames, np.float32)
-        self._n_unheard = self._level.lag_frames
+        self._f0_delay = np.zeros(self._stream.latency_frames, np.float32)
+        self._n_skipped = self._stream.latency_frames
         self._last_f0 = 0.0
-        self._heard = np.zeros(0, np.float32)
-        self._played = np.zeros(self.latency.buffering, np.float32)
+        self._input = np.zeros(0, np.float32)
+        self._output = np.zeros(self.latency.buffering, np.float32)
 
     def state(self) -> dict[str, Any]:
-        """All that the next blocks depend on, a nest of arrays and numbers."""
+        """Returns the state of the stream, a nest of arrays and numbers."""
         return {
             "latency": dataclasses.astuple(self.latency),
-            "model": tf.nest.map_structure(np.array, self._kept.read()),
+            "model": tf.nest.map_structure(np.array, self._state.read()),
             "pitch": tf.nest.map_structure(_copied, self._pitch_state),
-            "f0_line": self._f0_line.copy(),
-            "n_unheard": self._n_unheard,
+            "f0_delay": self._f0_delay.copy(),
+            "n_skipped": self._n_skipped,
             "last_f0": self._last_f0,
-            "heard": self._heard.copy(),
-            "played": self._played.copy(),
+            "input": self._input.copy(),
+            "output": self._output.copy(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state that `state` returned.
+        """Continues from a state that `state` returned.
 
         Raises:
-          ValueError: If it is of another model or other settings.
+          ValueError: If the state belongs to another model or other settings.
         """
         try:
-            tf.nest.assert_same_structure(state["model"], self._kept.start)
+            tf.nest.assert_same_structure(state["model"], self._state.start)
             latency = tuple(state["latency"])
             tracked = state["pitch"] is not None
             shapes = [
                 (np.shape(new), tuple(old.shape))
                 for new, old in zip(
                     tf.nest.flatten(state["model"]),
-                    tf.nest.flatten(self._kept.start),
+                    tf.nest.flatten(self._state.start),
                     strict=True,
                 )
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"This is no state of this stream, got {error}."
+                f"The state does not fit this stream, got {error}."
             ) from error
         for x in tf.nest.flatten(state["model"]):
             if np.asarray(x).dtype.kind == "f":
@@ -264,15 +248,15 @@ class StreamingModel:
                 "This is a state of another model: its shapes, and those here, got "
                 f"{different}."
             )
-        self._kept.write(state["model"])
+        self._state.write(state["model"])
         self._pitch_state = tf.nest.map_structure(_copied, state["pitch"])
-        self._f0_line = state["f0_line"].copy()
-        self._n_unheard = state["n_unheard"]
+        self._f0_delay = state["f0_delay"].copy()
+        self._n_skipped = state["n_skipped"]
         self._last_f0 = state["last_f0"]
-        self._heard, self._played = state["heard"].copy(), state["played"].copy()
+        self._input, self._output = state["input"].copy(), state["output"].copy()
 
     def _form(self) -> tuple[tuple[int, ...], bool]:
-        """What a state must have in common with this stream."""
+        """What a state must share with this stream."""
         return dataclasses.astuple(self.latency), self._pitch is not None
 
     def _checked(self, audio: Any) -> np.ndarray:
@@ -285,23 +269,23 @@ class StreamingModel:
             raise ValueError(
                 f"Blocks must be of {self._block_size} samples, got {len(audio)}."
             )
-        # What is no number would stay in the recurrent state for good.
+        # A NaN would stay in the recurrent state forever.
         checks.bounded("audio", audio)
         return audio
 
     def _check_rate(self, sample_rate: int | None) -> None:
         if sample_rate is not None and sample_rate != self.sample_rate:
             raise ValueError(
-                f"The model plays at {self.sample_rate} samples a second; resample "
-                f"what it hears, got sample_rate={sample_rate}."
+                f"Resample the input to the model's {self.sample_rate} Hz, got "
+                f"sample_rate={sample_rate}."
             )
 
-    def _pitch_of(self, n_hops: int, f0_hz: Any) -> np.ndarray | None:
-        """The pitch of each hop as it was given, or None where it is tracked."""
+    def _given_f0(self, n_hops: int, f0_hz: Any) -> np.ndarray | None:
+        """Returns the given f0 of each hop, or None where f0 is tracked."""
         if (f0_hz is None) != (self._pitch is not None):
             raise ValueError(
-                "The pitch must be given with each block where it is not tracked, and "
-                f"there alone, got f0_hz={f0_hz!r}."
+                "Pass `f0_hz` with each block unless a pitch tracker runs, got "
+                f"f0_hz={f0_hz!r}."
             )
         if f0_hz is None:
             return None
@@ -317,26 +301,26 @@ class StreamingModel:
             self._last_f0 = float(f0[-1])
         return f0
 
-    def _play_hops(self, audio: np.ndarray, given: np.ndarray | None) -> np.ndarray:
-        """[n_hops * hop_size] of as much audio; `given` is the pitch, [n_hops]."""
+    def _process_hops(self, audio: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+        """Processes [n_hops * hop_size] samples; `given` is their f0, [n_hops]."""
         n_hops = len(audio) // self.hop_size
         if self._pitch is not None:
             block = audio[np.newaxis]
             (f0, _), self._pitch_state = self._pitch.step(block, self._pitch_state)
             f0_hz = f0[0]
         else:
-            joined = np.concatenate([self._f0_line, given])  # type: ignore[list-item]
-            f0_hz, self._f0_line = joined[:n_hops], joined[n_hops:]
-        if self._n_unheard:
-            # The features are of a time before the beginning.
-            self._n_unheard -= n_hops
-            self._compiled(self._listen_only, len(audio))(tf.constant(audio))
+            joined = np.concatenate([self._f0_delay, given])  # type: ignore[list-item]
+            f0_hz, self._f0_delay = joined[:n_hops], joined[n_hops:]
+        if self._n_skipped:
+            # These features describe times before the start of the input.
+            self._n_skipped -= n_hops
+            self._compiled(self._skip, len(audio))(tf.constant(audio))
             return np.zeros_like(audio)
         row = np.concatenate([audio, f0_hz, self._settings()], dtype=np.float32)
-        return self._compiled(self._play, len(row))(tf.constant(row)).numpy()
+        return self._compiled(self._process, len(row))(tf.constant(row)).numpy()
 
     def _compiled(self, function: Callable[..., Any], size: int) -> Any:
-        """A method for rows of one size; a call of it costs least when concrete."""
+        """Returns a method compiled for one input size."""
         key = (function.__name__, size)
         if key not in self._functions:
             compiled = tf.function(
@@ -352,43 +336,31 @@ class StreamingModel:
             checks.bounded(name, getattr(self, name), -limit, limit)
         return self.pitch_shift, self.loudness_shift, self.gain
 
-    def _play(self, given: tf.Tensor) -> tf.Tensor:
-        """The whole chain but for the pitch, over the state that is kept.
+    def _process(self, given: tf.Tensor) -> tf.Tensor:
+        """Processes a block, all but pitch tracking.
 
         Args:
-          given: Audio, pitch and settings one after the other: one tensor goes in
-            faster than three.
+          given: Audio, f0 and settings in one tensor, which passes faster than three.
         """
         sizes = [self.hop_size, 1]
         n_hops = (given.shape[0] - len(_SETTINGS)) // sum(sizes)
         audio, f0_hz, settings = tf.split(
             given, [n_hops * size for size in sizes] + [len(_SETTINGS)]
         )
-        state = self._kept.read()
+        state = self._state.read()
         pitch_shift, loudness_shift, gain = tf.unstack(settings)
-        level, level_state = self._level.step(audio[tf.newaxis], state["level"])
         f0_hz = f0_hz * 2.0 ** (pitch_shift / 12.0)
-        features = scaled_features(
-            self._level,
-            f0_hz[tf.newaxis, :, tf.newaxis],
-            (level + loudness_shift)[:, :, tf.newaxis],
-        )
-        controls, decoder_state = self._model.decoder.step(features, state["decoder"])
-        played, synthesis_state = self._model.processor_group.step(
-            {**features, **controls}, state["synthesis"]
-        )
-        new_state = {
-            "level": level_state,
-            "decoder": decoder_state,
-            "synthesis": synthesis_state,
+        inputs = {
+            "audio": audio[tf.newaxis],
+            "f0_hz": f0_hz[tf.newaxis, :, tf.newaxis],
         }
-        self._kept.write(new_state, state)
-        return played[0] * 10.0 ** (gain / 20.0)
+        output, new_state = self._stream.step(inputs, state, loudness_shift)
+        self._state.write(new_state, state)
+        return output[0] * 10.0 ** (gain / 20.0)
 
-    def _listen_only(self, audio: tf.Tensor) -> None:
-        state = self._kept.read()
-        level_state = self._level.step(audio[tf.newaxis], state["level"])[1]
-        self._kept.write({**state, "level": level_state}, state)
+    def _skip(self, audio: tf.Tensor) -> None:
+        state = self._state.read()
+        self._state.write(self._stream.skip(audio[tf.newaxis], state), state)
 
 
 def _copied(x: Any) -> Any:

@@ -21,9 +21,9 @@ class LevelStream:
     """Frames of a level in blocks; `LoudnessStream` and `PowerStream` say which.
 
     A block of n hops gives n frames. Frame i covers samples that may arrive after hop
-    i, so the frames that come out with a hop are those of `lag_frames` hops before;
-    the first `lag_frames` of a stream stand for times before its start.
-    `concat(steps, flush)[:, lag_frames:]` is the level of the whole, as many frames
+    i, so the frames that come out with a hop are those of `latency_frames` hops before;
+    the first `latency_frames` of a stream stand for times before its start.
+    `concat(steps, flush)[:, latency_frames:]` is the level of the whole, as many frames
     as there were hops (with 'center' the whole has one more, at its end).
 
     Attributes:
@@ -32,7 +32,7 @@ class LevelStream:
       look_ahead_samples: How far a frame reaches past the moment that it describes:
         0 for 'causal', whose frame describes its end; half a frame for 'center'; a
         frame for 'same'.
-      lag_frames: Whole frames by which the output lags.
+      latency_frames: Whole frames by which the output lags.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class LevelStream:
         frame_rate: int = 250,
         frame_size: int = 512,
         padding: str = "causal",
-        lag_frames: int | None = None,
+        latency_frames: int | None = None,
     ):
         """Initializer.
 
@@ -51,7 +51,7 @@ class LevelStream:
           frame_size: Samples that a frame covers.
           padding: How frames lie: `'causal'`, `'center'` or `'same'`, see
             `spectral_ops.get_framed_lengths`.
-          lag_frames: Lag by more frames than needed, to match another stream. By
+          latency_frames: Lag by more frames than needed, to match another stream. By
             default as few as the padding allows.
 
         Raises:
@@ -69,13 +69,13 @@ class LevelStream:
         reach = frame_size - before  # from the start of the frame's hop
         self.look_ahead_samples = 0 if padding == "causal" else reach
         shortest = -(-reach // self.hop_size) - 1
-        self.lag_frames = shortest if lag_frames is None else lag_frames
-        if self.lag_frames < shortest:
+        self.latency_frames = shortest if latency_frames is None else latency_frames
+        if self.latency_frames < shortest:
             raise ValueError(
                 f"With padding='{padding}' and frames of {frame_size} samples the lag "
-                f"is at least {shortest} frames, got {lag_frames}."
+                f"is at least {shortest} frames, got {latency_frames}."
             )
-        self._history = before + self.lag_frames * self.hop_size
+        self._history = before + self.latency_frames * self.hop_size
 
     def initial_state(self, batch_size: int = 1) -> State:
         """The state before the first block: silence."""
@@ -104,11 +104,11 @@ class LevelStream:
         return level, {"audio": heard[:, length - self._history :]}
 
     def flush(self, state: State) -> tf.Tensor:
-        """The frames that the output still lags by, [batch, lag_frames]."""
+        """The frames that the output still lags by, [batch, latency_frames]."""
         batch_size = state["audio"].shape[0]
-        if not self.lag_frames:
+        if not self.latency_frames:
             return tf.zeros([batch_size, 0])
-        silence = tf.zeros([batch_size, self.lag_frames * self.hop_size])
+        silence = tf.zeros([batch_size, self.latency_frames * self.hop_size])
         return self.step(silence, state)[0]
 
     def _measure(self, audio: tf.Tensor) -> tf.Tensor:
@@ -131,7 +131,7 @@ class LoudnessStream(LevelStream):
         range_db: float = 80.0,
         ref_db: float = 0.0,
         padding: str = "causal",
-        lag_frames: int | None = None,
+        latency_frames: int | None = None,
     ):
         """Initializer.
 
@@ -142,9 +142,9 @@ class LoudnessStream(LevelStream):
           range_db: Nothing comes out below `-range_db`.
           ref_db: Level that becomes 0 dB.
           padding: As in `LevelStream`.
-          lag_frames: As in `LevelStream`.
+          latency_frames: As in `LevelStream`.
         """
-        super().__init__(sample_rate, frame_rate, n_fft, padding, lag_frames)
+        super().__init__(sample_rate, frame_rate, n_fft, padding, latency_frames)
         self.range_db = range_db
         self.ref_db = ref_db
 
@@ -171,7 +171,7 @@ class PowerStream(LevelStream):
         ref_db: float = 0.0,
         range_db: float = 80.0,
         padding: str = "causal",
-        lag_frames: int | None = None,
+        latency_frames: int | None = None,
     ):
         """Initializer.
 
@@ -182,9 +182,9 @@ class PowerStream(LevelStream):
           ref_db: Level that becomes 0 dB.
           range_db: Nothing comes out below `-range_db`.
           padding: As in `LevelStream`.
-          lag_frames: As in `LevelStream`.
+          latency_frames: As in `LevelStream`.
         """
-        super().__init__(sample_rate, frame_rate, frame_size, padding, lag_frames)
+        super().__init__(sample_rate, frame_rate, frame_size, padding, latency_frames)
         self.ref_db = ref_db
         self.range_db = range_db
 

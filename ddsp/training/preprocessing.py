@@ -1,19 +1,23 @@
 """From audio features to what the networks are fed."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from ddsp import configurable, core, pitch, spectral_ops
-from ddsp._core import checks, chunks, framing
+from ddsp._core import checks, chunks, framing, safety
 from ddsp.training import nn
+from ddsp.training.level_streams import LevelStream, LoudnessStream, PowerStream
 
 # The ranges that are scaled to [0, 1]: decibels below full scale, MIDI notes.
 DB_RANGE = core.DB_RANGE
 F0_RANGE = 127.0
 
-# What CREPE is reckoned to hold for a frame: 64 frames at a time keep it in bounds.
+# Bounds of what a stream passes to a decoder, whose state would keep a NaN forever.
+_MAX_F0_HZ, _MAX_LEVEL_DB = 1e6, 240.0
+
+# Memory per frame of CREPE's activations, for the choice of the chunk size.
 _VALUES_PER_FRAME = 2**15
 
 
@@ -46,8 +50,22 @@ def inv_scale_f0_hz(f0_scaled: Any) -> tf.Tensor:
     return core.midi_to_hz(f0_scaled * F0_RANGE)
 
 
-class _Preprocessor(nn.DictLayer):
-    """Brings features to one number of time steps, in float32."""
+class Preprocessor(nn.DictLayer):
+    """Base class of preprocessors of f0 and a level, loudness or power.
+
+    A preprocessor brings features to one number of time steps, in float32, and scales
+    them for the networks. It also knows its causal form: `level_stream` measures the
+    level block by block, and `scale` scales a block of features.
+
+    Attributes:
+      level_name: Name of the level among a model's inputs, `'loudness_db'` or
+        `'power_db'`.
+    """
+
+    level_name: ClassVar[str]
+    # Names of the level and of its scaled form among the outputs.
+    _level_keys: ClassVar[tuple[str, str]]
+    db_range: float = DB_RANGE
 
     def __init__(
         self,
@@ -63,6 +81,49 @@ class _Preprocessor(nn.DictLayer):
         self.time_steps = time_steps
         self.frame_rate = frame_rate
         self.sample_rate = sample_rate
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that a call needs."""
+        return list(self.input_keys)
+
+    def level_stream(
+        self, sample_rate: int | None = None, latency_frames: int | None = None
+    ) -> LevelStream:
+        """Returns the stream that measures this preprocessor's level.
+
+        Args:
+          sample_rate: Sample rate of the audio; by default the preprocessor's.
+          latency_frames: Latency in frames; by default as low as the padding allows.
+
+        Raises:
+          ValueError: If the level has no stream at these rates or with this padding.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `level_stream`.")
+
+    def scale(self, f0_hz: tf.Tensor, level_db: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Scales a block of features as a call does.
+
+        Values are clipped to finite ranges, and NaN becomes silence.
+
+        Args:
+          f0_hz: Fundamental frequency in Hz, [batch, n_frames, 1].
+          level_db: Loudness or power in dB, [batch, n_frames, 1].
+
+        Returns:
+          f0, the level, and both scaled, by the names of a call's outputs.
+        """
+        f0_hz = safety.bounded(f0_hz, 0.0, _MAX_F0_HZ, nan=0.0)
+        level_db = safety.bounded(
+            level_db, -_MAX_LEVEL_DB, _MAX_LEVEL_DB, nan=-self.db_range
+        )
+        level_key, scaled_key = self._level_keys
+        return {
+            "f0_hz": f0_hz,
+            "f0_scaled": scale_f0_hz(f0_hz),
+            level_key: level_db,
+            scaled_key: scale_db(level_db, self.db_range),
+        }
 
     def resample(self, x: Any, time_steps: int | None = None) -> tf.Tensor:
         """Interpolates linearly to a number of time steps.
@@ -89,8 +150,11 @@ class _Preprocessor(nn.DictLayer):
 
 
 @configurable.layer(module="ddsp.training.preprocessing")
-class F0LoudnessPreprocessor(_Preprocessor):
+class F0LoudnessPreprocessor(Preprocessor):
     """Resamples and scales fundamental frequency and loudness."""
+
+    level_name = "loudness_db"
+    _level_keys = ("loudness_db", "ld_scaled")
 
     def __init__(
         self,
@@ -129,6 +193,17 @@ class F0LoudnessPreprocessor(_Preprocessor):
         self.padding = padding
         self.db_range = db_range
 
+    def level_stream(
+        self, sample_rate: int | None = None, latency_frames: int | None = None
+    ) -> LoudnessStream:
+        return LoudnessStream(
+            sample_rate or self.sample_rate,
+            self.frame_rate,
+            range_db=self.db_range,
+            padding=self.padding,
+            latency_frames=latency_frames,
+        )
+
     def call(self, loudness_db, f0_hz, audio=None, time_steps=None):
         """Resamples and scales.
 
@@ -156,8 +231,11 @@ class F0LoudnessPreprocessor(_Preprocessor):
 
 
 @configurable.layer(module="ddsp.training.preprocessing")
-class F0PowerPreprocessor(_Preprocessor):
+class F0PowerPreprocessor(Preprocessor):
     """Resamples and scales fundamental frequency and power."""
+
+    level_name = "power_db"
+    _level_keys = ("pw_db", "pw_scaled")
 
     def __init__(
         self,
@@ -190,6 +268,15 @@ class F0PowerPreprocessor(_Preprocessor):
         framing.samples_before(frame_size, sample_rate // frame_rate, padding)
         self.frame_size = frame_size
         self.padding = padding
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [*self.input_keys, self.level_name]
+
+    def level_stream(
+        self, sample_rate: int | None = None, latency_frames: int | None = None
+    ) -> PowerStream:
+        return _power_stream(self, sample_rate, latency_frames)
 
     def call(self, f0_hz, power_db=None, audio=None, time_steps=None):
         """Resamples and scales.
@@ -226,13 +313,15 @@ class F0PowerPreprocessor(_Preprocessor):
 
 
 @configurable.layer(module="ddsp.training.preprocessing")
-class OnlineF0PowerPreprocessor(_Preprocessor):
+class OnlineF0PowerPreprocessor(Preprocessor):
     """Measures power, and on request pitch, in the audio itself, at 16 kHz.
 
     Nothing is interpolated: features have as many frames as the audio, counted as
     `spectral_ops.get_framed_lengths` does.
     """
 
+    level_name = "power_db"
+    _level_keys = ("pw_db", "pw_scaled")
     _crepe: Any
 
     def __init__(
@@ -284,6 +373,19 @@ class OnlineF0PowerPreprocessor(_Preprocessor):
         # Past Keras, which would save the tracker with every checkpoint of a model.
         crepe = pitch.load(crepe_saved_model_path) if compute_f0 else None
         object.__setattr__(self, "_crepe", crepe)
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [
+            *self.input_keys,
+            *([] if self.compute_f0 else ["f0_hz", "f0_confidence"]),
+            *([] if self.compute_power else ["pw_db"]),
+        ]
+
+    def level_stream(
+        self, sample_rate: int | None = None, latency_frames: int | None = None
+    ) -> PowerStream:
+        return _power_stream(self, sample_rate, latency_frames)
 
     def call(
         self,
@@ -380,6 +482,20 @@ class OnlineF0PowerPreprocessor(_Preprocessor):
                 "more than others.)"
             )
         return x[:, :time_steps]
+
+
+def _power_stream(
+    preprocessor: F0PowerPreprocessor | OnlineF0PowerPreprocessor,
+    sample_rate: int | None,
+    latency_frames: int | None,
+) -> PowerStream:
+    return PowerStream(
+        sample_rate or preprocessor.sample_rate,
+        preprocessor.frame_rate,
+        preprocessor.frame_size,
+        padding=preprocessor.padding,
+        latency_frames=latency_frames,
+    )
 
 
 def _viterbi_paths(activations: np.ndarray) -> np.ndarray:

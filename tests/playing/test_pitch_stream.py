@@ -71,7 +71,7 @@ def test_any_partition_is_the_whole(streams, rate, padding):
     assert whole[0].shape == (2, N_HOPS)
     assert len(set(whole[0][0])) > 10
     for sizes in ([N_HOPS], [1] * N_HOPS, partition(0)):
-        played = [x[:, stream.lag_frames :] for x in play(stream, audio, sizes)]
+        played = [x[:, stream.latency_frames :] for x in play(stream, audio, sizes)]
         assert_same_pitch(played, whole)
 
 
@@ -103,19 +103,19 @@ def test_a_change_of_rate_does_not_change_the_pitch(streams):
 
 
 def test_the_lag_is_what_the_frames_need(streams):
-    assert streams[16000, "causal"].lag_frames == 0
+    assert streams[16000, "causal"].latency_frames == 0
     assert streams[16000, "causal"].look_ahead_samples == 0
     # Half a frame is 512 samples, eight hops, of which the first has been heard; the
     # pitch frame starts at the hop at the latest.
-    assert streams[16000, "center"].lag_frames == 7
+    assert streams[16000, "center"].latency_frames == 7
     assert streams[16000, "center"].look_ahead_samples == 512
-    assert streams[48000, "causal"].lag_frames == 0
-    assert streams[48000, "center"].lag_frames >= 7
+    assert streams[48000, "causal"].latency_frames == 0
+    assert streams[48000, "center"].latency_frames >= 7
 
 
 def test_a_longer_lag_only_comes_later(streams):
     audio = recording(16000)
-    late = PitchStream(padding="causal", lag_frames=3)
+    late = PitchStream(padding="causal", latency_frames=3)
     played = play(late, audio, partition(1))
     assert played[0].shape == (2, N_HOPS + 3)
     assert_same_pitch([x[:, 3:] for x in played], streams[16000, "causal"].whole(audio))
@@ -149,8 +149,8 @@ def test_what_is_kept_does_not_grow(streams):
         ({"padding": "same"}, "got 'same'"),
         ({"frame_rate": 252}, "frame_rate=252"),
         ({"pitch_rate": 99}, "frame_rate=99"),
-        ({"padding": "center", "lag_frames": 6}, "got 6"),
-        ({"lag_frames": -1}, "got -1"),
+        ({"padding": "center", "latency_frames": 6}, "got 6"),
+        ({"latency_frames": -1}, "got -1"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from ddsp import effects, processors, spectral_ops, synths
 from ddsp.playing import PitchStream, StreamingModel
-from ddsp.playing.model_features import level_stream, scaled_features
 from ddsp.training import decoders, encoders, gin_files, models, preprocessing
 
 RATE = 16000
@@ -262,9 +261,8 @@ def test_the_state_stays_sound_at_the_ends_of_every_range(stream_of, sign):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
 def test_what_a_graph_is_given_is_bounded(model_of, bad):
     """Where nothing can be refused: in compiled and exported forms."""
-    level = level_stream(model_of["causal"])
     x = tf.constant([[[bad], [440.0]]], tf.float32)
-    features = scaled_features(level, x, -x)
+    features = model_of["causal"].preprocessor.scale(x, -x)
     assert all(np.all(np.isfinite(y)) for y in features.values())
     assert features["f0_hz"][0, 1] == 440.0
     if np.isnan(bad):  # silence
@@ -341,7 +339,7 @@ def test_what_is_kept_does_not_grow(stream_of):
 
     sizes = []
     for _ in range(200):
-        n_hops = (len(stream.state()["heard"]) + 100) // HOP
+        n_hops = (len(stream.state()["input"]) + 100) // HOP
         stream.process(audio, np.full(n_hops, 440.0))
         sizes.append(size())
     # What waits for its hop to be full comes and goes.

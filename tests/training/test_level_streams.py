@@ -40,7 +40,7 @@ def play(stream, audio, sizes):
         said.append(level)
         done = stop
     rest = stream.flush(state)
-    assert rest.shape == (len(audio), stream.lag_frames)
+    assert rest.shape == (len(audio), stream.latency_frames)
     return np.concatenate([*said, rest], axis=1)
 
 
@@ -53,7 +53,7 @@ def test_loudness_of_any_partition_is_that_of_the_whole(padding, seed):
     whole = spectral_ops.compute_loudness(audio, padding=padding)
     # An FFT of another batch rounds differently: 1e-7 of the spectrum's largest bin.
     np.testing.assert_allclose(
-        played[:, stream.lag_frames :], whole[:, :N_HOPS], atol=1e-3
+        played[:, stream.latency_frames :], whole[:, :N_HOPS], atol=1e-3
     )
 
 
@@ -65,7 +65,7 @@ def test_power_of_any_partition_is_that_of_the_whole(padding, frame_size):
     played = play(stream, audio, partition(N_HOPS, frame_size))
     whole = spectral_ops.compute_power(audio, frame_size=frame_size, padding=padding)
     np.testing.assert_allclose(
-        played[:, stream.lag_frames :], whole[:, :N_HOPS], atol=1e-4
+        played[:, stream.latency_frames :], whole[:, :N_HOPS], atol=1e-4
     )
 
 
@@ -91,7 +91,7 @@ def test_power_is_the_mean_square_of_what_was_heard_last():
 )
 def test_the_lag_is_what_the_padding_needs(padding, lag, look_ahead):
     for stream in (LoudnessStream(padding=padding), PowerStream(padding=padding)):
-        assert stream.lag_frames == lag
+        assert stream.latency_frames == lag
         assert stream.look_ahead_samples == look_ahead
 
 
@@ -99,10 +99,10 @@ def test_the_lag_is_what_the_padding_needs(padding, lag, look_ahead):
 def test_a_longer_lag_only_comes_later(padding):
     audio = recording()
     shortest = PowerStream(padding=padding)
-    late = PowerStream(padding=padding, lag_frames=shortest.lag_frames + 5)
+    late = PowerStream(padding=padding, latency_frames=shortest.latency_frames + 5)
     np.testing.assert_allclose(
-        play(late, audio, partition(N_HOPS, 3))[:, late.lag_frames :],
-        play(shortest, audio, [N_HOPS])[:, shortest.lag_frames :],
+        play(late, audio, partition(N_HOPS, 3))[:, late.latency_frames :],
+        play(shortest, audio, [N_HOPS])[:, shortest.latency_frames :],
         atol=1e-4,
     )
 
@@ -116,7 +116,7 @@ def test_other_rates_and_levels():
         audio, n_fft=1024, ref_db=3.0, padding="center", **settings
     )
     np.testing.assert_allclose(
-        played[:, stream.lag_frames :], whole[:, :N_HOPS], atol=1e-3
+        played[:, stream.latency_frames :], whole[:, :N_HOPS], atol=1e-3
     )
 
 
@@ -145,7 +145,7 @@ def test_a_state_is_left_as_it_was():
         ({"frame_rate": 252}, "frame_rate=252"),
         ({"frame_size": 0}, "got 0"),
         ({"frame_size": 32}, "got frame_size=32"),
-        ({"padding": "center", "lag_frames": 2}, "got 2"),
+        ({"padding": "center", "latency_frames": 2}, "got 2"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):

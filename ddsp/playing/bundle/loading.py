@@ -159,7 +159,7 @@ def _check_model(model: models.Autoencoder, info: BundleManifest, path: str) -> 
 
 def _check_vector(bundle: Bundle) -> None:
     expected = bundle.test_vector
-    noise = vector.noise_names(bundle.model)
+    noise = bundle.model.processor_group.noise_names
     if [sorted(expected.features), sorted(expected.noise)] != [
         sorted(bundle.info.features),
         sorted(noise),

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import core, synths
+from ddsp import core
 from ddsp.playing.bundle import arrays
-from ddsp.playing.model_features import level_stream, scaled_features
 from ddsp.training import models
-from ddsp.training.level_streams import PowerStream
 
 VECTOR_FILE = "test_vector.npz"
 # A power of two, so that blocks of the usual sizes fit.
@@ -124,7 +122,7 @@ def make(model: models.Autoencoder, statistics: dict[str, Any] | None) -> Vector
     n_samples = N_FRAMES * model.hop_size
     noise = {
         name: 2.0 * rng.random([1, n_samples], np.float32) - 1.0
-        for name in noise_names(model)
+        for name in model.processor_group.noise_names
     }
     audio = synthesize(model, features, noise)
     if not np.all(np.isfinite(audio)):
@@ -133,15 +131,6 @@ def make(model: models.Autoencoder, statistics: dict[str, Any] | None) -> Vector
             "use; export an earlier one."
         )
     return Vector(features, noise, audio)
-
-
-def noise_names(model: models.Autoencoder) -> list[str]:
-    """Names of the processors that are given their noise."""
-    return [
-        processor.name
-        for processor in model.processor_group.processors
-        if isinstance(processor, synths.FilteredNoise)
-    ]
 
 
 def synthesize(
@@ -162,20 +151,16 @@ def synthesize(
     Raises:
       ValueError: If the synthesisers cannot stream.
     """
-    group = model.processor_group
-    group.hop_size = model.hop_size
     tensors = {name: tf.constant(feature) for name, feature in features.items()}
     if model.encoder is None:
-        level = level_stream(model)
-        scaled = scaled_features(level, tensors["f0_hz"], tensors[_level_name(model)])
+        scaled = model.preprocessor.scale(tensors["f0_hz"], tensors[model.level_name])
     else:
         n_samples = tensors["audio"].shape[1]
         scaled = model.encode(tensors, training=False, n_samples=n_samples)
-    controls = {**scaled, **model.decoder(scaled)}
-    audio, _ = group.step(
-        controls,
-        group.initial_state(1),
-        noise={name: tf.constant(samples) for name, samples in noise.items()},
+    audio, _ = model.render_step(
+        {**scaled, **model.decoder(scaled)},
+        model.initial_state(1, decoding=False),
+        {name: tf.constant(samples) for name, samples in noise.items()},
     )
     return np.asarray(audio)
 
@@ -188,7 +173,7 @@ def _features(
     vibrato = 0.3 * np.sin(2.0 * np.pi * 6.0 * seconds)
     midi = statistics.get("mean_pitch", _PITCH) + 2.0 * progress - 1.0 + vibrato
     f0_hz = core.midi_to_hz(midi.astype(np.float32)).numpy()
-    name = _level_name(model)
+    name = model.level_name
     loudest = statistics.get(f"mean_max_{name.removesuffix('_db')}", _LEVEL_DB)
     level_db = loudest - 30.0 * np.cos(np.pi * progress) ** 2
     features = {
@@ -201,8 +186,3 @@ def _features(
         audio = 0.1 * np.sin(2.0 * np.pi * phase)
         features["audio"] = audio.astype(np.float32)[np.newaxis]
     return features
-
-
-def _level_name(model: models.Autoencoder) -> str:
-    is_power = isinstance(level_stream(model), PowerStream)
-    return "power_db" if is_power else "loudness_db"

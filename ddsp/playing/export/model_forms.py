@@ -6,13 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import synths
 from ddsp._core import checks
 from ddsp.playing.export.form import Arrays, Form
-from ddsp.playing.export.state import NamedState, Outputs, identifier
-from ddsp.playing.model_features import level_stream, scaled_features
+from ddsp.playing.export.state import NamedState, Outputs, Step, identifier
 from ddsp.training import models
-from ddsp.training.level_streams import PowerStream
 
 Inputs = Mapping[str, tf.Tensor]
 
@@ -21,7 +18,6 @@ _LARGEST_BLOCK = 8
 # Nor does a reverb of partitions of 64 samples or more.
 _LARGEST_BLOCK_SAMPLES = 1024
 
-_UNITS = "`f0_hz` is in Hz, `{level}` in dB."
 _NOISE = "Noise is uniform in [-1, 1) and new at each call."
 _STATE = (
     "Give to each call the state that the call before returned, to the first its start."
@@ -39,25 +35,26 @@ def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
       A form named 'stream'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
       n_frames, 1], `noise_...` [1, n_frames * hop_size] for each processor that wants
       noise, and the state; its outputs `audio` [1, n_frames * hop_size], and the new
-      state. Audio comes `model.processor_group.latency_samples` late.
+      state. The latency of the audio is `model.latency_samples`.
 
     Raises:
       ValueError: If the model cannot be played so, with the reason.
     """
-    chain = _Chain(model)
-    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
-    state = NamedState(chain.step, specs, chain.start())
+    start = model.initial_state(1)
+    noise = _noise_specs(model, n_frames)
+    specs = {**model.input_specs(n_frames), **noise}
+    state = NamedState(_step(model), specs, start)
     return Form(
         name="stream",
         function=state.step,
         inputs={**specs, **state.specs},
-        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at a call. Audio "
-        f"comes {model.processor_group.latency_samples} samples late. {chain.units} "
-        f"{_NOISE} {_STATE}",
+        doc=f"Synthesizes {n_frames} frames of {model.hop_size} samples per call, with"
+        f" a latency of {model.latency_samples} samples. {_units(model)} {_NOISE} "
+        f"{_STATE}",
         state=state.start,
-        noise=list(chain.noisy),
+        noise=list(noise),
         sample_rate=model.sample_rate,
-        samples_per_call=n_frames * chain.hop_size,
+        samples_per_call=n_frames * model.hop_size,
     )
 
 
@@ -75,29 +72,30 @@ def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
     Raises:
       ValueError: If the model cannot be played so, with the reason.
     """
-    chain = _Chain(model)
-    specs = {**chain.features(n_frames), **chain.noise(n_frames)}
-    n_blocks = n_frames // _block(n_frames, chain.hop_size)
-    of_block = {
+    start = model.initial_state(1)
+    noise = _noise_specs(model, n_frames)
+    specs = {**model.input_specs(n_frames), **noise}
+    n_blocks = n_frames // _block(n_frames, model.hop_size)
+    block_specs = {
         name: tf.TensorSpec([1, spec.shape[1] // n_blocks, *spec.shape[2:]])
         for name, spec in specs.items()
     }
-    state = NamedState(chain.step, of_block, chain.start(), chain.flush)
+    state = NamedState(_step(model), block_specs, start, model.flush)
 
     def function(**inputs: tf.Tensor) -> Outputs:
-        audio, last = _loop(state, inputs, n_blocks, n_frames * chain.hop_size)
-        played = tf.concat([audio, state.finish(**last)], axis=1)
-        return {"audio": played[:, model.processor_group.latency_samples :]}
+        audio, last = _loop(state, inputs, n_blocks, n_frames * model.hop_size)
+        audio = tf.concat([audio, state.finish(**last)], axis=1)
+        return {"audio": audio[:, model.latency_samples :]}
 
     return Form(
         name="whole",
         function=function,
         inputs=specs,
-        doc=f"Plays {n_frames} frames of {chain.hop_size} samples at once. "
-        f"{chain.units} {_NOISE}",
-        noise=list(chain.noisy),
+        doc=f"Synthesizes {n_frames} frames of {model.hop_size} samples at once. "
+        f"{_units(model)} {_NOISE}",
+        noise=list(noise),
         sample_rate=model.sample_rate,
-        samples_per_call=n_frames * chain.hop_size,
+        samples_per_call=n_frames * model.hop_size,
     )
 
 
@@ -116,22 +114,23 @@ def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
     Raises:
       ValueError: If the model cannot be played so, with the reason.
     """
-    chain = _Chain(model)
-    specs = chain.features(n_frames)
+    start = model.initial_state(1)
+    specs = model.input_specs(n_frames)
 
     def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
-        controls, state = chain.decode(inputs, state)
-        return {name: controls[name] for name, _ in model.decoder.output_splits}, state
+        controls, after = model.decode_step(inputs, {"decoder": state})
+        outputs = {name: controls[name] for name, _ in model.decoder.output_splits}
+        return outputs, after["decoder"]
 
-    state = NamedState(step, specs, model.decoder.initial_state(1))
+    state = NamedState(step, specs, start["decoder"])
     return Form(
         name="decoder",
         function=state.step,
         inputs={**specs, **state.specs},
-        doc=f"Decodes {n_frames} frames at a call. {chain.units} {_STATE}",
+        doc=f"Decodes {n_frames} frames per call. {_units(model)} {_STATE}",
         state=state.start,
         sample_rate=model.sample_rate,
-        samples_per_call=n_frames * chain.hop_size,
+        samples_per_call=n_frames * model.hop_size,
     )
 
 
@@ -150,13 +149,12 @@ def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
       ValueError: If the model's features have no blocks.
     """
     checks.positive("n_frames", n_frames)
-    level = level_stream(model)
-    name = _level_name(level)
+    level = model.level_stream()
     specs = {"audio": tf.TensorSpec([1, n_frames * level.hop_size])}
 
     def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
         measured, state = level.step(inputs["audio"], state)
-        return {name: measured[:, :, tf.newaxis]}, state
+        return {model.level_name: measured[:, :, tf.newaxis]}, state
 
     state = NamedState(step, specs, level.initial_state(1))
     return Form(
@@ -164,7 +162,7 @@ def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
         function=state.step,
         inputs={**specs, **state.specs},
         doc=f"Measures {n_frames} frames of {level.hop_size} samples at a call, in dB, "
-        f"{level.lag_frames} frames late. {_STATE}",
+        f"{level.latency_frames} frames late. {_STATE}",
         state=state.start,
         sample_rate=model.sample_rate,
         samples_per_call=n_frames * level.hop_size,
@@ -208,56 +206,31 @@ def cut(
     return [{name: x[i] for name, x in pieces.items()} for i in range(int(n_calls))]
 
 
-class _Chain:
-    """From pitch and level to audio, in parts that take and return state."""
+def _step(model: models.Autoencoder) -> Step:
+    """The model's step, with noise among its named inputs."""
+    keys = _noise_keys(model)
 
-    def __init__(self, model: models.Autoencoder):
-        if model.encoder is not None:
-            raise ValueError(
-                "A model with an encoder needs all of the audio at once, so it has no "
-                f"form to be exported, got encoder={model.encoder!r}."
-            )
-        self._model = model
-        self._level = level_stream(model)
-        self._group = model.processor_group
-        self._group.hop_size = self.hop_size = model.hop_size
-        self._level_name = _level_name(self._level)
-        self.units = _UNITS.format(level=self._level_name)
-        self.noisy = {
-            f"noise_{identifier(x.name)}": x.name
-            for x in self._group.processors
-            if isinstance(x, synths.FilteredNoise)
-        }
+    def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
+        noise = {name: inputs[key] for name, key in keys.items()}
+        audio, state = model.step(inputs, state, noise)
+        return {"audio": audio}, state
 
-    def start(self) -> dict[str, Any]:
-        return {
-            "decoder": self._model.decoder.initial_state(1),
-            "synthesis": self._group.initial_state(1),
-        }
+    return step
 
-    def features(self, n_frames: int) -> dict[str, tf.TensorSpec]:
-        checks.positive("n_frames", n_frames)
-        spec = tf.TensorSpec([1, n_frames, 1])
-        return {"f0_hz": spec, self._level_name: spec}
 
-    def noise(self, n_frames: int) -> dict[str, tf.TensorSpec]:
-        return dict.fromkeys(self.noisy, tf.TensorSpec([1, n_frames * self.hop_size]))
+def _noise_keys(model: models.Autoencoder) -> dict[str, str]:
+    """{processor: name of its input for noise}."""
+    names = model.processor_group.noise_names
+    return {name: f"noise_{identifier(name)}" for name in names}
 
-    def decode(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
-        features = scaled_features(
-            self._level, inputs["f0_hz"], inputs[self._level_name]
-        )
-        controls, state = self._model.decoder.step(features, state)
-        return {**features, **controls}, state
 
-    def step(self, inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
-        controls, of_decoder = self.decode(inputs, state["decoder"])
-        noise = {name: inputs[key] for key, name in self.noisy.items()}
-        audio, of_synthesis = self._group.step(controls, state["synthesis"], noise)
-        return {"audio": audio}, {"decoder": of_decoder, "synthesis": of_synthesis}
+def _noise_specs(model: models.Autoencoder, n_frames: int) -> dict[str, tf.TensorSpec]:
+    spec = tf.TensorSpec([1, n_frames * model.hop_size])
+    return dict.fromkeys(_noise_keys(model).values(), spec)
 
-    def flush(self, state: Any) -> tf.Tensor:
-        return self._group.flush(state["synthesis"])
+
+def _units(model: models.Autoencoder) -> str:
+    return f"`f0_hz` is in Hz, `{model.level_name}` in dB."
 
 
 def _loop(
@@ -287,10 +260,6 @@ def _loop(
         (0, dict(inputs), tf.zeros([1, n_samples]), first),
     )
     return audio, last
-
-
-def _level_name(level: Any) -> str:
-    return "power_db" if isinstance(level, PowerStream) else "loudness_db"
 
 
 def _block(n_frames: int, hop_size: int) -> int:

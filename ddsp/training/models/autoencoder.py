@@ -1,21 +1,32 @@
 """The autoencoder: from audio features to controls to audio."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ddsp import configurable, core
-from ddsp.training import rates
+from ddsp import configurable, core, processors
+from ddsp._core import checks
+from ddsp.streaming import State, Stream
+from ddsp.training import preprocessing, rates
+from ddsp.training.level_streams import LevelStream
 from ddsp.training.models.model import losses_dict
 from ddsp.training.models.synthesis_model import SynthesisModel
 
 
 @configurable.layer(module="ddsp.training.models")
-class Autoencoder(SynthesisModel):
-    """Preprocessor, encoder, decoder and synthesisers in a row.
+class Autoencoder(SynthesisModel, Stream):
+    """A preprocessor, an encoder, a decoder and synthesizers in series.
 
-    The model of Engel et al., "DDSP: Differentiable Digital Signal Processing" (2020).
+    The model of Engel et al., "DDSP: Differentiable Digital Signal Processing" (2020),
+    section 3.
+
+    Without an encoder it is also a stream from f0 and level to audio, see
+    `ddsp.streaming`:
+
+        state = model.initial_state(batch_size=1)
+        audio, state = model.step({"f0_hz": f0_hz, "loudness_db": loudness_db}, state)
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class Autoencoder(SynthesisModel):
         self.processor_group: Any = processor_group
         self.loss_objs = list(core.make_iterable(losses))
         rates.check(self)
+        self._fix_hop()
 
     def encode(
         self, features: dict[str, Any], training: bool = True, n_samples=None
@@ -124,3 +136,136 @@ class Autoencoder(SynthesisModel):
             return
         features, n_samples = self._silence()
         self(features, training=False, n_samples=n_samples)
+
+    def level_stream(self, latency_frames: int | None = None) -> LevelStream:
+        """Returns the stream that measures the level this model is driven by.
+
+        Args:
+          latency_frames: Latency in frames; by default as low as possible.
+
+        Raises:
+          ValueError: If the model is not driven by f0 and a level, or its level
+            cannot be measured block by block.
+        """
+        return self._level().level_stream(self.sample_rate, latency_frames)
+
+    @property
+    def level_name(self) -> str:
+        """Name of the level in `step`'s inputs, `'loudness_db'` or `'power_db'`."""
+        return self._level().level_name
+
+    @property
+    def latency_samples(self) -> int:
+        """Latency from features to audio, in samples."""
+        return self.processor_group.latency_samples
+
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        """Returns the shapes of `step`'s inputs, `{name: [batch, n_frames, 1]}`."""
+        checks.positive("n_frames", n_frames)
+        spec = tf.TensorSpec([batch_size, n_frames, 1])
+        return {"f0_hz": spec, self.level_name: spec}
+
+    def initial_state(self, batch_size: int, decoding: bool = True) -> State:
+        """Returns the state before the first block.
+
+        Args:
+          batch_size: Rows of the stream.
+          decoding: Whether the decoder has state too. False for `render_step` alone,
+            with controls that were decoded elsewhere.
+
+        Raises:
+          ValueError: If a part of the model cannot run block by block, with the
+            reason.
+        """
+        if decoding and self.encoder is not None:
+            raise ValueError(
+                "A model with an encoder needs all of the audio at once and does not "
+                f"run block by block, got encoder={self.encoder!r}."
+            )
+        if self.processor_group.hop_size not in (None, self.hop_size):
+            raise ValueError(
+                f"The model has a hop of {self.hop_size} samples, its synthesizers got "
+                f"{self.processor_group.hop_size}."
+            )
+        state: State = {"synthesis": self.processor_group.initial_state(batch_size)}
+        if decoding:
+            state["decoder"] = self.decoder.initial_state(batch_size)
+        return state
+
+    def step(
+        self,
+        inputs: Mapping[str, Any],
+        state: State,
+        noise: Mapping[str, Any] | None = None,
+    ) -> tuple[tf.Tensor, State]:
+        """Synthesizes a block.
+
+        Args:
+          inputs: `f0_hz` in Hz and the level in dB, [batch, n_frames, 1] each, by the
+            names of `input_specs`.
+          state: From `initial_state` or the previous step.
+          noise: {name of a processor: [batch, n_frames * hop_size]}, uniform in
+            [-1, 1), for processors that otherwise draw their own.
+
+        Returns:
+          Audio [batch, n_frames * hop_size], delayed by `latency_samples`, and the new
+          state.
+
+        Raises:
+          ValueError: If an input is missing, or has another shape than the state.
+        """
+        controls, state = self.decode_step(inputs, state)
+        return self.render_step(controls, state, noise)
+
+    def decode_step(
+        self, inputs: Mapping[str, Any], state: State
+    ) -> tuple[dict[str, tf.Tensor], State]:
+        """Returns the controls of a block, scaled features included; see `step`."""
+        self._require(inputs, "f0_hz", self.level_name)
+        features = self._level().scale(inputs["f0_hz"], inputs[self.level_name])
+        controls, decoder_state = self.decoder.step(features, state["decoder"])
+        return {**features, **controls}, {**state, "decoder": decoder_state}
+
+    def render_step(
+        self,
+        controls: Mapping[str, Any],
+        state: State,
+        noise: Mapping[str, Any] | None = None,
+    ) -> tuple[tf.Tensor, State]:
+        """Renders a block of controls as audio; see `step`."""
+        audio, synthesis = self.processor_group.step(
+            controls, state["synthesis"], noise
+        )
+        return audio, {**state, "synthesis": synthesis}
+
+    def flush(self, state: State, tail: bool = False) -> tf.Tensor:
+        """Returns the remaining audio at the end of a stream.
+
+        Args:
+          state: After the last block.
+          tail: Whether to append the reverb's tail.
+
+        Returns:
+          [batch, latency_samples], and the tail.
+        """
+        return self.processor_group.flush(state["synthesis"], tail)
+
+    def _level(self) -> preprocessing.Preprocessor:
+        """The preprocessor, if it is one of f0 and a level."""
+        if not isinstance(self.preprocessor, preprocessing.Preprocessor):
+            raise ValueError(
+                "Only models of f0 and loudness or power run block by block, got "
+                f"preprocessor={self.preprocessor!r}."
+            )
+        return self.preprocessor
+
+    def _fix_hop(self) -> None:
+        """Passes the hop size to processors that were given a length instead."""
+        if (
+            isinstance(self.processor_group, processors.ProcessorGroup)
+            and isinstance(self.preprocessor, preprocessing.Preprocessor)
+            and self.processor_group.hop_size is None
+        ):
+            self.processor_group.hop_size = self.hop_size
