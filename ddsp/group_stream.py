@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ddsp import core
 from ddsp._core import filter_streams
+from ddsp._core.blocks import check_block
 from ddsp.streaming import FRAME, SAMPLE, STATIC, State, Streaming
 
 
@@ -115,6 +116,16 @@ class GroupStream:
         state["position"] = tf.zeros([], tf.int64)
         return state
 
+    def input_specs(self, n_frames: int, batch_size: int) -> dict[str, tf.TensorSpec]:
+        """Returns shape and dtype of each input of the graph."""
+        names = {node.name for node in self._nodes}
+        return {
+            key: node.processor.input_specs(n_frames, batch_size)[control]
+            for node in self._nodes
+            for control, _, key in self._moving(node)
+            if _root(key) not in names
+        }
+
     def step(
         self, inputs: Mapping[str, Any], state: State, noise: Mapping[str, Any]
     ) -> tuple[tf.Tensor, State]:
@@ -126,7 +137,7 @@ class GroupStream:
             before = state[node.place]
             block, lines, last = {}, {}, {}
             for control, rate, key in self._moving(node):
-                x = filter_streams.check_block(
+                x = check_block(
                     key,
                     core.nested_lookup(key, outputs),
                     len(node.processor.control_shape(control)),

@@ -14,7 +14,15 @@ from ddsp import configurable, core, dags
 from ddsp._core import checks, filter_streams, resampling
 from ddsp._core.tensors import array_of_lists
 from ddsp.group_stream import GroupStream
-from ddsp.streaming import FRAME, SAMPLE, Rates, State, Streaming, memoryless
+from ddsp.streaming import (
+    FRAME,
+    SAMPLE,
+    Rates,
+    State,
+    Stream,
+    Streaming,
+    memoryless,
+)
 
 
 @configurable.first_call_alone
@@ -77,7 +85,7 @@ class Processor(Streaming, keras.layers.Layer):
 
 
 @configurable.layer(module="ddsp.processors")
-class ProcessorGroup(dags.DAGLayer):
+class ProcessorGroup(dags.DAGLayer, Stream):
     """Processors wired into a graph, used as one processor.
 
     Args:
@@ -181,8 +189,14 @@ class ProcessorGroup(dags.DAGLayer):
 
     @property
     def latency_samples(self) -> int:
-        """Samples by which a stream comes later, a whole number of hops."""
+        """Latency from controls to audio in samples, a whole number of hops."""
         return self._stream().latency_samples
+
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        """Returns shape and dtype of the controls of a block of `n_frames`."""
+        return self._stream().input_specs(n_frames, batch_size)
 
     def initial_state(self, batch_size: int, **static: Any) -> State:
         """The state before the first block; see `streaming.Streaming`.

@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from ddsp._core import checks, filter_streams
+from ddsp._core import checks
+from ddsp._core.blocks import check_blocks
 from ddsp.types import State
 
 # How an argument of `get_controls` comes: with one value a frame, one a sample, or
@@ -36,6 +37,24 @@ class Stream(abc.ABC):
     `latency_samples` (or frames), equals the output for the whole input, for any
     partition into blocks.
     """
+
+    @property
+    def latency_samples(self) -> int:
+        """Latency from input to output, in samples."""
+        return 0
+
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        """Returns shape and dtype of each input of a block of `n_frames`.
+
+        Raises:
+          ValueError: If the shapes are not known yet.
+        """
+        raise ValueError(
+            f"{type(self).__name__} does not know the shapes of its inputs, got "
+            f"n_frames={n_frames} and batch_size={batch_size}."
+        )
 
     @abc.abstractmethod
     def initial_state(self, batch_size: int) -> State:
@@ -128,14 +147,14 @@ class Streaming(Stream):
             length, or, outside a graph, has values that are NaN or above 1e12 in
             magnitude. The state is as it was: the stream can go on.
         """
-        block = self._checked_block(controls)
-        n_rows = {name: x.shape[0] for name, x in block.items()}
-        n_rows["state"] = _batch_size(state)
-        if len(set(n_rows.values()) - {None}) > 1:
-            raise ValueError(
-                f"A block of `{self.name}` must have the batch size of its state, got "
-                f"{n_rows}."
-            )
+        rates = {k: rate for k, rate in self.rates().items() if rate != STATIC}
+        block = check_blocks(
+            self.name,
+            controls,
+            {name: self._rank(name) for name in rates},
+            batch_size_of(state),
+            hops={k: self._hop() for k, rate in rates.items() if rate == FRAME},
+        )
         return self._advance(block, state, noise)
 
     def flush(self, state: State, tail: bool = False) -> tf.Tensor:
@@ -167,7 +186,7 @@ class Streaming(Stream):
 
     def _finish(self, state: State, tail: bool) -> tf.Tensor:
         del tail
-        return tf.zeros([_batch_size(state), 0])
+        return tf.zeros([batch_size_of(state), 0])
 
     def in_hops(self) -> bool:
         """Whether blocks must be of whole hops."""
@@ -177,29 +196,20 @@ class Streaming(Stream):
         """`control_rates`, where a control's shape decides as well."""
         return self.control_rates
 
-    def _checked_block(self, controls: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        """The controls that move, as float32 tensors that go together."""
-        rates = {k: rate for k, rate in self.rates().items() if rate != STATIC}
-        missing = [name for name in rates if name not in controls]
-        if missing:
-            raise ValueError(
-                f"A block of `{self.name}` needs the controls {list(rates)}, got "
-                f"{sorted(controls)}."
-            )
-        block = {
-            name: filter_streams.check_block(name, controls[name], self._rank(name))
-            for name in rates
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        return {
+            name: self._input_spec(name, rate, n_frames, batch_size)
+            for name, rate in self.rates().items()
+            if rate != STATIC
         }
-        lengths = {
-            name: block[name].shape[1] * (self._hop() if rate == FRAME else 1)
-            for name, rate in rates.items()
-        }
-        if len(set(lengths.values())) > 1:
-            raise ValueError(
-                f"Controls of `{self.name}` must be of one length, got so many samples:"
-                f" {lengths}."
-            )
-        return block
+
+    def _input_spec(
+        self, name: str, rate: str, n_frames: int, batch_size: int
+    ) -> tf.TensorSpec:
+        n_steps = n_frames * (1 if rate == FRAME else self._hop())
+        return tf.TensorSpec([batch_size, n_steps, *self.control_shape(name)[2:]])
 
     def _hop(self) -> int:
         if self.hop_size is None:
@@ -210,7 +220,9 @@ class Streaming(Stream):
         return self.hop_size
 
     def _remember_shapes(self, *args: Any, **kwargs: Any) -> None:
-        """Keeps the shapes of a call's inputs, which the first state is made for."""
+        """Keeps the shapes of the first call's inputs, which states are made for."""
+        if self._control_shapes is not None:
+            return
         parameters = inspect.signature(self.get_controls).bind(*args, **kwargs)  # type: ignore[attr-defined]
         shapes = {
             name: tuple(tf.TensorShape(getattr(x, "shape", ())))
@@ -251,5 +263,7 @@ def memoryless(batch_size: int) -> State:
     return {"empty": tf.zeros([batch_size, 0])}
 
 
-def _batch_size(state: State) -> Any:
-    return next(x.shape[0] for x in tf.nest.flatten(state) if x.shape.rank > 1)
+def batch_size_of(state: Any) -> int | None:
+    """Returns the rows of a stream's state; None if it is empty or unknown."""
+    leaves = tf.nest.flatten(state)
+    return next((x.shape[0] for x in leaves if x.shape.rank > 1), None)

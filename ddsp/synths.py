@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ddsp import configurable, core
 from ddsp._core import checks, filter_streams, hops, oscillator_streams
+from ddsp._core.blocks import check_block
 from ddsp._core.noise import draw_seed
 from ddsp.processors import Processor
 from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates, State, memoryless
@@ -310,7 +311,7 @@ class FilteredNoise(Synth):
                 state["filter"]["position"],
             )
         else:
-            noise = filter_streams.check_block("noise", noise, 2)
+            noise = check_block("noise", noise, 2)
             if noise.shape[1] != n_samples:
                 raise ValueError(
                     f"`noise` of `{self.name}` must have {n_samples} samples, got shape"
@@ -418,9 +419,7 @@ class Wavetable(Synth):
                     f"`{self.name}` was called with one table for all time: give it to "
                     "`initial_state` as `wavetables`, got none."
                 )
-            table = _scale(
-                filter_streams.check_block("wavetables", table, 2), self.scale_fn
-            )
+            table = _scale(check_block("wavetables", table, 2), self.scale_fn)
         return oscillator_streams.start_wavetable(
             batch_size, self._channels("wavetables"), table
         )

@@ -4,9 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp._core import checks, filters, short_frames
+from ddsp._core import filters, short_frames
 from ddsp._core.resampling import linear_ramp
-from ddsp._core.tensors import tf_float32
 
 State = dict[str, Any]
 
@@ -151,21 +150,3 @@ def delay(line: tf.Tensor, block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     joined = tf.concat([line, block], axis=1)
     n = block.shape[1]
     return joined[:, :n], joined[:, n:]
-
-
-def check_block(name: str, x: Any, rank: int) -> tf.Tensor:
-    """Returns a block as a float32 tensor whose length is known.
-
-    Raises:
-      ValueError: for another rank, a length unknown when a graph is built, or values
-        that would leave NaN in the state, see `checks.bounded`.
-    """
-    x = tf_float32(x)
-    checks.rank(name, x, rank)
-    checks.bounded(name, x)
-    if x.shape[1] is None:
-        raise ValueError(
-            f"Blocks of a stream need a length that is known when the graph is built; "
-            f"`{name}` is of shape {x.shape}."
-        )
-    return x

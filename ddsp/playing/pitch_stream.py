@@ -12,15 +12,14 @@ import tensorflow as tf
 
 from ddsp import pitch
 from ddsp._core import checks, framing
+from ddsp._core.blocks import check_audio
 from ddsp.playing.rate_conversion import RateConverter
-from ddsp.training.level_streams import checked_block
+from ddsp.streaming import State, Stream
 
 PADDINGS = ("causal", "center")
 
-State = dict[str, Any]
 
-
-class PitchStream:
+class PitchStream(Stream):
     """`pitch.estimate_f0` in blocks, held to another frame rate.
 
     Pitch frame j lies as `padding` says on the grid of `pitch_rate`. Frame i of the
@@ -100,6 +99,17 @@ class PitchStream:
             )
         self._track = _compiled(crepe_model)
 
+    @property
+    def latency_samples(self) -> int:
+        """Latency of f0 in samples."""
+        return self.latency_frames * self.hop_size
+
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        """Returns the shape of a block of audio."""
+        return {"audio": tf.TensorSpec([batch_size, n_frames * self.hop_size])}
+
     def pitch_frames(self, n_frames: int, first: int = 0) -> np.ndarray:
         """Which pitch frame each frame of the output holds.
 
@@ -160,7 +170,7 @@ class PitchStream:
           ValueError: If it has another rank or batch size, or is not of whole hops.
         """
         batch_size = len(state["f0_hz"])
-        audio = checked_block(audio, self.hop_size, batch_size).numpy()
+        audio = check_audio(audio, self.hop_size, batch_size).numpy()
         resampled, converter = self._converter.step(audio, state["converter"])
         heard = np.concatenate([state["audio"], resampled], axis=1)
         offset = converter["n_out"] - heard.shape[1]  # the first of them, counted
@@ -208,7 +218,7 @@ class PitchStream:
         Returns:
           (f0_hz, f0_confidence), [batch, n_frames] each.
         """
-        audio = checked_block(audio, self.hop_size).numpy()
+        audio = check_audio(audio, self.hop_size).numpy()
         held = self.pitch_frames(audio.shape[1] // self.hop_size) + 1
         silence = self.initial_state(len(audio))
         # A change of rate rings on after the end, which the last frames reach past.

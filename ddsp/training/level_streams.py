@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from ddsp import spectral_ops
 from ddsp._core import checks, framing
+from ddsp._core.blocks import check_audio
+from ddsp.streaming import State, Stream
 
 # What can be framed without knowing where the audio ends.
 PADDINGS = ("causal", "center", "same")
 
-State = dict[str, tf.Tensor]
 
-
-class LevelStream:
+class LevelStream(Stream):
     """Frames of a level in blocks; `LoudnessStream` and `PowerStream` say which.
 
     A block of n hops gives n frames. Frame i covers samples that may arrive after hop
@@ -77,6 +77,17 @@ class LevelStream:
             )
         self._history = before + self.latency_frames * self.hop_size
 
+    @property
+    def latency_samples(self) -> int:
+        """Latency of the level in samples."""
+        return self.latency_frames * self.hop_size
+
+    def input_specs(
+        self, n_frames: int, batch_size: int = 1
+    ) -> dict[str, tf.TensorSpec]:
+        """Returns the shape of a block of audio."""
+        return {"audio": tf.TensorSpec([batch_size, n_frames * self.hop_size])}
+
     def initial_state(self, batch_size: int = 1) -> State:
         """The state before the first block: silence."""
         return {"audio": tf.zeros([batch_size, self._history])}
@@ -93,9 +104,9 @@ class LevelStream:
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: As from `checked_block`.
+          ValueError: See `ddsp._core.blocks.check_audio`.
         """
-        audio = checked_block(audio, self.hop_size, state["audio"].shape[0])
+        audio = check_audio(audio, self.hop_size, state["audio"].shape[0])
         heard = tf.concat([state["audio"], audio], axis=1)
         # What is heard after the last frame that can be measured now.
         ahead = self._history + self.hop_size - self.frame_size
@@ -198,40 +209,3 @@ class PowerStream(LevelStream):
             self.range_db,
             padding="valid",
         )
-
-
-def checked_block(
-    audio: Any, hop_size: int, batch_size: int | None = None
-) -> tf.Tensor:
-    """The audio as a tensor, refused where it is no block of whole hops.
-
-    Args:
-      audio: [batch, n_frames * hop_size], float32.
-      hop_size: Samples a frame.
-      batch_size: Rows of the stream; None for any.
-
-    Returns:
-      The same.
-
-    Raises:
-      TypeError: If the audio is not float32.
-      ValueError: If it has another rank or batch size, is not of whole hops, or,
-        outside a graph, has samples that are NaN or above 1e12 in magnitude.
-    """
-    audio = tf.convert_to_tensor(audio)
-    if audio.dtype != tf.float32:
-        raise TypeError(f"`audio` must be float32, got {audio.dtype.name}.")
-    checks.rank("audio", audio, 2)
-    n_samples = audio.shape[1]
-    if n_samples is not None and (not n_samples or n_samples % hop_size):
-        raise ValueError(
-            f"A block must be of whole hops of {hop_size} samples, got shape "
-            f"{audio.shape}."
-        )
-    if not audio.shape[:1].is_compatible_with([batch_size]):
-        raise ValueError(
-            f"A block must have the {batch_size} rows of its stream, got shape "
-            f"{audio.shape}."
-        )
-    checks.bounded("audio", audio)
-    return audio

@@ -1,37 +1,34 @@
-"""What decoders check before they decode a block."""
+"""Decoders that run block by block."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from ddsp._core import checks
-from ddsp._core.tensors import tf_float32
-from ddsp.training import nn
+from ddsp._core.blocks import check_blocks
+from ddsp.streaming import State, Stream, batch_size_of
 
 
-def checked_inputs(
-    decoder: nn.DictLayer, keys: Sequence[str], inputs: Mapping[str, Any], state
-) -> list[tf.Tensor]:
-    """The inputs of a block, in order, once they are known to go together."""
-    missing = [key for key in keys if key not in inputs]
-    if missing:
-        raise ValueError(
-            f"A block of `{decoder.name}` needs the inputs {list(keys)}, of which "
-            f"{missing} are missing; got {sorted(inputs)}."
+class StreamingDecoder(Stream):
+    """A decoder without latency; mixed into `nn.DictLayer`.
+
+    Attributes:
+      output_splits: Pairs (name, number of channels) of the outputs.
+    """
+
+    name: str
+    output_splits: Sequence[tuple[str, int]]
+
+    def flush(self, state: State) -> dict[str, tf.Tensor]:
+        """Returns no frames, {name: [batch, 0, channels]}: there is no latency."""
+        n_rows = batch_size_of(state)
+        return {name: tf.zeros([n_rows, 0, size]) for name, size in self.output_splits}
+
+    def _check(
+        self, keys: Sequence[str], inputs: Mapping[str, Any], state: State
+    ) -> list[tf.Tensor]:
+        """Returns the inputs of a block in order, [batch, n_frames, channels] each."""
+        ranks = dict.fromkeys(keys, 3)
+        return list(
+            check_blocks(self.name, inputs, ranks, batch_size_of(state)).values()
         )
-    features = [tf_float32(inputs[key]) for key in keys]
-    for key, x in zip(keys, features, strict=True):
-        checks.rank(key, x, 3)
-        checks.bounded(key, x)
-    shapes = {key: tuple(x.shape) for key, x in zip(keys, features, strict=True)}
-    n_rows = {shape[0] for shape in shapes.values()}
-    n_rows |= {x.shape[0] for x in tf.nest.flatten(state)}
-    n_frames = {shape[1] for shape in shapes.values()}
-    if len(n_rows - {None}) > 1 or len(n_frames - {None}) > 1:
-        raise ValueError(
-            f"Inputs of a block of `{decoder.name}` must have as many frames as each "
-            "other and as many rows as the state, got shapes "
-            f"{shapes} and {sorted(n_rows - {None})} rows."
-        )
-    return features

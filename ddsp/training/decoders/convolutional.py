@@ -7,12 +7,13 @@ import keras
 import tensorflow as tf
 
 from ddsp import configurable
+from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import checked_inputs
+from ddsp.training.decoders.blocks import StreamingDecoder
 
 
 @configurable.layer(module="ddsp.training.decoders")
-class DilatedConvDecoder(nn.OutputSplitsLayer):
+class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
     """Dilated convolutions over time, with conditioning at every layer.
 
     See `nn.DilatedConvStack`.
@@ -129,7 +130,7 @@ class DilatedConvDecoder(nn.OutputSplitsLayer):
             )
         return {"convolutions": self.dilated_conv_stack.initial_state(batch_size)}
 
-    def step(self, inputs: Mapping[str, Any], state: Mapping[str, list[tf.Tensor]]):
+    def step(self, inputs: Mapping[str, Any], state: State):
         """Decodes a block, on from a state; with the weights of `call`.
 
         Args:
@@ -143,7 +144,7 @@ class DilatedConvDecoder(nn.OutputSplitsLayer):
           ValueError: If an input is missing or of a wrong rank, or if inputs and state
             do not go together.
         """
-        features = checked_inputs(self, self.input_keys, inputs, state)
+        features = self._check(self.input_keys, inputs, state)
         output, after = self.dilated_conv_stack.step(
             self._stack_inputs(features), state["convolutions"]
         )

@@ -9,8 +9,9 @@ import tensorflow as tf
 from ddsp import configurable, core
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
+from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import checked_inputs
+from ddsp.training.decoders.blocks import StreamingDecoder
 from ddsp.training.nn.dict_layer import OutputSplits
 
 # Loudness of a `MidiDecoder` in dB: where its network's 0 lies, and what 1 adds.
@@ -18,7 +19,7 @@ _CENTER_DB = -70.0
 _SPREAD_DB = 30.0
 
 
-class _NoteDecoder(nn.DictLayer):
+class _NoteDecoder(StreamingDecoder, nn.DictLayer):
     """A network over the notes, then a dense layer; with blocks where those allow."""
 
     def __init__(
@@ -95,7 +96,7 @@ class _NoteDecoder(nn.DictLayer):
             f"does, got a {type(self.net).__name__}."
         )
 
-    def step(self, inputs: Mapping[str, Any], state: Mapping[str, Any]):
+    def step(self, inputs: Mapping[str, Any], state: State):
         """Decodes a block, on from a state; with the weights of `call`.
 
         Args:
@@ -111,7 +112,7 @@ class _NoteDecoder(nn.DictLayer):
             do not go together.
         """
         keys = ["z_pitch", "z"] if inputs.get("z") is not None else ["z_pitch"]
-        z_pitch, *rest = checked_inputs(self, keys, inputs, state)
+        z_pitch, *rest = self._check(keys, inputs, state)
         x, after = self._pair(z_pitch, *rest), state["net"]
         if hasattr(self.net, "step"):
             x, after = self.net.step(x, after)

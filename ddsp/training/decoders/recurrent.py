@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from ddsp import configurable
 from ddsp._core import checks
+from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import checked_inputs
+from ddsp.training.decoders.blocks import StreamingDecoder
 
 
 @configurable.layer(module="ddsp.training.decoders")
-class RnnFcDecoder(nn.DictLayer):
+class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
     """Fully connected stacks around a recurrent layer.
 
     The decoder of Engel et al., "DDSP: Differentiable Digital Signal Processing"
@@ -117,7 +118,7 @@ class RnnFcDecoder(nn.DictLayer):
         n_values = sum(nn.state_sizes(self.rnn.rnn))
         return {"rnn": tf.zeros([batch_size, n_values])}
 
-    def step(self, inputs: Mapping[str, Any], state: Mapping[str, tf.Tensor]):
+    def step(self, inputs: Mapping[str, Any], state: State):
         """Decodes a block, on from a state; with the weights of `call`.
 
         Args:
@@ -132,7 +133,7 @@ class RnnFcDecoder(nn.DictLayer):
             do not go together, or if the decoder has not been called yet.
         """
         keys = self.input_keys[:-1] if self.stateless else self.input_keys
-        features = checked_inputs(self, keys, inputs, state)
+        features = self._check(keys, inputs, state)
         if not self.built:
             raise ValueError(
                 f"'{self.name}' must be called once before it can be played in blocks, "
