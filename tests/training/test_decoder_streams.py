@@ -239,7 +239,7 @@ def test_refused_blocks(name, features):
         decoder.step({**block, "z": block["z"][:, 0]}, state)
     with pytest.raises(ValueError, match="one length"):
         decoder.step({**block, "z": block["z"][:, :1]}, state)
-    with pytest.raises(ValueError, match="rows as the state"):
+    with pytest.raises(ValueError, match="batch size of the state"):
         decoder.step({key: x[:1] for key, x in block.items()}, state)
     with pytest.raises(ValueError, match="`batch_size` must be positive, got 0"):
         decoder.initial_state(0)
