@@ -1,4 +1,4 @@
-"""One writer at a time: locks on directories and outputs."""
+"""Locks on directories and outputs: one writer at a time."""
 
 import contextlib
 import errno
@@ -20,18 +20,27 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 @contextlib.contextmanager
 def exclusive(path: str, purpose: str) -> Iterator[None]:
-    """Holds a lock file while the block runs.
+    """Holds a lock while the block runs.
 
-    The operating system frees the lock when the process ends, however it ends. On
-    remote paths, and where the file system has no locks, there is none.
+    The operating system releases the lock when the process ends, even if it is killed.
+    Remote paths and file systems without locks are not locked.
 
     Args:
-      path: Of the lock file, which is removed at the end. Its directory must exist.
-      purpose: What the lock is for, such as "preparing data/violin".
+      path: Lock file, removed at the end. Its directory must exist.
+      purpose: Purpose of the lock for messages, such as "preparing data/violin".
 
     Raises:
-      FileExistsError: If another process, which is named, holds it.
-      OSError: If the file cannot be made.
+      FileExistsError: If another process holds the lock. The message names it.
+      OSError: If the file cannot be created.
+
+    Example:
+
+    >>> from ddsp import locks
+    >>> with locks.exclusive(str(tmp_path / ".lock"), "training"):
+    ...     with locks.exclusive(str(tmp_path / ".lock"), "training"):
+    ...         pass
+    Traceback (most recent call last):
+    FileExistsError: Another process is training: wait for it, stop it or choose ...
     """
     if fcntl is None or files.is_remote(path):
         yield
@@ -41,7 +50,7 @@ def exclusive(path: str, purpose: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Before it is free: who takes it next must not find its file removed.
+        # Removed before the release, so that the next holder does not lose its file.
         try:
             with contextlib.suppress(OSError):
                 os.remove(path)
@@ -50,7 +59,7 @@ def exclusive(path: str, purpose: str) -> Iterator[None]:
 
 
 def _acquire(path: str, purpose: str) -> int:
-    """Descriptor of the file at `path`, locked."""
+    """Opens and locks a file; returns its descriptor."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -69,7 +78,7 @@ def _acquire(path: str, purpose: str) -> int:
             logging.warning("No lock on this file system: %s", path)
         if _is_at(descriptor, path):
             break
-        # Its last holder removed it meanwhile.
+        # The last holder has removed the file since it was opened.
         os.close(descriptor)
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     try:

@@ -1,4 +1,4 @@
-"""How the command-line programs start and how they fail."""
+"""Start, errors and signals of the command-line programs."""
 
 import io
 import signal
@@ -12,50 +12,75 @@ from absl import app, flags, logging
 from ddsp._compat import messages
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# `timeout` and shells send a signal to a process and then again to its group.
+# `timeout` and shells send a signal to the process and again to its group.
 _SAME_SIGNAL_SECS = 10.0
-# Help of the flag --trusted of all commands that load models.
+# Help of the flag --trusted in all commands that load models.
 TRUSTED = (
-    "Let the config of a training run import modules and name any class that gin "
-    "knows. It can run any code then: only for runs whose origin you trust."
+    "Allow the config of a training run to import modules and name any class that gin "
+    "knows. Such a config can run any code: only for runs whose origin you trust."
 )
 
 
 class UserError(Exception):
-    """Something the user can mend: shown as one message, without a traceback."""
+    """Error that the user can correct, shown as one message without a traceback.
+
+    Example:
+
+    >>> from ddsp.program import UserError
+    >>> raise UserError("install apache-beam")
+    Traceback (most recent call last):
+    ddsp.program.UserError: install apache-beam
+    """
 
 
-# Of the signal that asked the program to end, and when.
+# The signal that asked the program to end, and the time it arrived.
 _received: int | None = None
 _received_at = float("-inf")
 
 
 def is_stopped(error: BaseException) -> bool:
-    """Whether an error ends the program because a signal asked for it.
+    """Whether an error ends the program because of a signal.
 
     Args:
-      error: A KeyboardInterrupt, or what C code made of one in the midst of a call.
+      error: The error. C code may turn a KeyboardInterrupt into an error of its own.
+
+    Returns:
+      Whether the program was asked to end.
+
+    Example:
+
+    >>> from ddsp import program
+    >>> program.is_stopped(KeyboardInterrupt()), program.is_stopped(ValueError())
+    (True, False)
     """
     return isinstance(error, KeyboardInterrupt) or _received is not None
 
 
 def run_main(main: Callable[[list[str]], None]) -> None:
-    """Runs an absl program; mistakes of the user end in one line and exit code 1.
+    """Runs an absl program and reports errors of the user in one line.
 
-    `ValueError`, `TypeError`, `OSError` and `UserError` are what this library
-    raises for bad input, TensorFlow its own, and gin a `RuntimeError`; their message
-    says what to do. With `-v 1` the traceback is shown too.
+    Bad input raises `ValueError`, `TypeError`, `OSError` or `UserError` here, and other
+    errors in TensorFlow and gin. The program then prints the message and exits with
+    code 1; with `-v 1` it also shows the traceback.
 
-    SIGINT and SIGTERM raise KeyboardInterrupt, so that what was begun is cleared away;
-    they end in one line and the exit code that shells give them, 130 and 143.
+    SIGINT and SIGTERM raise KeyboardInterrupt, so that temporary files are removed. The
+    program prints one line and exits with the code that shells use, 130 or 143.
 
     Args:
-      main: Takes the positional arguments, program name first.
+      main: Function of the positional arguments, with the program name first.
+
+    Example:
+
+    >>> from ddsp import program
+    >>> def main(argv):
+    ...     raise program.UserError("no audio files")
+    >>> program.run_main(main)  # doctest: +SKIP
+    error: no audio files
     """
 
     def guarded(argv: list[str]) -> None:
         if not flags.FLAGS["verbosity"].present:
-            # TensorFlow and Keras talk of their internals at the level below.
+            # Below this level TensorFlow and Keras log their internals.
             logging.set_verbosity(logging.WARNING)
         try:
             main(argv)
@@ -66,20 +91,20 @@ def run_main(main: Callable[[list[str]], None]) -> None:
                 done = error.args if isinstance(error, KeyboardInterrupt) else ()
                 print(": ".join([f"stopped by {name}", *done]), file=sys.stderr)
                 sys.exit(128 + number)
-            if not _is_of_user(error) or logging.get_verbosity() >= logging.DEBUG:
+            if not _is_user_error(error) or logging.get_verbosity() >= logging.DEBUG:
                 raise
             print(f"error: {_message(error)}", file=sys.stderr)
             sys.exit(1)
 
     for number in _SIGNALS:
-        # A shell starts what runs in the background with SIGINT ignored.
+        # Shells start background processes with SIGINT ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
-    # Names of files need not be printable.
+    # Names of files may not be printable.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    _help_of(main.__module__)
+    _set_help(main.__module__)
     app.run(guarded)
 
 
@@ -91,32 +116,32 @@ def _stop(number: int, unused_frame: Any) -> None:
         raise KeyboardInterrupt
 
 
-def _is_of_user(error: BaseException) -> bool:
-    """Whether an error is one that the user can mend."""
+def _is_user_error(error: BaseException) -> bool:
+    """Whether the user can correct the cause of an error."""
     if isinstance(error, RuntimeError):
         return _advice_on_bindings(str(error)) is not None
     of_library = isinstance(error, (ValueError, TypeError, OSError, UserError))
-    return of_library or _is_of_tensorflow(error)
+    return of_library or _is_tensorflow_error(error)
 
 
-def _is_of_tensorflow(error: BaseException) -> bool:
-    # Without importing TensorFlow, which takes seconds.
+def _is_tensorflow_error(error: BaseException) -> bool:
+    # Importing TensorFlow takes seconds.
     return any(kind.__module__.startswith("tensorflow.") for kind in type(error).mro())
 
 
-def _help_of(module: str) -> None:
-    """Lets `--help` show a module's text and flags, not those of its launcher."""
+def _set_help(module: str) -> None:
+    """Makes `--help` show a module's text and flags, not those of its launcher."""
     sys.modules["__main__"].__doc__ = sys.modules[module].__doc__
     for flag in flags.FLAGS.get_key_flags_for_module(module):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _message(error: BaseException) -> str:
-    """The message of an error, without what gin and Keras add about calls."""
+    """Returns the message of an error, without additions of gin and Keras."""
     if advice := _advice_on_bindings(str(error)):
         return advice
-    # TensorFlow's go on with where in its graph they come from.
-    if _is_of_tensorflow(error):
+    # TensorFlow appends the place in its graph.
+    if _is_tensorflow_error(error):
         return str(getattr(error, "message", error)).strip().splitlines()[0]
     return messages.cause(str(error)) or type(error).__name__
 

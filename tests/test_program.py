@@ -25,7 +25,7 @@ def test_help_is_that_of_the_program_not_of_its_launcher(monkeypatch):
         flags.ArgumentParser(), flags.ArgumentSerializer(), "thing", None, "Which."
     )
     flags.DEFINE_flag(flag, values, module_name="a_program")
-    program._help_of("a_program")
+    program._set_help("a_program")
     assert sys.modules["__main__"].__doc__ == "Does a thing."
     assert "--thing: Which." in values.main_module_help()
 
@@ -93,7 +93,7 @@ def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code, changed):
     monkeypatch.setattr(sys, "argv", ["a_program"])
     monkeypatch.setattr(program, "_received_at", float("-inf"))
     monkeypatch.setattr(program, "_received", None)
-    monkeypatch.setattr(program, "_help_of", lambda module: None)
+    monkeypatch.setattr(program, "_set_help", lambda module: None)
     try:
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
             program.run_main(main)
@@ -106,5 +106,5 @@ def test_a_signal_ends_in_one_line(monkeypatch, capsys, number, code, changed):
 
 def test_tensorflows_errors_are_one_line():
     error = tf.errors.PermissionDeniedError(None, None, "a; Read-only\n\t [[graph]]")
-    assert program._is_of_user(error)
+    assert program._is_user_error(error)
     assert program._message(error) == "a; Read-only"

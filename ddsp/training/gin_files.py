@@ -1,4 +1,4 @@
-"""The gin files that come with the library, and the names by which they are found."""
+"""The gin files of the library, and the paths by which gin finds them."""
 
 import os
 import re
@@ -7,15 +7,22 @@ from typing import TextIO
 
 import gin
 
-# In the original they stand inside the package `ddsp.training`.
+# In the original, the files are inside the package `ddsp.training`.
 _ORIGINAL_PLACE = re.compile(r"(?:^|.*/)training/gin/(.+)")
 
 
 def config_dir() -> str:
-    """Directory of the gin files that come with the library.
+    """Returns the directory of the library's gin files.
 
     Raises:
       FileNotFoundError: If it is missing.
+
+    Example:
+
+    >>> import os
+    >>> from ddsp.training import gin_files
+    >>> os.path.isfile(os.path.join(gin_files.config_dir(), "models", "ae.gin"))
+    True
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for directory in (
@@ -31,9 +38,14 @@ def config_dir() -> str:
 
 
 def register_original_places() -> None:
-    """Lets gin find `.../training/gin/models/ae.gin` among the library's gin files.
+    """Makes gin find `.../training/gin/models/ae.gin` among the library's gin files.
 
-    A file that stands at the path itself goes first.
+    A file at the path itself takes precedence.
+
+    Example:
+
+    >>> from ddsp.training import gin_files
+    >>> gin_files.register_original_places()
     """
     gin.config.register_file_reader(_open, lambda path: bool(_library_path(path)))
 
@@ -43,7 +55,7 @@ def _open(path: str) -> TextIO:
 
 
 def _library_path(path: str) -> str:
-    """The library's file for a path of the original's, or an empty string."""
+    """Returns the library's file for a path in the original, or an empty string."""
     match = _ORIGINAL_PLACE.fullmatch(os.path.normpath(path).replace(os.sep, "/"))
     if match is None:
         return ""

@@ -1,6 +1,4 @@
-"""The state of an optimiser as the original library left it, with Keras 2."""
-
-from typing import Any
+"""Optimizer state in checkpoints of the original library, written by Keras 2."""
 
 import keras
 import tensorflow as tf
@@ -10,20 +8,30 @@ from ddsp.training.models.object_graph import ObjectGraph
 from ddsp.training.models.restoring import model_variables
 
 
-def restore(optimizer: Any, model: keras.Model, path: str) -> bool:
-    """Reads steps and moments of Adam, if a checkpoint holds them as Keras 2 did.
+def restore(optimizer: keras.optimizers.Adam, model: keras.Model, path: str) -> bool:
+    """Restores the step count and moments of Adam from a checkpoint by Keras 2.
 
     Args:
-      optimizer: A `keras.optimizers.Adam`, built for the trainable variables of the
-        model.
+      optimizer: Optimizer built for the trainable variables of the model.
       model: The model.
       path: The checkpoint.
 
     Returns:
-      Whether it does; nothing was read otherwise.
+      Whether the checkpoint holds such a state. Otherwise nothing changes.
 
     Raises:
-      ValueError: If it does, but not for every variable. Nothing has changed then.
+      ValueError: If moments of some variables are missing. Nothing has changed then.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp.training import original_optimizer
+    >>> model, adam = keras.Sequential([keras.layers.Dense(1)]), keras.optimizers.Adam()
+    >>> model.build([1, 1])
+    >>> adam.build(model.trainable_variables)
+    >>> path = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-1"))
+    >>> original_optimizer.restore(adam, model, path)
+    False
     """
     reader = tf.train.load_checkpoint(path)
     graph = ObjectGraph(reader, f"The checkpoint {path!r}")
@@ -41,8 +49,8 @@ def restore(optimizer: Any, model: keras.Model, path: str) -> bool:
     ]
     if lost:
         raise ValueError(
-            f"The checkpoint {path!r} must hold the moments of every variable that is "
-            f"trained; got none of {lost}."
+            f"The checkpoint {path!r} must hold the moments of every trainable "
+            f"variable, got none of {lost}."
         )
     optimizer.iterations.assign(reader.get_tensor(steps))
     first, second = keras_internals.adam_moments(optimizer)

@@ -178,7 +178,7 @@ def test_layers_in_lists_of_a_users_class(tmp_path):
 
 
 def test_no_step_of_what_no_checkpoint_would_hold():
-    with pytest.raises(ValueError, match=r"none lead to some.*kernel"):
+    with pytest.raises(ValueError, match=r"must be attributes of each other.*kernel"):
         _wrapped(Hidden())
 
 

@@ -1,4 +1,4 @@
-"""Building models of strangers within the memory that their weights take."""
+"""Building untrusted models within the memory that their weights take."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from ddsp._compat import keras_internals, messages
 from ddsp.training.models.model import Model
 from ddsp.training.models.synthesis_model import SynthesisModel
 
-# What a model may have beside the weights that are stored.
+# Size of the variables that a model may have in addition to the stored weights.
 _SPARE_NUMBERS = 2**20
 _MOST_NUMBERS = 2**26
 _HIGHEST_RATE = 768000
@@ -22,10 +22,18 @@ def limited(n_numbers: int) -> Iterator[None]:
     """Limits the total size of the variables created inside the block.
 
     Args:
-      n_numbers: Total size of the stored weights; a fixed margin is added.
+      n_numbers: Total size of the stored weights. A fixed margin is added.
 
     Raises:
-      ValueError: If more are made, before they take memory.
+      ValueError: If the variables are larger, before they take memory.
+
+    Example:
+
+    >>> from ddsp.training.models import building
+    >>> with building.limited(n_numbers=10):
+    ...     variable = tf.Variable(lambda: tf.zeros([2**24]))
+    Traceback (most recent call last):
+    ValueError: The config describes a larger model than the stored weights, got 10 ...
     """
     left = n_numbers + _SPARE_NUMBERS
 
@@ -41,13 +49,16 @@ def limited(n_numbers: int) -> Iterator[None]:
             yield
     except _TooLargeError:
         raise ValueError(
-            "The config describes a larger model than the one whose weights are "
-            f"stored, which has {n_numbers} numbers."
+            "The config describes a larger model than the stored weights, got "
+            f"{n_numbers} stored numbers."
         ) from None
 
 
 class _TooLargeError(BaseException):
-    """No `Exception`: Keras takes those for a layer that it cannot build ahead."""
+    """A variable exceeds the limit.
+
+    Not an `Exception`: Keras catches those when it builds layers ahead of a call.
+    """
 
 
 def _size(value: Any) -> int:
@@ -61,21 +72,21 @@ def _size(value: Any) -> int:
 
 
 def build(model: SynthesisModel, n_numbers: int, config: str) -> None:
-    """Creates a model's variables without running it, whatever its config says.
+    """Creates the variables of an untrusted model without running it.
 
     Args:
-      model: Not built.
-      n_numbers: Total size of the stored weights; a fixed margin is added.
+      model: A model that is not built.
+      n_numbers: Total size of the stored weights. A fixed margin is added.
       config: Path of its config, for error messages.
 
     Raises:
-      ValueError: If it needs more, or cannot be built.
+      ValueError: If the model is larger or cannot be built.
     """
     with _in_one_line(config):
         rates = model.sample_rate, model.hop_size
         if max(rates) > _HIGHEST_RATE:
             raise ValueError(
-                f"Sample rate and hop are at most {_HIGHEST_RATE}, got {rates}."
+                f"Sample rate and hop must be at most {_HIGHEST_RATE}, got {rates}."
             )
         features, n_samples = model._silence()
         graph = tf.function(
@@ -91,21 +102,21 @@ def build(model: SynthesisModel, n_numbers: int, config: str) -> None:
         ]
         if max(sizes) > _MOST_NUMBERS:
             raise ValueError(
-                f"A moment of audio takes arrays of {max(sizes)} numbers, more than "
-                f"{_MOST_NUMBERS}."
+                "Arrays for a short piece of audio must have at most "
+                f"{_MOST_NUMBERS} numbers, got {max(sizes)}."
             )
 
 
 def build_from_checkpoint(model: Model, checkpoint: str, config: str) -> None:
-    """Creates a model's variables by running it, no more than a checkpoint has.
+    """Creates a model's variables by running it, up to the size of its checkpoint.
 
     Args:
-      model: Not built.
-      checkpoint: Its path.
-      config: Path of the model's config, for error messages.
+      model: A model that is not built.
+      checkpoint: Path of its checkpoint.
+      config: Path of its config, for error messages.
 
     Raises:
-      ValueError: If it needs more, or does not know how to create them.
+      ValueError: If the model is larger than the checkpoint or cannot be built.
     """
     try:
         reader = tf.train.load_checkpoint(checkpoint)
@@ -127,7 +138,7 @@ def _in_one_line(config: str) -> Iterator[None]:
         yield
     except Exception as error:
         keras_internals.forget_uninitialized_variables()
-        # Layers see whatever the config binds.
+        # Layers may fail in any way, depending on what the config binds.
         raise ValueError(
             f"The model that {config!r} describes cannot be built: "
             f"{messages.one_line(error)}"

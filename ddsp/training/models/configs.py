@@ -1,9 +1,8 @@
-"""Gin configs of models, parsed without running what they name.
+"""Parsing of untrusted gin configs, without running what they name.
 
-A config that came with a model may be anybody's. Gin would import the modules that it
-lists and build any class that it names; Keras alone has classes that load and run code.
-Here statements are read one by one, and what is not known to be harmless is never
-evaluated.
+The config of a model may come from anyone. gin imports the modules that it lists and
+builds any class that it names, and Keras has classes that load and run code. Here the
+statements are parsed one by one, and only what is known to be harmless is evaluated.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from gin import config_parser
 from ddsp._compat import gin_internals
 from ddsp._crepe.weights import MODEL_SIZES
 
-# What a model consists of. Files are opened by none of these, except for `_TRACKERS`.
+# Modules of the parts of a model. None of them opens files, except for `_TRACKERS`.
 _MODEL_MODULES = (
     "ddsp.core",
     "ddsp.dags",
@@ -34,12 +33,12 @@ _MODEL_MODULES = (
     "ddsp.training.nn",
     "ddsp.training.preprocessing",
 )
-# These open models by their path.
+# These classes open models by their path.
 _NEVER = "ddsp.playing"
 _OWN, _KERAS, _MACRO = "ddsp", "tf.keras", "gin.macro"
 
-# Layers that compute from their inputs and weights alone. Others run code (`Lambda`),
-# load models (`TFSMLayer`) or read files (vocabularies).
+# Layers that depend only on their inputs and weights. Others run code (`Lambda`), load
+# models (`TFSMLayer`) or read files (vocabularies).
 _KERAS_LAYERS = frozenset(
     """
     Activation Add Average AveragePooling1D AveragePooling2D BatchNormalization
@@ -53,21 +52,21 @@ _KERAS_LAYERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-_TRUST = "A config that you trust may: trusted=True, in commands --trusted"
-# Of dictionaries in which Keras describes an object of any module.
+_TRUST = "To allow it for a config that you trust: trusted=True, in commands --trusted"
+# Keys of dictionaries in which Keras describes an object of any module.
 _KERAS_OBJECT = {"class_name", "registered_name", "module"}
-# Sizes or paths of a pitch tracker's weights.
+# Arguments that hold the size or the path of a pitch tracker's weights.
 _TRACKERS = {"crepe_saved_model_path", "model_capacity"}
-# Far above every size in use: 11 minutes of audio at 48 kHz.
+# Far above all sizes in use: 11 minutes of audio at 48 kHz.
 _LARGEST_NUMBER = 2**25
-# Layers are made before anything can be measured.
+# Numbers of layers, which are created before their variables can be counted.
 _COUNTS = re.compile("layers|stacks|n_rnn")
 _MOST_LAYERS = 1000
 _MOST_CHARACTERS = 2**20
 _MOST_OBJECTS = 10_000
 _DEEPEST = 20
 
-# What gin's parser and Python's tokenizer raise on damaged text.
+# Errors of gin's parser and Python's tokenizer for damaged text.
 _PARSER_ERRORS = (
     ValueError,
     TypeError,
@@ -85,26 +84,37 @@ _PARSER_ERRORS = (
 def parse(
     text: str, source: str, trusted: bool = False, whole_run: bool = False
 ) -> None:
-    """Adds a config to gin's settings; nothing that it names is built yet.
+    """Parses a gin config without building what it names.
 
-    Names that gin knows more than once are this library's. What the config says about
-    things that are not known is passed over, and so are its data and training unless
-    they are asked for.
+    Ambiguous names refer to this library. Settings of unknown classes are ignored, as
+    are those of data and training unless `whole_run` is set.
 
     Args:
       text: A gin config.
-      source: Where it comes from, the subject of an error message.
-      trusted: Whether it may import modules and name anything that gin knows.
-      whole_run: Whether its data and training are to be read too; imports of modules
-        that are loaded already are passed over then.
+      source: Subject of error messages, such as 'The config x.gin'.
+      trusted: Whether the config may import modules and name anything that gin knows.
+      whole_run: Whether to parse the settings of data and training as well. Imports of
+        modules that are loaded already are then ignored.
 
     Raises:
-      ValueError: If it is no gin config, or if it is not trusted and does what only a
-        trusted one may.
+      ValueError: If the text is not a gin config, or needs to be trusted and is not.
+
+    Example:
+
+    >>> import gin
+    >>> from ddsp import gin_state
+    >>> from ddsp.training.models import configs
+    >>> with gin_state.isolated():
+    ...     configs.parse("Harmonic.n_samples = 640", "This config")
+    ...     gin.query_parameter("Harmonic.n_samples")
+    640
+    >>> configs.parse("import antigravity", "This config")
+    Traceback (most recent call last):
+    ValueError: This config cannot be read: it imports a module, which runs it, got ...
     """
     if len(text) > _MOST_CHARACTERS:
         raise ValueError(
-            f"{source} cannot be read: a config has at most {_MOST_CHARACTERS} "
+            f"{source} cannot be read: it must have at most {_MOST_CHARACTERS} "
             f"characters, got {len(text)}."
         )
     try:
@@ -123,18 +133,28 @@ def parse(
 def check_references(source: str) -> None:
     """Refuses settings that name what only a trusted config may.
 
-    Apart from `parse`, so that a setting can be overridden first.
+    Separate from `parse`, so that a setting can be overridden first.
 
     Args:
-      source: Where they come from, the subject of an error message.
+      source: Subject of error messages, such as 'The config x.gin'.
 
     Raises:
-      ValueError: If there are such.
+      ValueError: If a setting needs to be trusted.
+
+    Example:
+
+    >>> from ddsp import gin_state
+    >>> from ddsp.training.models import configs
+    >>> with gin_state.isolated():
+    ...     configs.parse("Harmonic.scale_fn = @tf.keras.layers.Lambda", "It")
+    ...     configs.check_references("It")
+    Traceback (most recent call last):
+    ValueError: It is refused: ddsp.synths.Harmonic.scale_fn may not name @tf.keras...
     """
     for (_, selector), bindings in gin_internals.settings().items():
         for argument, value in bindings.items():
             for x in _flattened(value):
-                # A macro may serve data or training alone.
+                # A macro may be used for data or training only.
                 if isinstance(x, _Refused) and selector != _MACRO:
                     raise ValueError(
                         f"{source} is refused: {selector}.{argument} may not name "
@@ -143,7 +163,7 @@ def check_references(source: str) -> None:
 
 
 class _Names(config_parser.ParserDelegate):
-    """What the names in a config stand for, and what it may do."""
+    """Resolves the names in a config, and decides what it may do."""
 
     def __init__(self):
         self._built = 0
@@ -164,17 +184,17 @@ class _Names(config_parser.ParserDelegate):
 
     @contextlib.contextmanager
     def building(self, name: str) -> Iterator[None]:
-        """Counts objects: references can multiply, or lead to themselves.
+        """Counts objects, since references can multiply or be circular.
 
-        Within Keras, Python's own limit would come too late: it leaves scopes open.
+        Python's own limit on recursion would leave scopes of Keras open.
         """
         self._built += 1
         self._depth += 1
         try:
             if self._built > _MOST_OBJECTS or self._depth > _DEEPEST:
                 raise ValueError(
-                    f"A config builds at most {_MOST_OBJECTS} objects, {_DEEPEST} "
-                    f"within each other, got more at @{name}."
+                    f"A config may build at most {_MOST_OBJECTS} objects, nested at "
+                    f"most {_DEEPEST} deep, got more at @{name}."
                 )
             yield
         finally:
@@ -185,7 +205,7 @@ class _Names(config_parser.ParserDelegate):
         return True
 
     def check_value(self, full_name: str, argument: str, value: Any) -> None:
-        """Refuses a value that may not be bound, once all is parsed."""
+        """Refuses a value that may not be bound, after everything is parsed."""
 
     def run(self, statement: Any) -> None:
         """Imports a module, or includes another config."""
@@ -196,7 +216,7 @@ class _Names(config_parser.ParserDelegate):
 
 
 class _SafeNames(_Names):
-    """Those that can neither run code nor open files."""
+    """Resolves only names that can neither run code nor open files."""
 
     def __init__(self, whole_run: bool):
         super().__init__()
@@ -209,7 +229,7 @@ class _SafeNames(_Names):
             return any(_is_within(full_name, module) for module in _MODEL_MODULES)
         if _is_within(full_name, _KERAS):
             return full_name.rpartition(".")[2] in _KERAS_LAYERS
-        # Gin's own, or registered by the program that runs.
+        # Part of gin, or registered by the running program.
         return True
 
     def check_value(self, full_name: str, argument: str, value: Any) -> None:
@@ -218,8 +238,7 @@ class _SafeNames(_Names):
         name = f"{full_name}.{argument}"
         if argument in _TRACKERS and value not in (None, *MODEL_SIZES):
             raise ValueError(
-                f"{name} must be one of {list(MODEL_SIZES)}, got {value!r}. {_TRUST} "
-                "be a path."
+                f"{name} must be one of {list(MODEL_SIZES)}, got {value!r}. {_TRUST}."
             )
         largest = _MOST_LAYERS if _COUNTS.search(argument) else _LARGEST_NUMBER
         for n_parts, x in enumerate(_flattened(value, follow_macros=True)):
@@ -229,11 +248,12 @@ class _SafeNames(_Names):
                 )
             if isinstance(x, int | float) and abs(x) > largest:
                 raise ValueError(
-                    f"{name} must be at most {largest}, got {x:.6g}. {_TRUST} exceed "
-                    "it."
+                    f"{name} must be at most {largest}, got {x:.6g}. {_TRUST}."
                 )
             if n_parts > _MOST_OBJECTS:
-                raise ValueError(f"{name} may have {_MOST_OBJECTS} parts, got more.")
+                raise ValueError(
+                    f"{name} may have at most {_MOST_OBJECTS} parts, got more."
+                )
 
     def run(self, statement: Any) -> None:
         if isinstance(statement, config_parser.IncludeStatement):
@@ -249,7 +269,7 @@ class _SafeNames(_Names):
 
 
 class _Reference(gin.config.ConfigurableReference):
-    """A reference that counts what is built."""
+    """A reference that counts the objects it builds."""
 
     def __init__(self, scoped_selector: str, evaluate: bool, names: _Names):
         self._names = names
@@ -260,7 +280,7 @@ class _Reference(gin.config.ConfigurableReference):
             return super().__deepcopy__(memo)
 
     def __eq__(self, other):
-        # Gin compares with what it reads back before it writes a reference down.
+        # gin parses a reference again and compares the two before it writes one.
         return (
             isinstance(other, gin.config.ConfigurableReference)
             and self.configurable == other.configurable
@@ -271,7 +291,7 @@ class _Reference(gin.config.ConfigurableReference):
 
 
 class _Refused(gin_internals.UnknownReference):
-    """A reference to what only a trusted config may name; see `check_references`."""
+    """A reference that only a trusted config may contain; see `check_references`."""
 
     reason = f"which could run or read anything. {_TRUST}."
 
@@ -280,22 +300,28 @@ class _Refused(gin_internals.UnknownReference):
 
 
 def find(selector: str) -> str | None:
-    """The full name of a configurable by the end of its name.
+    """Finds a configurable by the end of its name.
 
     Args:
-      selector: Such as 'synths.Harmonic'. This library's are found first.
+      selector: A name such as 'synths.Harmonic'. This library takes precedence.
 
     Returns:
-      Such as 'ddsp.synths.Harmonic', or None if there is none.
+      The full name, such as 'ddsp.synths.Harmonic', or None if there is none.
 
     Raises:
-      ValueError: If there are several.
+      ValueError: If the name is ambiguous.
+
+    Example:
+
+    >>> from ddsp.training.models import configs
+    >>> configs.find("Harmonic")
+    'ddsp.synths.Harmonic'
     """
     found = gin_internals.matching_selectors(selector)
     own = [name for name in found if _is_within(name, _OWN)]
     best = own or found
     if len(best) > 1:
-        raise ValueError(f"the name is of several things, got {selector}: {best}.")
+        raise ValueError(f"The name {selector} must be unique, got {best}.")
     return best[0] if best else None
 
 
@@ -314,7 +340,7 @@ def _parse(text: str, names: _Names) -> None:
 def _bind(
     statement: config_parser.BindingStatement, names: _Names
 ) -> list[tuple[str, str, Any]]:
-    """Binds a value; returns what was bound, without macros."""
+    """Binds a value; returns (name, argument, value), nothing for a macro."""
     scope, selector, argument, value, _ = statement
     if not argument:
         macro = f"{scope}/{selector}" if scope else selector

@@ -1,4 +1,4 @@
-"""Models as gin configs describe them."""
+"""Building models from gin configs, and loading trained ones."""
 
 from pathlib import Path
 
@@ -13,30 +13,37 @@ from ddsp.training.models.model import Model
 
 @gin.configurable(module="ddsp.training.models")
 def get_model(model: Model = gin.REQUIRED) -> Model:
-    """The model that the gin config binds to `get_model.model`."""
+    """Returns the model that the gin config binds to `get_model.model`.
+
+    Example:
+
+    >>> from ddsp.training import models
+    >>> models.get_model(models.Autoencoder()).name
+    'autoencoder'
+    """
     return model
 
 
 def load(path: str | Path, trusted: bool = False) -> Model:
-    """A trained model, ready for inference.
+    """Loads a trained model for inference.
 
-    The model keeps the settings of its config; gin's global ones stay as they are.
+    The model keeps the settings of its config. gin's global settings do not change.
 
     Args:
-      path: Directory of a training run, by this library or by the original, whose
-        latest checkpoint is taken, or a checkpoint in it, such as 'run/ckpt-300'.
+      path: Directory of a run, by this library or the original, whose latest checkpoint
+        is loaded; or a checkpoint, such as 'run/ckpt-300'.
       trusted: Whether the run's config may import modules and name anything that gin
-        knows, which can run any code. Without it a config may name this library's
-        layers, plain layers of Keras and what the program itself registered.
+        knows, which can run any code. Otherwise it may name this library's layers,
+        plain layers of Keras, and what the program itself has registered.
 
     Returns:
-      The model with its weights, to be called with `training=False`, and with
-      `n_samples` for other lengths than it was trained on.
+      The model with its weights. Call it with `training=False`, and with `n_samples`
+      for other lengths than that of the training examples.
 
     Raises:
-      FileNotFoundError: If the checkpoint or the operative config beside it is missing.
-      ValueError: If the config names no model, or what only a trusted one may, or if
-        the checkpoint is not of this model or is damaged.
+      FileNotFoundError: If the checkpoint or the operative config is missing.
+      ValueError: If the config describes no model or is not trusted with what it names,
+        or if the checkpoint is damaged or belongs to another model.
     """
     checkpoint = checkpoints.find_latest(str(path))
     config = checkpoints.find_config(checkpoint)
@@ -47,19 +54,19 @@ def load(path: str | Path, trusted: bool = False) -> Model:
 
 
 def from_config(config: str, trusted: bool = False) -> Model:
-    """A model as a gin config describes it, not restored; see `load`.
+    """Builds the model that a gin config describes, without weights; see `load`.
 
     Args:
-      config: Path of a gin file, of this library or of the original in any version.
-        What it says about things that are not known is passed over.
+      config: Path of a gin file, of this library or any version of the original.
+        Settings of unknown classes are ignored.
       trusted: Whether the config may import modules and name anything.
 
     Returns:
-      The model; its variables may not exist yet.
+      The model. Its variables may not exist yet.
 
     Raises:
-      ValueError: If the config cannot be read, names no model, or names what only a
-        trusted one may.
+      ValueError: If the config cannot be read, describes no model, or is not trusted
+        with what it names.
     """
     with gin_state.isolated():
         older_configs.parse(config, trusted)
@@ -67,16 +74,17 @@ def from_config(config: str, trusted: bool = False) -> Model:
 
 
 def build(config: str) -> Model:
-    """The model that gin's settings describe.
+    """Builds the model that gin's settings describe.
 
     Args:
-      config: Where they come from, for error messages.
+      config: Path of the config, for error messages.
 
     Returns:
-      The model; its variables may not exist yet.
+      The model. Its variables may not exist yet.
 
     Raises:
-      ValueError: If they name no model, or what only a trusted config may.
+      ValueError: If the settings describe no model or are not trusted with what they
+        name.
     """
     source = f"The config {config!r}"
     configs.check_references(source)
@@ -87,7 +95,7 @@ def build(config: str) -> Model:
             raise TypeError(f"`get_model.model` must be a model, got {model!r}.")
     except Exception as error:
         keras_internals.forget_uninitialized_variables()
-        # Constructors see whatever the config binds, of whatever type.
+        # Constructors may fail in any way, depending on what the config binds.
         raise ValueError(
             f"{source} does not describe a model: {messages.one_line(error)}"
         ) from error

@@ -1,10 +1,9 @@
-"""Finding the variables of a model in a checkpoint by the objects that hold them.
+"""The object graph of a checkpoint, matched with that of a model.
 
-A checkpoint of TensorFlow 2 holds a graph of the objects that were saved, whose edges
-are the attributes that lead from one to the next. The graph of a model and that of a
-checkpoint are walked side by side. So it does not matter by which of several ways a
-checkpoint names a variable, and where Keras 2 or an earlier version of the original
-library has another attribute, it is looked for on the spot.
+A checkpoint of TensorFlow 2 holds a graph of the saved objects, whose edges are
+attributes. The graphs of the model and of the checkpoint are traversed together. Thus a
+variable is found whatever its name in the checkpoint, and differences to Keras 2 and
+earlier versions of the original library can be resolved attribute by attribute.
 """
 
 import re
@@ -21,15 +20,15 @@ from ddsp._compat import tensorflow_internals
 _VALUE = "VARIABLE_VALUE"
 _SUFFIX = f"/.ATTRIBUTES/{_VALUE}"
 _ROOT = "model"
-# The original saved the constants of the networks that its losses compare with.
+# The original also saved the pretrained networks inside its losses.
 _PRETRAINED = "/pretrained_model/"
 
-# By which attributes other versions lead to the same object. An empty path: what holds
-# the object here is the object itself there.
+# Paths of the same object in other versions. With an empty path, the object takes the
+# place of its owner.
 _OTHER_PATHS = {
-    # Spectral normalisation had its own layer before Keras offered one.
+    # The original had its own layer for spectral normalization.
     "vector_u": ("u", "sn_u"),
-    # Version 0: functions that returned layers of Keras, in place of classes.
+    # Version 0 had functions that returned Keras layers instead of classes.
     "rnn": ("",),
     "input_stacks/0": ("f_stack",),
     "input_stacks/1": ("l_stack",),
@@ -38,28 +37,46 @@ _OTHER_PATHS = {
 
 
 def public(path: str) -> str:
-    """A path without leading underscores: private attributes hold some weights."""
+    """Removes leading underscores from a path, since some attributes are private.
+
+    Example:
+
+    >>> from ddsp.training.models import object_graph
+    >>> object_graph.public("decoder/_stack/kernel")
+    'decoder/stack/kernel'
+    """
     return re.sub(r"(^|/)_+", r"\1", path)
 
 
 class ObjectGraph:
-    """The objects in a checkpoint of `tf.train.Checkpoint(model=...)`."""
+    """Objects in a checkpoint of `tf.train.Checkpoint(model=...)`.
+
+    Example:
+
+    >>> from ddsp.training.models.object_graph import ObjectGraph
+    >>> model = tf.Module()
+    >>> model.x = tf.Variable(1.0)
+    >>> path = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-1"))
+    >>> graph = ObjectGraph(tf.train.load_checkpoint(path), "This checkpoint")
+    >>> graph.variables_of({id(model.x): "x"}, model)
+    {'x': 'model/x/.ATTRIBUTES/VARIABLE_VALUE'}
+    """
 
     def __init__(self, reader: Any, source: str):
-        """Initializer.
+        """Initializes the graph.
 
         Args:
-          reader: From `tf.train.load_checkpoint`.
-          source: Where it comes from, the subject of an error message.
+          reader: Returned by `tf.train.load_checkpoint`.
+          source: Subject of error messages, such as 'The checkpoint x'.
 
         Raises:
-          ValueError: If there is no such graph, or no model in it.
+          ValueError: If the checkpoint has no object graph, or no model in it.
         """
         if not tensorflow_internals.has_object_graph(reader):
             names = sorted(reader.get_variable_to_shape_map())
             raise ValueError(
-                f"{source} is of an unknown version: checkpoints of TensorFlow 2 hold "
-                f"a graph of objects, got only the variables {names[:5]}..."
+                f"{source} must be written by TensorFlow 2, with a graph of objects, "
+                f"got only the variables {names[:5]}."
             )
         graph = tensorflow_internals.object_graph(reader)
         self._children = [
@@ -77,21 +94,21 @@ class ObjectGraph:
         self._slots = [slot for node in graph.nodes for slot in node.slot_variables]
         if _ROOT not in self._children[0]:
             raise ValueError(
-                f"{source} is of an unknown version: it must hold an object "
-                f"'{_ROOT}', got the objects {sorted(self._children[0])}."
+                f"{source} must hold an object '{_ROOT}', got "
+                f"{sorted(self._children[0])}."
             )
         self._root = self._children[0][_ROOT]
 
     def variables_of(self, names: Mapping[int, str], model: Any) -> dict[str, str]:
-        """The keys of the model's variables in the checkpoint.
+        """Finds the variables of a model in the checkpoint.
 
         Args:
           names: {id of a variable: its name} for all variables of the model.
           model: The model.
 
         Returns:
-          {name: key}. What corresponds to no variable of the model has the name that
-          the checkpoint gives it, unless it is of a loss's pretrained network.
+          {name: key in the checkpoint}. Variables that the model lacks have the names
+          of the checkpoint. Pretrained networks of losses are left out.
         """
         nodes = self._matches(model)
         found = {names[i]: self._keys[node] for i, node in nodes.items() if i in names}
@@ -104,14 +121,14 @@ class ObjectGraph:
         return {**others, **found}
 
     def moments(self) -> dict[str, dict[str, str]]:
-        """The moments of Adam, as Keras 2 held them.
+        """Finds the moments of Adam, as Keras 2 saved them.
 
         Returns:
-          {'m' or 'v', the first or the second moment: {key of a variable of the model:
-          key of its moment}}.
+          {moment: {key of a variable of the model: key of its moment}}, where 'm' is
+          the first moment and 'v' the second.
         """
         keys = self._keys
-        # Until TensorFlow 2.10 the graph says what belongs to what.
+        # Up to TensorFlow 2.10, the graph relates moments and variables.
         found: dict[str, dict[str, str]] = {
             name: {
                 keys[slot.original_variable_node_id]: keys[slot.slot_variable_node_id]
@@ -120,7 +137,7 @@ class ObjectGraph:
             }
             for name in ("m", "v")
         }
-        # From 2.11 on, names do, unless two variables have the same.
+        # From 2.11 on, their names do, unless two variables share one.
         count = Counter(self._full_names.values())
         by_name = {x: keys[i] for i, x in self._full_names.items() if count[x] == 1}
         for full_name, key in by_name.items():
@@ -131,7 +148,7 @@ class ObjectGraph:
         return found
 
     def key_of(self, *paths: str) -> str | None:
-        """The key of the variable to which the first path leads that leads to one."""
+        """Returns the key of the first variable found at one of the paths, or None."""
         for path in paths:
             node = self._follow(0, path)
             if node in self._keys:
@@ -139,7 +156,7 @@ class ObjectGraph:
         return None
 
     def _matches(self, model: Any) -> dict[int, int]:
-        """{id of a variable: number of its node}, nearest first."""
+        """Returns {id of a variable: number of its node}, nearest first."""
         matches: dict[int, int] = {}
         queue = deque([(model, self._root)])
         seen = {id(model)}
@@ -157,7 +174,7 @@ class ObjectGraph:
         return matches
 
     def _find(self, node: int, path: str) -> int | None:
-        """The node to which a path, or another name of it, leads."""
+        """Returns the node at a path or at one of its other names."""
         name = public(path)
         for candidate in (path, name, f"_{name}", *_OTHER_PATHS.get(name, ())):
             target = self._follow(node, candidate)
@@ -166,14 +183,14 @@ class ObjectGraph:
         return None
 
     def _follow(self, node: int, path: str) -> int | None:
-        """The node at the end of a path."""
+        """Returns the node at the end of a path."""
         target: int | None = node
         for step in path.split("/") if path else ():
             target = None if target is None else self._children[target].get(step)
         return target
 
     def _reachable_keys(self) -> list[str]:
-        """The keys of all variables in the model."""
+        """Returns the keys of all variables in the model."""
         queue = deque([self._root])
         seen = {self._root}
         while queue:
@@ -189,9 +206,9 @@ def _is_variable(value: Any) -> bool:
 
 
 def _children(owner: Any) -> Iterator[tuple[str, Any]]:
-    """The objects that an object holds, and the paths that lead to them."""
+    """Yields the paths and objects that an object holds."""
     if isinstance(owner, keras.Sequential):
-        # Keras 2's names. Keras 3's follow below.
+        # Names of Keras 2. Those of Keras 3 follow below.
         for i, layer in enumerate(owner.layers):
             yield f"layer-{i}", layer
     for name, child in tf.train.TrackableView.children(owner).items():

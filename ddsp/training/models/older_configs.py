@@ -1,7 +1,7 @@
-"""Gin configs of trained models, also as earlier versions of the original wrote them.
+"""Gin configs of trained models, including those by earlier versions of the original.
 
-An operative config names classes and parameters as they were called when the model was
-trained. What has another name today gets it before gin sees it.
+An operative config uses the names that classes and parameters had when the model was
+trained. Former names are replaced before gin parses the config.
 """
 
 import re
@@ -21,16 +21,16 @@ _PARAMETERS = {
     "FilteredNoise.amp_scale_fn": "FilteredNoise.scale_fn",
     "Harmonic.amp_scale_fn": "Harmonic.scale_fn",
 }
-# Parameters that went, with the one value that a model can still have, if it matters.
+# Removed parameters, with the only value that is still supported, if it matters.
 _REMOVED = {
     "DilatedConvDecoder.resample": None,
     "RnnFcDecoder.append_f0_loudness": "True",
     "SpectralLoss.delta_delta_freq_weight": None,
     "SpectralLoss.delta_delta_time_weight": None,
 }
-# What was so without saying while a class had its former name.
+# Settings that a class implied while it had its former name.
 _IMPLIED = {
-    # Loudness came with the data, on a scale of 120 dB.
+    # The data included the loudness, with a range of 120 dB.
     "DefaultPreprocessor": {
         "F0LoudnessPreprocessor.compute_loudness": "False",
         "F0LoudnessPreprocessor.db_range": "120.0",
@@ -41,7 +41,7 @@ _IMPLIED = {
 }
 _OPPOSITE = {"True": "False", "False": "True"}
 
-# The name of a class where a binding begins, or in a reference.
+# The name of a class, at the start of a binding or in a reference.
 _CLASS = re.compile(
     r"((?:^|@)(?:[\w-]+/)*)((?:\w+\.)*?)([A-Z]\w*)(?=[.()\s,\]]|$)", re.M
 )
@@ -49,17 +49,16 @@ _BINDING = re.compile(r"(?:[\w-]+/)*(?:\w+\.)*?(\w+\.\w+) *= *(?:\\\s*)?(.*)", r
 
 
 def parse(path: str, trusted: bool = False, whole_run: bool = False) -> None:
-    """Adds the settings of a trained model to gin's; see `configs.parse`.
+    """Parses the config of a trained model; see `configs.parse`.
 
     Args:
-      path: An `operative_config-N.gin`. What it says about things that are not known is
-        passed over.
-      trusted: Whether it may import modules and name anything that gin knows.
-      whole_run: Whether its data and training are to be read too.
+      path: An `operative_config-N.gin`. Settings of unknown classes are ignored.
+      trusted: Whether the config may import modules and name anything that gin knows.
+      whole_run: Whether to parse the settings of data and training as well.
 
     Raises:
-      ValueError: If it is no gin config, binds a parameter that a class does not have,
-        or does what only a trusted config may.
+      ValueError: If the file is not a gin config, binds unknown parameters, or needs to
+        be trusted.
       OSError: If it cannot be read.
     """
     source = f"The config {path!r}"
@@ -72,16 +71,22 @@ def parse(path: str, trusted: bool = False, whole_run: bool = False) -> None:
 
 
 def updated(text: str) -> str:
-    """A gin config with today's names.
+    """Replaces the former names in a gin config.
 
     Args:
-      text: A gin config, of this library or of the original in any version.
+      text: A gin config, of this library or any version of the original.
 
     Returns:
-      The same settings.
+      The same settings under today's names.
 
     Raises:
-      ValueError: If it binds a parameter that is no more, to what no model can have.
+      ValueError: If it binds a removed parameter to an unsupported value.
+
+    Example:
+
+    >>> from ddsp.training.models import older_configs
+    >>> older_configs.updated("Additive.n_samples = 64000")
+    'Harmonic.n_samples = 64000'
     """
     names = {match[3] for match in _CLASS.finditer(text)}
     former = names & _CLASSES.keys()
@@ -103,13 +108,13 @@ def updated(text: str) -> str:
 def _renamed_class(match: re.Match) -> str:
     start, module, name = match.groups()
     if name == "Add" and not module:
-        # Keras has a layer of that name too.
+        # Keras has a layer of the same name.
         module = "processors."
     return f"{start}{module}{_CLASSES.get(name, name)}"
 
 
 def _statements(text: str) -> Iterator[str]:
-    """The statements of a config: further lines of one do not begin with a name."""
+    """Splits a config into statements. Continuation lines do not begin with a name."""
     yield from re.split(r"(?m)^(?=[A-Za-z_#])", text)
 
 
@@ -121,8 +126,8 @@ def _updated_statement(statement: str) -> str:
     if binding in _REMOVED:
         if _REMOVED[binding] not in (None, value):
             raise ValueError(
-                f"`{binding}` is no more; models can be restored with "
-                f"{_REMOVED[binding]} alone, got {value}."
+                f"The removed parameter `{binding}` must be {_REMOVED[binding]}, got "
+                f"{value}."
             )
         return ""
     if binding == "Reverb.reverb_only" and value in _OPPOSITE:

@@ -1,4 +1,4 @@
-"""Reading the variables of a model, each accounted for."""
+"""Restoring the variables of a model, none missing and none left over."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from absl import logging
 from ddsp.training import checkpoints
 from ddsp.training.models.object_graph import ObjectGraph, public
 
-# Names of variables in a message.
+# Largest number of names in a message.
 _SHOWN = 5
 
 
@@ -21,28 +21,39 @@ def restore(
     verbose: bool = True,
     keys: Sequence[str] | None = None,
 ) -> None:
-    """Assigns a checkpoint's values to the variables of a built model.
+    """Restores the variables of a built model from a checkpoint.
 
-    Checkpoints of the original library, by Keras 2, hold the same values in layers of
-    the same structure.
+    Checkpoints of the original library, written by Keras 2, are supported as well.
 
     Args:
-      model: A model that was called once.
-      path: A checkpoint, or a directory with checkpoints.
-      verbose: Log what was restored.
-      keys: Names of the attributes to restore; by default all.
+      model: A built model.
+      path: A checkpoint, or a directory of checkpoints.
+      verbose: Whether to log what was restored.
+      keys: Names of the attributes to restore; None for all.
 
     Raises:
       FileNotFoundError: If there is no checkpoint.
-      ValueError: If a variable is missing, unknown or of another shape, or the
+      ValueError: If a variable is missing, unknown or has another shape, or if the
         checkpoint is damaged or of an unknown version. No variable has changed then.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp.training.models import restoring
+    >>> model = keras.Sequential([keras.layers.Dense(1)])
+    >>> model.build([1, 1])
+    >>> path = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-1"))
+    >>> model.set_weights([np.full([1, 1], 3.0), np.full([1], 3.0)])
+    >>> restoring.restore(model, path)
+    >>> bool(model.weights[0][0, 0] == 3.0)
+    False
     """
     path = checkpoints.find_latest(path)
     for key in keys or ():
         if not hasattr(model, key):
             raise ValueError(
-                "`restore_keys` must be attributes of the model; received "
-                f"{key!r} for a {type(model).__name__}."
+                f"`restore_keys` must be attributes of the {type(model).__name__}, got "
+                f"{key!r}."
             )
     source = f"The checkpoint {path!r}"
     all_variables = model_variables(model)
@@ -58,7 +69,7 @@ def restore(
         )
         values = {name: reader.get_tensor(stored[name]) for name in variables}
     except (tf.errors.OpError, IndexError, RuntimeError) as error:
-        # The reader turns a file that ends too early into an IndexError.
+        # The reader raises IndexError for a truncated file.
         raise ValueError(f"{source} cannot be read: {error}") from error
     for name, variable in variables.items():
         variable.assign(values[name])
@@ -70,13 +81,24 @@ def assign(model: keras.Model, values: Mapping[str, np.ndarray], source: str) ->
     """Assigns values to the variables of a built model.
 
     Args:
-      model: A model that was called once.
-      values: By the names that `model_variables` gives.
-      source: Where they come from, the subject of an error message.
+      model: A built model.
+      values: {name: value}, with the names of `model_variables`.
+      source: Subject of error messages, such as 'The checkpoint x'.
 
     Raises:
-      ValueError: If a variable is missing, unknown or of another shape. No variable
+      ValueError: If a variable is missing, unknown or has another shape. No variable
         has changed then.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp.training.models import restoring
+    >>> model = keras.Sequential([keras.layers.Dense(1, use_bias=False, name="dense")])
+    >>> model.build([1, 1])
+    >>> (name,) = restoring.model_variables(model)
+    >>> restoring.assign(model, {name: np.float32([[3.0]])}, "This example")
+    >>> float(model.weights[0][0, 0])
+    3.0
     """
     variables = model_variables(model)
     shapes = {name: np.shape(value) for name, value in values.items()}
@@ -90,29 +112,35 @@ def check_match(
     stored: Mapping[str, Sequence[int]],
     source: str,
 ) -> None:
-    """Refuses stored variables that are not the model's.
+    """Refuses stored variables that do not match those of a model.
 
     Args:
-      variables: Of the model, by name.
-      stored: Shapes of what is stored, by name.
-      source: Where it is stored, the subject of an error message.
+      variables: {name: variable} of the model.
+      stored: {name: shape} of the stored variables.
+      source: Subject of error messages, such as 'The checkpoint x'.
 
     Raises:
-      ValueError: If a variable is missing, unknown or of another shape.
+      ValueError: If a variable is missing, unknown or has another shape.
+
+    Example:
+
+    >>> from ddsp.training.models import restoring
+    >>> restoring.check_match({"a": tf.Variable([0.0])}, {"a": [2]}, "This file")
+    Traceback (most recent call last):
+    ValueError: This file has another architecture: 'a' must have shape (1,), got (2,).
     """
     for name, variable in variables.items():
         if name in stored and tuple(variable.shape) != tuple(stored[name]):
             raise ValueError(
-                f"{source} is of another architecture: '{name}' has shape "
-                f"{tuple(variable.shape)} in the model, received "
-                f"{tuple(stored[name])}."
+                f"{source} has another architecture: '{name}' must have shape "
+                f"{tuple(variable.shape)}, got {tuple(stored[name])}."
             )
     missing = [name for name in variables if name not in stored]
     unknown = [name for name in stored if name not in variables]
     if missing or unknown:
         raise ValueError(
-            f"{source} is of another architecture: variables that it lacks: "
-            f"{_brief(missing)}; variables that the model lacks: {_brief(unknown)}."
+            f"{source} has another architecture: its variables must be those of the "
+            f"model, got missing {_brief(missing)} and unknown {_brief(unknown)}."
         )
 
 
@@ -128,18 +156,26 @@ def _selected(variables: dict, keys: Sequence[str] | None) -> dict:
 
 
 def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """The variables of a model by the names that checkpoints give them.
+    """Returns the variables of a model by their names in checkpoints.
 
     A checkpoint names a variable by the shortest path of attributes to it.
 
     Args:
-      model: A model that was called once.
+      model: A built model.
 
     Returns:
-      {path: variable}, such as 'decoder/out_stack/.../kernel'.
+      {path: variable}, with paths such as 'decoder/out_stack/.../kernel'.
 
     Raises:
       ValueError: If a checkpoint would lack some of the model's weights.
+
+    Example:
+
+    >>> from ddsp.training.models import restoring
+    >>> reverb = ddsp.effects.Reverb(trainable=True, reverb_length=8)
+    >>> reverb.build([1, 8])
+    >>> list(restoring.model_variables(reverb))
+    ['ir']
     """
     view = tf.train.TrackableView(model)
     variables: dict[str, keras.Variable] = {}
@@ -157,7 +193,7 @@ def model_variables(model: keras.Model) -> dict[str, keras.Variable]:
     found = {id(variable) for variable in variables.values()}
     if lost := [x.path for x in model.weights if id(x) not in found]:
         raise ValueError(
-            "Checkpoints name a weight by the attributes that lead to it; none lead to "
-            f"some of '{model.name}', got {lost}."
+            f"The layers of '{model.name}' must be attributes of each other to be part "
+            f"of checkpoints, got {lost} elsewhere."
         )
     return variables
