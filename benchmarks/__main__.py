@@ -8,46 +8,56 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 EPILOG = """\
-Each case is run side by side, in turns, by this library and by the plain
-implementation in benchmarks/textbook.py, both inside tf.function, on the same inputs
-made from a seed. Times are medians after warming up. Memory is the peak of one call
-beyond what was there before. Errors are the largest deviation from a float64 NumPy
-oracle as a share of its peak. docs/performance.md explains the figures.
+Each case runs alternately with this library and with the plain implementation in
+benchmarks/textbook.py, both inside tf.function and with the same inputs. Times are
+medians after warm-up. Memory is the peak of one call above the level before it. Errors
+are the maximum deviation from a float64 NumPy reference, relative to its peak.
+docs/performance.md explains the results.
 
-A full run takes about half an hour on two cores, --quick under two minutes.
+A full run takes about half an hour on two cores, --quick less than two minutes.
 """
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Time, memory and error of ddsp, next to a plain implementation.",
+        description="Time, memory and error of ddsp and a plain implementation.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="few cases, few repeats")
+    add("--quick", action="store_true", help="fewer cases and repeats")
     add("--only", nargs="+", metavar="SUBJECT", help="subjects to run, see --list")
-    add("--match", default="", metavar="TEXT", help="only cases with TEXT in the name")
-    add("--list", action="store_true", help="name the subjects and stop")
+    add(
+        "--match",
+        default="",
+        metavar="TEXT",
+        help="run only cases with TEXT in the name",
+    )
+    add("--list", action="store_true", help="list the subjects and exit")
     add("--device", choices=("cpu", "gpu"), default="cpu", help="default: cpu")
-    add("--repeats", type=int, metavar="N", help="timed calls, default 15, quick 5")
+    add(
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="number of timed calls, default 15, quick 5",
+    )
     add("--output", type=Path, metavar="FILE", help="write the results as JSON")
-    add("--show", type=Path, metavar="FILE", help="print results written before")
+    add("--show", type=Path, metavar="FILE", help="print saved results")
     add("--markdown", action="store_true", help="print the tables in Markdown")
     flags = parser.parse_args(arguments)
     if flags.repeats is not None and flags.repeats < 1:
         parser.error(f"--repeats must be at least 1, got {flags.repeats}")
     if flags.output is not None and not flags.output.absolute().parent.is_dir():
-        parser.error(f"--output: there is no folder for {flags.output}")
+        parser.error(f"--output: the directory does not exist, got {flags.output}")
     return flags
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the benchmarks; returns the exit status."""
+    """Runs the benchmarks and returns the exit status."""
     flags = parse(arguments)
-    # Only now, so that --help answers at once.
+    # Imported here so that --help is fast.
     from benchmarks import report, running
 
     try:

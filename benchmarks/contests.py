@@ -1,4 +1,4 @@
-"""What is timed: functions of the same inputs."""
+"""Definition of the benchmarks: pairs of functions of the same inputs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure.
+    """Options of a measurement.
 
     Attributes:
-      quick: Whether to keep to the cases that matter most.
-      repeats: Timed calls of each function, at most.
-      least: Timed calls of each function, at least.
-      seconds: After these no more than the least number of calls are timed.
+      quick: Whether to run only the most important cases.
+      repeats: Maximum number of timed calls of each function.
+      least: Minimum number of timed calls of each function.
+      seconds: Time after which only the minimum number of calls is timed.
       device: `'cpu'` or `'gpu'`.
-      match: Only cases whose name contains this text are measured.
+      match: Text that the name of a case must contain.
     """
 
     quick: bool = False
@@ -30,23 +30,23 @@ class Options:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Sizes of a batch."""
+        """Batch sizes."""
         return (1,) if self.quick else (1, 4, 16)
 
 
 @dataclass(frozen=True)
 class Contest:
-    """One function of this library, and the textbook's if there is one.
+    """Function of this library, with a plain implementation if there is one.
 
     Attributes:
-      name: Of the case.
+      name: Name of the case.
       inputs: Arguments of the functions, a nest of float32 arrays.
-      ours: This library.
-      textbook: The plain implementation.
-      oracle: The right answer in float64. For audio it gets the first row alone.
-      own_noise: The textbook draws other noise, so the oracle cannot check it.
-      compiled: `ours` compiles itself, or does more than TensorFlow can compile.
-      seconds: Where time is given per second of audio, seconds of audio in a call.
+      ours: Function of this library.
+      textbook: Plain implementation.
+      oracle: Reference in float64. For audio, it is called with the first row only.
+      own_noise: Whether the textbook uses different noise than the reference.
+      compiled: Whether `ours` compiles itself, or cannot be compiled.
+      seconds: Seconds of audio per call, if times are per second of audio.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Contest:
 def both_ways(
     rng: np.random.Generator, contest: Contest, n_samples: int
 ) -> Iterator[Contest]:
-    """The contest itself, and with the gradient of every input.
+    """Yields the contest, and the contest with the gradient of every input.
 
-    The gradient is that of a sum of the `n_samples` with random weights, so that no
-    part of it can be left out.
+    The gradient is that of a randomly weighted sum of the `n_samples`, so that no part
+    can be optimized away.
     """
     yield replace(contest, name=f"{contest.name}: forward")
     weights = rng.normal(size=[len(contest.inputs[0]), n_samples]).astype(np.float32)
@@ -91,5 +91,5 @@ def _with_gradient(fn: Callable) -> Callable:
 
 
 def named(effect: str, audio: np.ndarray) -> str:
-    """The name of the contest of an effect."""
+    """Returns the name of the contest of an effect."""
     return f"{effect}, batch {len(audio)}"

@@ -1,4 +1,4 @@
-"""Controls of synthesisers that move as an instrument's do, from a seed."""
+"""Random synthesizer controls that resemble those of an instrument."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ N_SAMPLES = N_FRAMES * SAMPLE_RATE // FRAME_RATE
 
 
 def vibrato(rng, mean_hz, batch: int, n_frames: int = N_FRAMES, n: int = 1):
-    """[batch, n_frames, n], Hz: 3 % around the mean, about five times a second."""
+    """Returns frequencies with vibrato of 3 % at 4 to 6 Hz, [batch, n_frames, n]."""
     time = np.arange(n_frames)[:, np.newaxis] / FRAME_RATE
     phase = rng.uniform(0.0, 2.0 * np.pi, [batch, 1, n])
     rate = rng.uniform(4.0, 6.0, [batch, 1, n])
@@ -18,30 +18,30 @@ def vibrato(rng, mean_hz, batch: int, n_frames: int = N_FRAMES, n: int = 1):
 
 
 def levels(rng, batch: int, n_frames: int = N_FRAMES, n: int = 1):
-    """[batch, n_frames, n], 0 to 1, another one in each frame."""
+    """Returns independent uniform values in [0, 1), shape [batch, n_frames, n]."""
     return rng.uniform(size=[batch, n_frames, n]).astype(np.float32)
 
 
 def shares(rng, batch: int, n: int, n_frames: int = N_FRAMES):
-    """[batch, n_frames, n] that sum to one, the energy spread over all."""
+    """Returns uniform values that sum to 1 over n, shape [batch, n_frames, n]."""
     shares = levels(rng, batch, n_frames, n)
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def top_only(batch: int, n: int, n_frames: int = N_FRAMES):
-    """[batch, n_frames, n], all in the highest harmonic."""
+    """Returns a distribution with only the highest harmonic, [batch, n_frames, n]."""
     shares = np.zeros([batch, n_frames, n], np.float32)
     shares[..., -1] = 1.0
     return shares
 
 
 def tables(rng, batch: int, size: int, n_frames: int = N_FRAMES, n_harmonics: int = 20):
-    """[batch, n_frames, size]: cycles of a wave that changes over time."""
+    """Returns time-varying wavetables, shape [batch, n_frames, size]."""
     numbers = np.arange(1, n_harmonics + 1)
     cycle = np.sin(2.0 * np.pi * np.outer(numbers, np.arange(size) / size))
     return shares(rng, batch, n_harmonics, n_frames) @ cycle.astype(np.float32)
 
 
 def noise(rng, batch: int, n_samples: int):
-    """[batch, n_samples] in [-1, 1)."""
+    """Returns white noise in [-1, 1), shape [batch, n_samples]."""
     return rng.uniform(-1.0, 1.0, [batch, n_samples]).astype(np.float32)

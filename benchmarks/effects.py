@@ -1,4 +1,4 @@
-"""Each effect, on 4 s of audio."""
+"""Effects on 4 s of audio."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
 
 
 def fir_filter(rng, audio) -> Contest:
-    """65 bands."""
+    """Returns a contest with 65 bands."""
     return Contest(
         named("FIRFilter, 65 bands", audio),
         (audio, controls.levels(rng, len(audio), n=65)),
@@ -34,7 +34,7 @@ def fir_filter(rng, audio) -> Contest:
 
 
 def mod_delay(rng, audio) -> Contest:
-    """Up to 25 ms, the delay moving at sample rate."""
+    """Returns a contest with a delay of up to 25 ms, modulated at sample rate."""
     effect = effects.ModDelay(center_ms=0.0, depth_ms=25.0, add_dry=True)
 
     def ours(audio, phase):

@@ -1,4 +1,4 @@
-"""Growth of the harmonic synthesiser with harmonics, sample rate and batch."""
+"""Scaling of the harmonic synthesizer with harmonics, sample rate and batch size."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from benchmarks.harmonics import harmonic
 
 
 def contests(rng, options: Options) -> Iterator[Contest]:
-    """Yields the contests: 4 s each, all harmonics below 7.2 kHz."""
+    """Yields contests of 4 s, with all harmonics below 7.2 kHz."""
     for n in (200,) if options.quick else (20, 60, 100, 200, 400):
         f0_hz = 7000.0 / n
         contest = harmonic(rng, f"{n} harmonics", 1, f0_hz, n_harmonics=n)
@@ -21,6 +21,6 @@ def contests(rng, options: Options) -> Iterator[Contest]:
     for rate in (16000, 48000, 96000):
         contest = harmonic(rng, f"100 harmonics, {rate} Hz", sample_rate=rate)
         yield from both_ways(rng, contest, 4 * rate)
-    # The textbook's arrays of harmonics times samples would not fit.
+    # The textbook would exceed the memory with arrays of harmonics x samples.
     contest = harmonic(rng, "100 harmonics, batch 64", 64, plain=False)
     yield from both_ways(rng, contest, N_SAMPLES)

@@ -1,4 +1,4 @@
-"""The harmonic synthesiser, which several subjects measure."""
+"""Contests of the harmonic synthesizer, shared by several subjects."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +20,7 @@ def harmonic(
     sample_rate: int = SAMPLE_RATE,
     plain: bool = True,
 ) -> Contest:
-    """Harmonics at 250 frames a second; `plain` compares with the textbook."""
+    """Returns a contest at 250 frames per second; `plain` adds the textbook."""
     if shares is None:
         shares = controls.shares(rng, batch, n_harmonics, n_frames)
     n_samples = n_frames * sample_rate // controls.FRAME_RATE
@@ -44,7 +44,7 @@ def harmonic(
 
 
 def special_harmonics(rng) -> Iterator[Contest]:
-    """Most of them above Nyquist; and all the energy in the highest."""
+    """Yields contests with most harmonics above Nyquist, and with only the highest."""
     yield harmonic(rng, "Harmonic, 100 harmonics, f0 440 Hz: forward", f0_hz=440.0)
     top = controls.top_only(1, 100)
     yield harmonic(rng, "Harmonic, the 100th alone: forward", shares=top)

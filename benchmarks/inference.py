@@ -1,4 +1,4 @@
-"""From pitch and loudness to 4 s of audio with a model, batch 1."""
+"""Synthesis of 4 s of audio from f0 and loudness with a model, batch 1."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from benchmarks.contests import Contest, Options
 
 
 def contests(rng, options: Options) -> Iterator[Contest]:
-    """Yields a contest for each of the instruments."""
+    """Yields a contest for each instrument."""
     batch = models.batch(rng, 1)
     del batch["audio"]
     for name in ("tiny_instrument", "solo_instrument"):

@@ -1,7 +1,7 @@
-"""Growth of the harmonic synthesiser with length, from 4 s to 10 minutes in one call.
+"""Scaling of the harmonic synthesizer with length, from 4 s to 10 minutes per call.
 
-All the energy is in one partial of 7.9 kHz and amplitude 1, where phase errors are the
-largest: the error is at most that of the phase in radians.
+A single partial at 7.9 kHz has amplitude 1, where phase errors are largest: the error
+is bounded by the phase error in radians.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
             shares=controls.top_only(1, 100, n_frames),
             n_frames=n_frames,
             sample_rate=rate,
-            # In 10 minutes the textbook's arrays take 3.8 GB and more each.
+            # For 10 minutes, each array of the textbook takes 3.8 GB or more.
             plain=seconds < (60 if options.quick else 600),
         )
         steady = np.full([1, n_frames, 1], _F0_HZ, np.float32)

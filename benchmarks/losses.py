@@ -1,4 +1,4 @@
-"""The multi-scale spectral loss, magnitudes and their logarithms, on 4 s of audio."""
+"""Multi-scale spectral loss with magnitudes and log magnitudes, on 4 s of audio."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ N_SAMPLES = 64000
 
 
 def contests(rng, options: Options) -> Iterator[Contest]:
-    """Yields the contest for every batch; gradients are those of the audio."""
+    """Yields a contest for each batch size, with gradients of the audio."""
     loss = losses.SpectralLoss(logmag_weight=1.0)
     for batch in options.batches:
         target = controls.noise(rng, batch, N_SAMPLES)

@@ -1,4 +1,4 @@
-"""Where the figures come from."""
+"""Description of the machine."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ import ddsp
 
 
 def description(device: str) -> dict[str, str]:
-    """The machine and the versions of what runs on it."""
+    """Returns the hardware, and the versions of the software."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",

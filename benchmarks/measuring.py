@@ -1,4 +1,4 @@
-"""Time, memory and error of a contest, its functions taking turns."""
+"""Measurement of time, memory and error, with alternating calls."""
 
 import statistics
 import time
@@ -15,10 +15,10 @@ from benchmarks.memory import peak_extra
 
 @dataclass
 class Row:
-    """A line of the table; None where there is nothing to tell.
+    """Row of the table; None where there is no value.
 
-    Times are medians in milliseconds, memory is in megabytes, errors are shares of
-    the largest absolute value of the right answer.
+    Times are medians in milliseconds, memory is in megabytes, and errors are relative
+    to the largest absolute value of the reference.
     """
 
     subject: str
@@ -33,7 +33,7 @@ class Row:
 
 
 def measure(subject: str, contest: Contest, options: Options) -> Row:
-    """Runs a contest: once to warm up and for its error, in turns, and for memory."""
+    """Measures the error in a warm-up call, then time, then memory."""
     device = "/GPU:0" if options.device == "gpu" else "/CPU:0"
     with tf.device(device):
         inputs = tf.nest.map_structure(tf.constant, contest.inputs)
@@ -44,7 +44,7 @@ def measure(subject: str, contest: Contest, options: Options) -> Row:
         def play() -> Any:
             with tf.device(device):
                 outputs = compiled(*inputs)
-            # Reading the results waits until they are there.
+            # Converting the results waits for asynchronous execution.
             return tf.nest.map_structure(_to_numpy, outputs)
 
         return play
@@ -59,11 +59,11 @@ def measure(subject: str, contest: Contest, options: Options) -> Row:
         setattr(row, f"{name}_ms", milliseconds)
     if row.textbook_ms is not None and row.ours_ms is not None:
         row.ratio = row.textbook_ms / row.ours_ms
-    right = _right_answer(contest)
+    reference = _reference(contest)
     for name, play in players.items():
         setattr(row, f"{name}_mb", peak_extra(play, options.device))
-        if right is not None and not (name == "textbook" and contest.own_noise):
-            setattr(row, f"{name}_error", _error(results[name], right))
+        if reference is not None and not (name == "textbook" and contest.own_noise):
+            setattr(row, f"{name}_error", _error(results[name], reference))
     return row
 
 
@@ -80,7 +80,7 @@ def _times(players: dict[str, Callable], options: Options) -> dict[str, list[flo
     return times
 
 
-def _right_answer(contest: Contest) -> np.ndarray | None:
+def _reference(contest: Contest) -> np.ndarray | None:
     if contest.oracle is None:
         return None
     whole = [np.asarray(x, np.float64) for x in contest.inputs]
@@ -88,10 +88,11 @@ def _right_answer(contest: Contest) -> np.ndarray | None:
     return answer if answer.ndim else contest.oracle(*whole)
 
 
-def _error(result: np.ndarray, right: np.ndarray) -> float:
-    if right.ndim:
+def _error(result: np.ndarray, reference: np.ndarray) -> float:
+    if reference.ndim:
         result = result[:1]
-    return float(np.max(np.abs(result - right)) / np.max(np.abs(right)))
+    peak = np.max(np.abs(reference))
+    return float(np.max(np.abs(result - reference)) / peak)
 
 
 def _to_numpy(x: Any) -> Any:

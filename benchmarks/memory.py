@@ -1,8 +1,8 @@
-"""How much memory a call takes at its worst.
+"""Peak memory of a call.
 
-TensorFlow keeps freed memory for later, so the size of the process tells nothing about
-one call of many; its allocator knows. It counts whole blocks, which can be up to twice
-as large as the tensor inside.
+TensorFlow caches freed memory, so that the size of the process does not reflect a
+single call; the statistics of its allocator do. They count whole blocks, which can be
+up to twice as large as the tensor inside.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ import tensorflow as tf
 
 
 def peak_extra(call: Callable[[], Any], device: str) -> float | None:
-    """Megabytes of tensors at the peak of a call, beyond those that were there before.
+    """Returns the peak memory of tensors in a call, above the level before it, in MB.
 
-    None where TensorFlow's allocator keeps no count.
+    Returns None if TensorFlow's allocator has no statistics.
     """
     name = f"{device.upper()}:0"
     try:
@@ -29,9 +29,9 @@ def peak_extra(call: Callable[[], Any], device: str) -> float | None:
 
 
 def process_peak() -> float | None:
-    """Megabytes of this process at its peak so far; None where Linux does not tell."""
+    """Returns the peak memory of this process in MB, or None if unavailable."""
     status = Path("/proc/self/status")
-    # Not `getrusage`, which also knows the peak of the process that started this one.
+    # Not `getrusage`, which includes the peak of the parent process.
     lines = status.read_text().splitlines() if status.exists() else []
     for line in lines:
         if line.startswith("VmHWM:"):

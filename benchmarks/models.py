@@ -1,4 +1,4 @@
-"""The models of the gin files, and batches for them."""
+"""Models from gin files, and batches for them."""
 
 import logging
 import os
@@ -18,20 +18,20 @@ GIN_FILES = {
 
 
 def model(name: str):
-    """The model of a gin file, with new weights."""
+    """Returns the model of a gin file, with new weights."""
     directory = training.gin_files.config_dir()
     gin.clear_config()
     gin.add_config_file_search_path(directory)
-    # gin reports every folder in which it looks for a file in vain.
+    # gin logs every directory in which it does not find a file.
     logging.disable(logging.ERROR)
-    # A data set is named in the file, and none is needed here.
+    # The file refers to a data set, which is not needed here.
     gin.parse_config_file(os.path.join(directory, GIN_FILES[name]), skip_unknown=True)
     logging.disable(logging.NOTSET)
     return training.models.get_model()
 
 
 def batch(rng, size: int) -> dict:
-    """Features and audio of four seconds, `size` times."""
+    """Returns a batch of features and audio of 4 s."""
     return {
         "audio": 0.1 * controls.noise(rng, size, N_SAMPLES),
         "f0_hz": controls.vibrato(rng, 300.0, size),

@@ -1,4 +1,4 @@
-"""The right answers, in float64 NumPy and without TensorFlow."""
+"""Reference implementations in float64 NumPy, without TensorFlow."""
 
 import numpy as np
 from scipy import signal
@@ -7,7 +7,7 @@ from benchmarks import textbook
 
 
 def upsample(frames, n_samples: int, window: bool = False):
-    """[batch, n_frames] to [batch, n_samples]; the last frame is held to the end."""
+    """Upsamples [batch, n_frames] to [batch, n_samples]; holds the last frame."""
     hop = n_samples // frames.shape[1]
     ramp = np.arange(hop) / hop
     if window:
@@ -18,7 +18,7 @@ def upsample(frames, n_samples: int, window: bool = False):
 
 
 def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
-    """Sinusoid by sinusoid; those that are silent cost nothing."""
+    """Synthesizes one sinusoid at a time; skips silent ones."""
     audio = np.zeros([len(frequencies), n_samples])
     for k in np.flatnonzero(amplitudes.any(axis=(0, 1))):
         hz = upsample(frequencies[..., k], n_samples)
@@ -29,16 +29,16 @@ def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
 
 
 def harmonic(f0_hz, amplitudes, distribution, n_samples: int, sample_rate: int):
-    """As `textbook.harmonic`."""
+    """Reference of `textbook.harmonic`."""
     frequencies = f0_hz * np.arange(1, distribution.shape[-1] + 1)
     return sinusoidal(frequencies, amplitudes * distribution, n_samples, sample_rate)
 
 
 def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
-    """As `textbook.wavetable`."""
+    """Reference of `textbook.wavetable`."""
     hz = upsample(f0_hz[..., 0], n_samples)
     position = (np.cumsum(hz, axis=1) - hz) / sample_rate % 1.0 * tables.shape[-1]
-    weights = {}  # Of each entry that a sample reads, relative to the one below.
+    weights = {}  # By offset from the entry below the position.
     below = position.astype(int)
     weights[1] = position - below
     weights[0] = 1.0 - weights[1]
@@ -58,12 +58,12 @@ def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
 
 
 def fir_filter(audio, magnitudes):
-    """As `textbook.fir_filter`, each frame convolved by itself."""
+    """Reference of `textbook.fir_filter`, with one convolution per frame."""
     batch, n_samples = audio.shape
     n_frames, n_bins = magnitudes.shape[1:]
     size, hop = 2 * (n_bins - 1), n_samples // n_frames
-    lags = np.arange(size) - size // 2
-    angles = 2.0 * np.pi * np.outer(np.arange(n_bins), lags) / size
+    times = np.arange(size) - size // 2
+    angles = 2.0 * np.pi * np.outer(np.arange(n_bins), times) / size
     once = np.where(np.isin(np.arange(n_bins), [0, n_bins - 1]), 1.0, 2.0)
     window = signal.get_window("hann", size)
     responses = (magnitudes * once) @ np.cos(angles) / size * window
@@ -77,7 +77,7 @@ def fir_filter(audio, magnitudes):
 
 
 def reverb(audio, response):
-    """As `textbook.reverb`."""
+    """Reference of `textbook.reverb`."""
     wet = signal.fftconvolve(audio[:, :-1], response[:, 1:], axes=1)
     audio = audio.copy()
     audio[:, 1:] += wet[:, : audio.shape[1] - 1]
@@ -85,18 +85,18 @@ def reverb(audio, response):
 
 
 def exp_sigmoid(x):
-    """As `textbook.exp_sigmoid`."""
+    """Reference of `textbook.exp_sigmoid`."""
     return 2.0 * (1.0 + np.exp(-x)) ** -np.log(10.0) + 1e-7
 
 
 def exp_decay_response(gain, decay, noise):
-    """As `textbook.exp_decay_response`."""
+    """Reference of `textbook.exp_decay_response`."""
     time = np.linspace(0.0, 1.0, noise.shape[1])
     return exp_sigmoid(gain) * np.exp(-(2.0 + np.exp(decay)) * time) * noise
 
 
 def delay_line(audio, phase, max_length: int):
-    """As `textbook.delay_line`."""
+    """Reference of `textbook.delay_line`."""
     delay = phase * max_length
     whole = delay.astype(int)
     padded = np.pad(audio, [[0, 0], [max_length, 0]])
@@ -110,7 +110,7 @@ def delay_line(audio, phase, max_length: int):
 
 
 def spectral_loss(target, audio):
-    """As `textbook.spectral_loss`."""
+    """Reference of `textbook.spectral_loss`."""
 
     def magnitudes(x, size):
         hop = size // 4

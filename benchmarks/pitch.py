@@ -1,4 +1,4 @@
-"""Pitch tracking at 250 frames a second: time for each second of audio."""
+"""Pitch tracking at 250 frames per second: time per second of audio."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _FRAME_RATE = 250
 
 
 def contests(rng, options: Options) -> Iterator[Contest]:
-    """Yields a contest for each size of network whose weights are installed."""
+    """Yields a contest for each model size with installed weights."""
     seconds = 1 if options.quick else 4
     time = np.arange(seconds * pitch.SAMPLE_RATE) / pitch.SAMPLE_RATE
     cycles = 220.0 * time + 2.0 * np.sin(2.0 * np.pi * 5.0 * time)

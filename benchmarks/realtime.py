@@ -1,7 +1,7 @@
-"""How well instruments keep time, block by block: `python -m benchmarks.realtime`.
+"""Real-time performance, block by block: `python -m benchmarks.realtime`.
 
-Models of the gin files with new weights play the bundled violin, given a steady pitch
-or tracking it with tiny CREPE. docs/realtime.md explains the figures.
+Models from gin files with new weights process the bundled violin recording, with a
+constant pitch or with tiny CREPE. docs/realtime.md explains the results.
 """
 
 import argparse
@@ -24,7 +24,7 @@ HEADER = (
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.realtime", description=__doc__.split("\n\n")[1]
     )
@@ -32,13 +32,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--models", nargs="+", choices=INSTRUMENTS, default=INSTRUMENTS[:2])
     add("--blocks", nargs="+", type=int, default=[64, 128, 256, 512, 1024])
     add("--pitch", nargs="+", choices=("given", "tiny"), default=["given", "tiny"])
-    add("--seconds", type=float, default=10.0, help="of audio, default 10")
-    add("--pace", action="store_true", help="as a microphone fills the blocks")
+    add("--seconds", type=float, default=10.0, help="seconds of audio, default 10")
+    add(
+        "--pace",
+        action="store_true",
+        help="deliver blocks in real time, like a microphone",
+    )
     return parser.parse_args(arguments)
 
 
 def rows(flags: argparse.Namespace) -> Iterator[str]:
-    """Plays, and yields a line of the table for each case."""
+    """Yields a row of the table for each case."""
     import numpy as np
 
     from benchmarks import models
@@ -70,7 +74,7 @@ def rows(flags: argparse.Namespace) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the table; returns the exit status."""
+    """Prints the table and returns the exit status."""
     flags = parse(arguments)
     print(HEADER, flush=True)
     for row in rows(flags):

@@ -1,4 +1,4 @@
-"""Results as JSON and as tables."""
+"""Results as JSON and tables."""
 
 import json
 from dataclasses import asdict
@@ -19,25 +19,27 @@ _HEADINGS = {
 
 
 def to_json(machine: dict[str, str], rows: list[Row]) -> str:
-    """The machine, and a dictionary for each row."""
+    """Returns the machine and the rows as JSON."""
     return json.dumps({"machine": machine, "rows": [asdict(r) for r in rows]}, indent=2)
 
 
 def from_json(text: str) -> tuple[dict[str, str], list[Row]]:
-    """What `to_json` was given.
+    """Parses the result of `to_json`.
 
     Raises:
-      ValueError: if it is nothing of the sort.
+      ValueError: If the text has another format.
     """
     try:
         results = json.loads(text)
         return results["machine"], [Row(**row) for row in results["rows"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"These are no results of a benchmark: {error!r}") from error
+        raise ValueError(
+            f"The file must contain results of a benchmark, got {error!r}."
+        ) from error
 
 
 def table(machine: dict[str, str], rows: list[Row], markdown: bool = False) -> str:
-    """A table, all subjects in one; in Markdown one for each subject."""
+    """Returns a table of all subjects, or in Markdown one table per subject."""
     about = [f"{name}: {value}" for name, value in machine.items()]
     if not markdown:
         lines = _cells(rows, {"subject": "subject", **_HEADINGS})
@@ -78,6 +80,6 @@ def _text(name: str, value: Any) -> str:
     if name.endswith("_error"):
         return f"{value:.1e}"
     if name.endswith("_mb") and value < 1.0:
-        return "< 1"  # The allocator does not count the smallest blocks.
-    # Three digits say what can be said of a time.
+        return "< 1"  # The allocator does not count very small blocks.
+    # Times are reproducible to three digits at most.
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")

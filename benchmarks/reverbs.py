@@ -1,4 +1,4 @@
-"""The reverbs among the effects."""
+"""Contests of the reverbs."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _SEED = 1
 
 
 def reverb(rng, audio) -> Contest:
-    """A response for all rows, as a learnt one is."""
+    """Returns a contest with one IR for all rows, like a trained one."""
     response = 0.01 * controls.noise(rng, 1, _RESPONSE_SIZE)
     return Contest(
         named(f"Reverb, response of {_RESPONSE_SIZE:,} samples", audio),
@@ -23,7 +23,7 @@ def reverb(rng, audio) -> Contest:
 
 
 def exp_decay_reverb(rng, audio) -> Contest:
-    """A response for each row, noise that decays."""
+    """Returns a contest with an IR of decaying noise per row."""
 
     def plain(audio, gain, decay):
         noise = textbook.uniform_noise(1, _RESPONSE_SIZE)
@@ -45,7 +45,7 @@ def exp_decay_reverb(rng, audio) -> Contest:
 
 
 def noise_reverb(rng, audio) -> Contest:
-    """A response for each row, noise through a filter of 16 bands."""
+    """Returns a contest with an IR of filtered noise per row, 16 bands."""
     batch = len(audio)
 
     def plain(audio, magnitudes):

@@ -1,4 +1,4 @@
-"""Which subjects there are, and running them one after the other."""
+"""Registry of the subjects, and their execution."""
 
 import argparse
 import contextlib
@@ -40,14 +40,14 @@ _SUBJECTS: dict[str, tuple[Callable, str]] = {
     name: (partial(training.contests, name), training.__doc__ or "")
     for name in models.GIN_FILES
 }
-# What these leave behind in memory must not meet other subjects.
+# Subjects that run in a separate process because of their memory use.
 _ALONE = {"length", *models.GIN_FILES}
 _NOT_IN_QUICK = {"growth", "length", "solo_instrument", "ae"}
 _IN_QUICK = [name for name in _SUBJECTS if name not in _NOT_IN_QUICK]
 
 
 def subjects() -> str:
-    """A line for each subject."""
+    """Returns a list of the subjects, one per line."""
     width = max(map(len, _SUBJECTS))
     return "\n".join(
         f"{name:{width}}  {description.splitlines()[0]}"
@@ -56,21 +56,23 @@ def subjects() -> str:
 
 
 def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
-    """Runs what the flags of the command line ask for.
+    """Runs the benchmarks selected by the command-line flags.
 
     Returns:
       The description of the machine, and the rows of the table.
 
     Raises:
-      ValueError: for an unknown subject, or a GPU where there is none.
+      ValueError: If a subject is unknown, or there is no GPU.
     """
     names = flags.only or (_IN_QUICK if flags.quick else list(_SUBJECTS))
     for name in names:
         if name not in _SUBJECTS:
             known = ", ".join(_SUBJECTS)
-            raise ValueError(f"--only takes subjects out of {known}, got {name!r}.")
+            raise ValueError(f"--only must be subjects from {known}, got {name!r}.")
     if flags.device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise ValueError("--device gpu: TensorFlow sees no GPU on this machine.")
+        raise ValueError(
+            "--device gpu requires a GPU that TensorFlow supports, got none."
+        )
     effort = Options(True, 5, 2, 0.5) if flags.quick else Options()
     options = replace(
         effort,
@@ -80,11 +82,13 @@ def run(flags: argparse.Namespace) -> tuple[dict[str, str], list[Row]]:
     )
     rows = []
     for name in dict.fromkeys(names):
-        # A process that runs out of memory then takes no other subject with it.
+        # Running out of memory then only affects one subject.
         alone = name in _ALONE or not options.quick
         rows += _in_a_process(name, options) if alone else _run(name, options)
     if not rows:
-        raise ValueError(f"No case of {', '.join(names)} matches {flags.match!r}.")
+        raise ValueError(
+            f"--match must select a case of {', '.join(names)}, got {flags.match!r}."
+        )
     return machine.description(flags.device), rows
 
 
@@ -105,7 +109,7 @@ def _run(subject: str, options: Options) -> list[Row]:
 
 @contextlib.contextmanager
 def _without_retracing_warnings() -> Iterator[None]:
-    """Silences TensorFlow's warning about retracing: every case is traced once."""
+    """Suppresses TensorFlow's retracing warnings: every case is traced once."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")
@@ -115,12 +119,12 @@ def _without_retracing_warnings() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _run_and_weigh(subject: str, options: Options) -> list[Row]:
-    """Runs a subject and adds what it took of the process, all in all."""
+def _run_with_process_peak(subject: str, options: Options) -> list[Row]:
+    """Runs a subject, and adds the peak memory of the process."""
     imports = process_peak()
     rows = _run(subject, options)
     peak = process_peak()
-    # The peak of both sides together would say nothing about ours.
+    # With a textbook, the peak is that of both implementations.
     if imports is None or peak is None or any(row.textbook_ms for row in rows):
         return rows
     name = "process, beyond its imports"
@@ -128,11 +132,11 @@ def _run_and_weigh(subject: str, options: Options) -> list[Row]:
 
 
 def _in_a_process(subject: str, options: Options) -> list[Row]:
-    # Spawned: a fork would inherit TensorFlow's threads without their state.
+    # A fork would inherit the state of TensorFlow's threads, but not the threads.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
         try:
-            return pool.submit(_run_and_weigh, subject, options).result()
+            return pool.submit(_run_with_process_peak, subject, options).result()
         except BrokenProcessPool:
             print(f"\n{subject}: killed, probably out of memory", file=sys.stderr)
             return []

@@ -1,4 +1,4 @@
-"""Each synthesiser, from controls to 4 s of audio."""
+"""Synthesizers, from controls to 4 s of audio."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -28,7 +28,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
 
 
 def sinusoids(rng, batch: int) -> Contest:
-    """A hundred independent ones."""
+    """Returns a contest with 100 independent sinusoids."""
     n = 100
     sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
     synth = synths.Sinusoidal(N_SAMPLES, SAMPLE_RATE)
@@ -47,7 +47,7 @@ def sinusoids(rng, batch: int) -> Contest:
 
 
 def filtered_noise(rng, batch: int) -> Contest:
-    """65 bands."""
+    """Returns a contest with 65 bands."""
     synth = synths.FilteredNoise(n_samples=N_SAMPLES, scale_fn=None, seed=_SEED)
 
     def plain(magnitudes):
@@ -63,14 +63,14 @@ def filtered_noise(rng, batch: int) -> Contest:
 
 
 def wavetables(rng, batch: int) -> Contest:
-    """2048 points, another table in each frame."""
+    """Returns a contest with a table of 2048 points per frame."""
     sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
     synth = synths.Wavetable(N_SAMPLES, SAMPLE_RATE)
 
     def ours(f0_hz, amplitudes, tables):
         return synth.get_signal(amplitudes, tables, f0_hz)
 
-    # The textbook's tables at sample rate take 0.5 GB a row, several times over.
+    # The textbook needs several arrays of 0.5 GB per row.
     plain = partial(textbook.wavetable, **sizes) if batch <= 4 else None
     return Contest(
         f"Wavetable, 2048 points, batch {batch}",

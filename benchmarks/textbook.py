@@ -1,8 +1,8 @@
-"""The signal processing of this library as the textbooks write it down.
+"""Textbook implementations of the signal processing of this library.
 
-What a good user of TensorFlow would write without this library: every control is
-upsampled to the sample rate, every phase is a running sum, and `tf.signal` does the
-rest. Shapes and conventions are those of `ddsp.core`, so that both can be compared.
+They represent idiomatic TensorFlow without this library: controls are upsampled to the
+sample rate, phases are cumulative sums, and the rest uses `tf.signal`. Shapes and
+conventions are those of `ddsp.core`.
 """
 
 import math
@@ -13,7 +13,7 @@ FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 
 
 def upsample(frames, n_samples: int, window: bool = False):
-    """[batch, n_frames, channels] to samples: along lines, or Hann windows."""
+    """Upsamples [batch, n_frames, channels], linearly or with Hann windows."""
     hop = n_samples // frames.shape[1]
     ramp = tf.range(hop, dtype=tf.float32)[:, tf.newaxis] / hop
     if window:
@@ -24,7 +24,7 @@ def upsample(frames, n_samples: int, window: bool = False):
 
 
 def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
-    """Independent sinusoids from controls [batch, n_frames, n_sinusoids]."""
+    """Synthesizes sinusoids from controls [batch, n_frames, n_sinusoids]."""
     frequencies = upsample(frequencies, n_samples)
     amplitudes = upsample(amplitudes, n_samples, window=True)
     amplitudes = tf.where(frequencies < sample_rate / 2, amplitudes, 0.0)
@@ -33,14 +33,14 @@ def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
 
 
 def harmonic(f0_hz, amplitudes, distribution, n_samples: int, sample_rate: int):
-    """Harmonics of `f0_hz` and with `amplitudes`, both [batch, n_frames, 1]."""
+    """Synthesizes harmonics; `f0_hz` and `amplitudes` are [batch, n_frames, 1]."""
     numbers = tf.range(1, distribution.shape[-1] + 1, dtype=tf.float32)
     amplitudes = amplitudes * distribution
     return sinusoidal(f0_hz * numbers, amplitudes, n_samples, sample_rate)
 
 
 def lookup(tables, phase):
-    """Reads a table for each sample, [..., size], at a phase [...] in cycles."""
+    """Reads tables [..., size] at a phase [...] in cycles."""
     size = tables.shape[-1]
     position = tf.math.floormod(phase, 1.0) * size
     whole = tf.floor(position)
@@ -52,7 +52,7 @@ def lookup(tables, phase):
 
 
 def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
-    """An oscillator that reads `tables` [batch, n_frames, size]."""
+    """Synthesizes audio from wavetables [batch, n_frames, size]."""
     f0_hz = upsample(f0_hz, n_samples)[:, :, 0]
     amplitudes = upsample(amplitudes, n_samples, window=True)[:, :, 0]
     phase = tf.cumsum(f0_hz / sample_rate, axis=1, exclusive=True)
@@ -60,17 +60,17 @@ def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
 
 
 def uniform_noise(batch: int, n_samples: int):
-    """White noise in [-1, 1)."""
+    """Returns white noise in [-1, 1)."""
     return tf.random.uniform([batch, n_samples], -1.0, 1.0)
 
 
 def fft_size(n_samples: int) -> int:
-    """The next power of two."""
+    """Returns the next power of two."""
     return 2 ** math.ceil(math.log2(n_samples))
 
 
 def fir_filter(audio, magnitudes):
-    """Filters frames of audio by magnitudes [batch, n_frames, n_frequencies]."""
+    """Filters audio with magnitudes [batch, n_frames, n_frequencies]."""
     n_samples, n_frames = audio.shape[1], magnitudes.shape[1]
     hop = n_samples // n_frames
     size = 2 * (magnitudes.shape[-1] - 1)
@@ -84,7 +84,7 @@ def fir_filter(audio, magnitudes):
 
 
 def reverb(audio, response):
-    """Adds audio convolved with a response [batch, size] without its first sample."""
+    """Adds audio convolved with an IR [batch, size], without its first sample."""
     n_samples = audio.shape[1]
     length = [fft_size(n_samples + response.shape[1] - 1)]
     response = tf.concat([tf.zeros_like(response[:, :1]), response[:, 1:]], axis=1)
@@ -93,12 +93,12 @@ def reverb(audio, response):
 
 
 def exp_sigmoid(x):
-    """A network's output to an amplitude."""
+    """Maps a network output to an amplitude."""
     return 2.0 * tf.sigmoid(x) ** math.log(10.0) + 1e-7
 
 
 def exp_decay_response(gain, decay, noise):
-    """Noise [1, size] that decays, from `gain` and `decay` [batch, 1]."""
+    """Applies exponential decay to noise [1, size]; `gain`, `decay` are [batch, 1]."""
     time = tf.linspace(0.0, 1.0, noise.shape[1])
     return exp_sigmoid(gain) * tf.exp(-(2.0 + tf.exp(decay)) * time) * noise
 
@@ -107,12 +107,12 @@ def delay_line(audio, phase, max_length: int):
     """Delays audio by `phase` [batch, n_samples] of at most `max_length` samples."""
     padded = tf.pad(audio, [[0, 0], [max_length - 1, 0]])
     lines = tf.signal.frame(padded, max_length, 1)
-    # A line holds its oldest sample first.
+    # The oldest sample of a delay line comes first.
     return lookup(lines, (max_length - 1) / max_length - phase)
 
 
 def spectral_loss(target, audio):
-    """Mean differences of magnitudes and of their logarithms, of several sizes."""
+    """Computes mean differences of magnitudes and log magnitudes for all FFT sizes."""
     loss = 0.0
     for size in FFT_SIZES:
         want, have = (
@@ -121,7 +121,7 @@ def spectral_loss(target, audio):
         )
         loss += tf.reduce_mean(tf.abs(want - have))
         want, have = (
-            tf.math.log(tf.where(x > 0.0, x, 1e-5))  # Silence has no logarithm.
+            tf.math.log(tf.where(x > 0.0, x, 1e-5))  # Avoids log(0).
             for x in (want, have)
         )
         loss += tf.reduce_mean(tf.abs(want - have))

@@ -1,4 +1,4 @@
-"""A training step, and each part of it forward and backward by itself."""
+"""A training step, and each of its parts forward and backward."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
     """Yields the step and its parts.
 
     Args:
-      name: Of the model, a key of `models.GIN_FILES`.
-      rng: Generator of the inputs.
-      options: How to measure.
+      name: Name of the model, a key of `models.GIN_FILES`.
+      rng: Random generator of the inputs.
+      options: Options of the measurement.
     """
     size = 4 if options.quick or name == "ae" else 16
     batch = tf.nest.map_structure(tf.constant, models.batch(rng, size))
@@ -38,7 +38,7 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
     for node, keys in model.processor_group.dag:
         processor = getattr(model.processor_group, node)
         inputs = tuple(core.nested_lookup(key, outputs) for key in keys)
-        # The pitch is measured, not made by the network: it needs no gradient.
+        # f0 is measured, not predicted: it needs no gradient.
         watched = [i for i, key in enumerate(keys) if key in made or "/" in key]
         yield _part(f"{name}: {node}", processor, inputs, watched, processor)
     audio = (outputs["audio"], outputs["audio_synth"])
@@ -48,7 +48,7 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
 
 
 def _part(name: str, fn, inputs: tuple, watched, layer) -> Contest:
-    """A part, with the gradients of its weights and of the inputs watched."""
+    """Returns a contest of a layer, with gradients of weights and watched inputs."""
 
     def ours(*inputs):
         sources = [inputs[i] for i in watched]
@@ -61,7 +61,7 @@ def _part(name: str, fn, inputs: tuple, watched, layer) -> Contest:
 
 
 def _optimizer(name: str, trainer: trainers.Trainer) -> Contest:
-    """Clips the gradients and updates the weights."""
+    """Returns a contest that clips the gradients and updates the weights."""
     variables = trainer.model.trainable_variables
     gradients = [1e-3 * tf.ones_like(variable) for variable in variables]
 

@@ -1,4 +1,4 @@
-"""Damaged and hostile bundles."""
+"""Corrupt and malicious bundles."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from campaigns import drawing, gin_texts, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 _FILES = (
     "weights.npz", "config.gin", "bundle.json", "test_vector.npz",
@@ -36,7 +36,7 @@ _LAYOUTS = (
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Changes of bytes; and changes whose checksums are made right again."""
+    """Draws mutations, with and without valid checksums."""
     del base
     file = st.sampled_from(_FILES)
     arrays = st.sampled_from(["weights.npz", "test_vector.npz"])
@@ -93,7 +93,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A bundle, payloads, and what the bundle holds."""
+    """Writes a bundle, payloads, and a description of the bundle."""
     from ddsp.playing import bundle
 
     material.save_run(base / "run")
@@ -107,7 +107,7 @@ def prepare(base: Path) -> None:
 
 
 def _look(path: Path) -> dict[str, Any]:
-    """What is in a bundle, once it was loaded and played."""
+    """Loads and runs a bundle, and describes its contents."""
     from ddsp.playing import bundle
 
     opened = bundle.load(path)
@@ -127,7 +127,7 @@ def _look(path: Path) -> dict[str, Any]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Opens and plays a changed bundle."""
+    """Loads and runs a mutated bundle."""
     place = folder / "bundle"
     shutil.copytree(base / "bundle", place)
     gin_texts.write_payloads(base)
@@ -136,12 +136,12 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
     try:
         seen = _look(place)
     except Exception as error:
-        return of_error(error)
+        return from_error(error)
     if not seen["finite"]:
         return Outcome(WRONG_DATA, "weights that are not finite")
     if not seen["rates"]:
         return Outcome(WRONG_DATA, "rates that are not the model's")
-    # Whoever makes the checksums right may write another bundle; damage may not.
+    # With valid checksums it may be a different bundle; damage must be detected.
     is_damage = case["kind"] == "bytes" and not case["signed"]
     if is_damage and seen != json.loads((base / "look.json").read_text()):
         return Outcome(WRONG_DATA, f"damage is accepted: {seen}")
@@ -149,7 +149,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
 
 
 def _change(case: Case, base: Path, place: Path) -> bool:
-    """Changes a bundle; whether that was possible."""
+    """Mutates a bundle; returns whether that was possible."""
     if case["kind"] == "layout":
         _change_layout(case["change"], base, place, case["file"])
         return True
@@ -177,7 +177,7 @@ def _change(case: Case, base: Path, place: Path) -> bool:
 
 
 def sign(place: Path, changed: str) -> None:
-    """Makes the checksums right, as one would who means harm."""
+    """Recomputes the checksums, as an attacker would."""
     path = place / "bundle.json"
     try:
         content = json.loads(path.read_text())
@@ -192,11 +192,11 @@ def sign(place: Path, changed: str) -> None:
         content["checksum"] = hashlib.sha256(text.encode()).hexdigest()
         path.write_text(json.dumps(content))
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
-        return  # No document that could be signed.
+        return  # The document has no checksums.
 
 
 def _changed_arrays(data: bytes, case: Case) -> bytes:
-    """A .npz file with a change of one member."""
+    """Returns a .npz file with one member mutated."""
     with np.load(io.BytesIO(data)) as stored:
         arrays = dict(stored)
     name = sorted(arrays)[round(case["member"] * (len(arrays) - 1))]
@@ -253,13 +253,13 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def _header(size: int) -> bytes:
-    """The header of an array, 118 bytes, as NumPy pads it."""
+    """Returns an array header of 118 bytes, padded like NumPy's."""
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({size},), }}"
     return text.ljust(117).encode() + b"\n" + b"\0" * 64
 
 
 class _Payload:
-    """Makes a file when it is unpickled."""
+    """Creates a file when unpickled."""
 
     def __reduce__(self) -> Any:
         return open, (os.environ["CAMPAIGN_CANARY"], "w")
@@ -307,7 +307,7 @@ def _change_layout(change: str, base: Path, place: Path, name: str) -> None:
 
 
 CAMPAIGN = Campaign(
-    about="damaged and hostile bundles",
+    about="corrupt and malicious bundles",
     cases=cases,
     prepare=prepare,
     judge=judge,

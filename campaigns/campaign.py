@@ -1,4 +1,4 @@
-"""What a campaign is made of."""
+"""Definition of a campaign."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from campaigns.outcomes import Outcome
 
 @dataclasses.dataclass(frozen=True)
 class Campaign:
-    """Cases of one kind, and how they are judged.
+    """Cases of one kind, and their evaluation.
 
     Attributes:
-      about: In a line.
-      cases: Draws cases, given how many, a seed and the directory that was prepared;
-        plain values for JSON.
-      prepare: Fills a directory that all cases start from; runs in a child.
-      judge: Runs a case, given it, that directory, and an empty one to work in.
-      full: Cases of a full run.
-      short: Cases of a short run.
-      forked: Whether `judge` runs in a child; otherwise it starts its own.
-      seconds: That a case may take, where it runs in a child.
-      megabytes: That memory may grow in a case, where it runs in a child.
-      group: The group that a case is counted in.
+      about: One-line description.
+      cases: Draws cases as JSON values, given their number, a seed and the base
+        directory.
+      prepare: Fills the base directory, which all cases share; runs in a child.
+      judge: Runs a case, given it, the base directory and an empty work directory.
+      full: Number of cases of a full run.
+      short: Number of cases of a short run.
+      forked: Whether `judge` runs in a child process; otherwise it starts its own.
+      seconds: Time limit of a case in a child process.
+      megabytes: Limit of the memory growth of a case in a child process.
+      group: Returns the group in which a case is counted.
     """
 
     about: str

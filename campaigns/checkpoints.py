@@ -1,4 +1,4 @@
-"""Damaged and hostile checkpoints, loaded as a model."""
+"""Corrupt and malicious checkpoints, loaded as a model."""
 
 import json
 import shutil
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from campaigns import drawing, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 _FILES = ("ckpt-4.index", "ckpt-4.data-00000-of-00001", "checkpoint")
 _CHANGES = (
     "remove", "empty", "folder", "loop", "dangling", "of step 2", "other model",
     "link to a device",
 )  # fmt: skip
-# Of the directory as a whole.
+# Mutations of the directory.
 _LAYOUTS = (
     "points outside", "points up", "points at itself", "stray index", "huge step",
     "temporary files", "no config", "config of another model", "only the state file",
@@ -24,7 +24,7 @@ _LAYOUTS = (
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Changes of bytes, of files, and of the directory."""
+    """Draws mutations of bytes, files and the directory."""
     del base
     file = st.sampled_from(_FILES)
     return drawing.draw(
@@ -56,7 +56,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A run with two checkpoints, another model, and what is read."""
+    """Writes a run with two checkpoints, another model, and digests of the weights."""
     import tensorflow as tf
 
     material.save_run(base / "run")
@@ -76,21 +76,21 @@ def _look(path: Path) -> str:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Loads a model from a changed run."""
+    """Loads a model from a mutated run."""
     run = folder / "run"
     shutil.copytree(base / "run", run)
     _change(case, base, run)
     try:
         seen = _look(run)
     except Exception as error:
-        return of_error(error, "run")
+        return from_error(error, "run")
     older, newest = json.loads((base / "looks.json").read_text())
     if seen == newest:
         return Outcome(SURVIVED, "the newest checkpoint")
     if seen == older and not (
         (run / _FILES[0]).is_file() and (run / _FILES[1]).is_file()
     ):
-        return Outcome(SURVIVED, "the older checkpoint, the newest is not whole")
+        return Outcome(SURVIVED, "the older checkpoint; the newest is incomplete")
     return Outcome(WRONG_DATA, "other weights")
 
 
@@ -155,7 +155,7 @@ def _change_layout(change: str, base: Path, run: Path) -> None:
 
 
 CAMPAIGN = Campaign(
-    about="damaged and hostile checkpoints",
+    about="corrupt and malicious checkpoints",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -1,4 +1,4 @@
-"""The library's commands, started, watched and stopped."""
+"""Runs and stops the commands of the library."""
 
 import contextlib
 import multiprocessing
@@ -18,24 +18,24 @@ from campaigns.outcomes import HANG, LOST, ORPHAN, REFUSED, TRACEBACK, Outcome
 
 _FORK = multiprocessing.get_context("fork")
 _POLL_SECS = 0.002
-# How long the children of a command that was killed may take to notice.
+# Time for the children of a killed command to exit.
 _ORPHAN_SECS = 15.0
-# What TensorFlow prints as it starts, and warnings, are no part of a message.
-_NO_MESSAGE = re.compile(r"^([IWE]\d{4} |WARNING|To enable|warning: |\d{4}-\d\d-)")
+# Startup messages of TensorFlow, and warnings.
+_LOG_LINE = re.compile(r"^([IWE]\d{4} |WARNING|To enable|warning: |\d{4}-\d\d-)")
 
 Argv = Sequence[str]
 
 
 class Command:
-    """A command that runs."""
+    """A running command."""
 
     def __init__(self, argv: Argv, log: Path, real: bool = False):
-        """Starts it.
+        """Starts the command.
 
         Args:
-          argv: Name of a command and its arguments.
-          log: Start of the names of two files for what it prints.
-          real: Whether to start a new interpreter rather than to fork.
+          argv: Name of the command and its arguments.
+          log: Prefix of the two files that receive its output.
+          real: Whether to start a new interpreter instead of forking.
         """
         self.argv = list(argv)
         self._out, self._err = log.with_suffix(".out"), log.with_suffix(".err")
@@ -56,13 +56,13 @@ class Command:
 
     @property
     def code(self) -> int | None:
-        """Exit status; negative for a signal, None while it runs."""
+        """Exit status: negative for a signal, None while running."""
         if isinstance(self._process, subprocess.Popen):
             return self._process.poll()
         return self._process.exitcode
 
     def wait(self, seconds: float) -> int | None:
-        """Waits for the end; the exit status, or None if there is none in time."""
+        """Waits for the command; returns the exit status, or None on timeout."""
         end = time.monotonic() + seconds
         while self.code is None and time.monotonic() < end:
             time.sleep(_POLL_SECS)
@@ -70,35 +70,35 @@ class Command:
         return self.code
 
     def send(self, number: int) -> None:
-        """Sends a signal to the command alone, not to its children."""
+        """Sends a signal to the command, not to its children."""
         if self.code is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     @property
     def text(self) -> str:
-        """What it printed as errors."""
+        """The output on stderr."""
         return self._err.read_text(errors="replace")
 
     def message(self) -> list[str]:
-        """The lines of its error; without one, all that it printed beside warnings."""
+        """Returns the lines of the error, or else all output except log lines."""
         lines = [
             line
             for line in re.split(r"[\r\n]+", self.text)
-            if line.strip() and not _NO_MESSAGE.match(line) and "%|" not in line
+            if line.strip() and not _LOG_LINE.match(line) and "%|" not in line
         ]
         errors = [i for i, line in enumerate(lines) if "error:" in line.lower()]
         return lines[errors[0] :] if errors else lines
 
     def orphans(self) -> list[int]:
-        """Processes of its session that outlive it, after some time to notice."""
+        """Returns the processes of its session that outlive it."""
         end = time.monotonic() + _ORPHAN_SECS
         while (left := session(self.pid)) and time.monotonic() < end:
             time.sleep(0.05)
         return left
 
     def end(self) -> None:
-        """Kills it and what it started."""
+        """Kills the command and its children."""
         self.send(signal.SIGKILL)
         self.wait(5.0)
         for pid in session(self.pid):
@@ -129,14 +129,14 @@ def _run(argv: Argv, out: Path, err: Path) -> None:
 
 
 def session(leader: int) -> list[int]:
-    """Processes of the session that a process led; zombies do not count."""
+    """Returns the processes of a session, except zombies."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         with contextlib.suppress(OSError):
             text = (Path("/proc") / name / "stat").read_text()
-            # The name in brackets may hold anything.
+            # The process name in parentheses can contain any character.
             state, _, _, session = text.rpartition(")")[2].split()[:4]
             if int(session) == leader and state not in "ZX":
                 found.append(int(name))
@@ -145,7 +145,7 @@ def session(leader: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(argv: Argv, log: Path, real: bool = False) -> Iterator[Command]:
-    """A command that is killed at the end, with all that it started."""
+    """Runs a command, and kills it and its children at the end."""
     command = Command(argv, log, real)
     try:
         yield command
@@ -154,10 +154,10 @@ def running(argv: Argv, log: Path, real: bool = False) -> Iterator[Command]:
 
 
 def finish(argv: Argv, log: Path, seconds: float = 300.0) -> Command:
-    """Runs a command to its end.
+    """Runs a command and waits for it.
 
     Raises:
-      RuntimeError: If it failed or took too long.
+      RuntimeError: If the command fails or takes too long.
     """
     with running(argv, log) as command:
         if command.wait(seconds) != 0:
@@ -168,11 +168,11 @@ def finish(argv: Argv, log: Path, seconds: float = 300.0) -> Command:
 
 
 def judge_end(command: Command, *, interrupted: bool = False) -> Outcome | None:
-    """What is wrong with the way in which a command ended, or None.
+    """Returns the failure in how a command ended, or None.
 
     Args:
-      command: That was waited for.
-      interrupted: Whether a signal ended it, so that it need not name a reason.
+      command: The command, after `wait`.
+      interrupted: Whether a signal interrupted it, so that it needs no reason.
     """
     if command.code is None:
         return Outcome(HANG, f"{command.argv[0]} does not end: {command.text[-300:]}")
@@ -189,5 +189,5 @@ def judge_end(command: Command, *, interrupted: bool = False) -> Outcome | None:
 
 
 def refusal(command: Command) -> Outcome:
-    """The outcome of a command that said no."""
+    """Returns the outcome of a command that refused its input."""
     return Outcome(REFUSED, " ".join(command.message())[-300:])

@@ -1,4 +1,4 @@
-"""Damaged and hostile configs of training runs."""
+"""Corrupt and malicious configs of training runs."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from campaigns import drawing, gin_texts, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Changes of a config; one for each statement first."""
+    """Draws mutations of a config, starting with one per statement."""
     del base
     each = [
         {"edits": [{"do": "append", "statement": i}]}
@@ -28,13 +28,13 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A run, and payloads beside it."""
+    """Writes a run and payloads."""
     material.save_run(base / "run", (4,))
     gin_texts.write_saved_model(base / "saved_model", os.environ["CAMPAIGN_CANARY"])
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Loads a model whose config was changed."""
+    """Loads a model with a mutated config."""
     from ddsp.training import models
 
     gin_texts.write_payloads(base)
@@ -49,14 +49,14 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
     try:
         model = models.load(str(run))
     except Exception as error:
-        return of_error(error)
+        return from_error(error)
     if not all(np.all(np.isfinite(v.numpy())) for v in model.weights):
         return Outcome(WRONG_DATA, "weights that are not finite")
     return Outcome(SURVIVED, "loads")
 
 
 CAMPAIGN = Campaign(
-    about="damaged and hostile configs of training runs",
+    about="corrupt and malicious configs of training runs",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from campaigns import drawing, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 _BATCH, _FRAMES, _HOP, _HARMONICS, _BANDS = 2, 10, 16, 6, 9
 _SAMPLES = _FRAMES * _HOP
-# Beyond this a square overflows float32, and infinity is the right answer.
+# Larger values overflow float32 when squared, so that infinity is correct.
 _LARGE = 1e4
 _VALUES = (
     "0", "-0.0", "1e-45", "-1e-45", "1e-30", "1", "-1", "1e4", "-1e4", "1e30", "-1e30",
@@ -31,12 +31,12 @@ _HARMONIC: Shapes = {
     "f0_hz": (*_FRAME, 1),
 }
 _PAIR: Shapes = {"target": _AUDIO, "audio": _AUDIO}
-# What comes out does not depend on all of the audio.
-_DROPS = ("crop",)
+# Layers whose output does not depend on all of the input.
+_DISCARDS_INPUT = ("crop",)
 
 
 def _layers() -> dict[str, tuple[Callable[[], Any], Shapes]]:
-    """What is called, and the shapes of its arguments in their order."""
+    """Returns the layers, with the shapes of their arguments in order."""
     from ddsp import effects, losses, processors, synths
 
     magnitudes: Shapes = {"magnitudes": (*_FRAME, _BANDS)}
@@ -109,7 +109,7 @@ _STREAM_VALUES = (*_VALUES, "1500", "-1500", "3e38", "-3e38", "1e6")
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """A layer or a stream, one of its inputs, and what stands there."""
+    """Draws a layer or a stream, one of its inputs, and a value."""
     del base
     value = st.sampled_from(_VALUES)
     layer = st.sampled_from(_LAYER_NAMES)
@@ -153,19 +153,19 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A run, whose model is streamed."""
+    """Writes a run with a model to stream."""
     material.save_run(base / "run", (4,))
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Calls a layer with its gradient, or plays a stream."""
+    """Calls a layer and its gradient, or runs a stream."""
     del folder
     try:
         if case["kind"] == "stream":
             return _judge_stream(case, str(base / "run"))
         return _judge_layer(case)
     except Exception as error:
-        return of_error(error)
+        return from_error(error)
 
 
 def _judge_layer(case: Case) -> Outcome:
@@ -182,7 +182,7 @@ def _judge_layer(case: Case) -> Outcome:
         )
         inputs[key] = scale.astype(np.float32)
     if case["kind"] == "empty":
-        # Rows and frames are common to all arguments, channels are not.
+        # All arguments share rows and frames, but not channels.
         changed = [name] if case["change"] == "no channels" else names
         inputs |= {key: _emptied(inputs[key], case["change"]) for key in changed}
     else:
@@ -195,30 +195,35 @@ def _judge_layer(case: Case) -> Outcome:
         total = tf.reduce_sum(output)
     gradients = tape.gradient(total, [*tensors, *layer.trainable_variables])
     finite = bool(np.all(np.isfinite(output)))
-    steep = [
+    finite_gradients = [
         bool(np.all(np.isfinite(tf.convert_to_tensor(g))))
         for g in gradients
         if g is not None
     ]
     if case["kind"] == "empty":
-        return Outcome(SURVIVED) if finite else Outcome(WRONG_DATA, "NaN of nothing")
-    return _judge_values(case, finite, all(steep), np.asarray(output))
+        return (
+            Outcome(SURVIVED) if finite else Outcome(WRONG_DATA, "NaN for empty input")
+        )
+    return _judge_values(case, finite, all(finite_gradients), np.asarray(output))
 
 
-def _judge_values(case: Case, finite: bool, steep: bool, output: np.ndarray) -> Outcome:
+def _judge_values(
+    case: Case, finite: bool, finite_gradients: bool, output: np.ndarray
+) -> Outcome:
     value = abs(float(case["value"]))
     if np.isnan(value):
-        if finite and case["layer"] not in _DROPS:
-            return Outcome(WRONG_DATA, "NaN goes in, and none comes out")
+        if finite and case["layer"] not in _DISCARDS_INPUT:
+            return Outcome(WRONG_DATA, "NaN input, output without NaN")
         return Outcome(SURVIVED, "NaN stays NaN")
     if not np.isfinite(value):
         return Outcome(SURVIVED, "infinity")
     if value > _LARGE:
         if np.any(np.isnan(output)):
-            return Outcome(WRONG_DATA, "finite input, NaN comes out")
+            return Outcome(WRONG_DATA, "finite input, NaN output")
         return Outcome(SURVIVED, "finite" if finite else "overflows")
-    if not (finite and steep):
-        return Outcome(WRONG_DATA, f"finite: output {finite}, gradients {steep}")
+    if not (finite and finite_gradients):
+        detail = f"finite: output {finite}, gradients {finite_gradients}"
+        return Outcome(WRONG_DATA, detail)
     return Outcome(SURVIVED, "finite")
 
 
@@ -256,10 +261,10 @@ def _judge_stream(case: Case, run: str) -> Outcome:
     stream.reset()
     stream.pitch_shift = stream.loudness_shift = stream.gain = 0.0
     size = 4 * stream.hop_size
-    sane = material.tone(size / stream.sample_rate)
-    before = stream.process(sane, f0_hz=220.0)
-    audio, f0_hz, value = sane.copy(), np.full(4, 220.0), np.float32(case["value"])
-    told = ""
+    normal = material.tone(size / stream.sample_rate)
+    before = stream.process(normal, f0_hz=220.0)
+    audio, f0_hz, value = normal.copy(), np.full(4, 220.0), np.float32(case["value"])
+    detail = ""
     try:
         if case["input"] == "audio":
             audio = _extreme(audio, case)
@@ -269,18 +274,18 @@ def _judge_stream(case: Case, run: str) -> Outcome:
             setattr(stream, case["input"], float(value))
         played = stream.process(audio, f0_hz=f0_hz)
     except Exception as error:
-        outcome = of_error(error)
+        outcome = from_error(error)
         if outcome.failed:
             return outcome
-        told = outcome.detail
+        detail = outcome.detail
     else:
         if not np.all(np.isfinite(played)) or not np.all(np.isfinite(before)):
-            return Outcome(WRONG_DATA, "plays what is not finite")
+            return Outcome(WRONG_DATA, "output is not finite")
     stream.pitch_shift = stream.loudness_shift = stream.gain = 0.0
-    after = [stream.process(sane, f0_hz=220.0) for _ in range(4)]
+    after = [stream.process(normal, f0_hz=220.0) for _ in range(4)]
     if not np.all(np.isfinite(after)):
-        return Outcome(WRONG_DATA, f"the state is lost for good; {told}")
-    return Outcome(SURVIVED, told or "finite, and so is what follows")
+        return Outcome(WRONG_DATA, f"the state stays invalid; {detail}")
+    return Outcome(SURVIVED, detail or "finite, also afterwards")
 
 
 CAMPAIGN = Campaign(

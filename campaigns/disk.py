@@ -1,4 +1,4 @@
-"""Commands on disks that are full, read-only or not what they should be."""
+"""Commands on file systems that are full, read-only or blocked."""
 
 import resource
 import shutil
@@ -21,12 +21,17 @@ from campaigns.outcomes import (
 
 _STATES = ("full", "full", "full", "few files", "read-only", "blocked", "is a file")
 _END_SECS = 120.0
-# Of the space that a result takes, on average with what it takes meanwhile.
-_NEEDED = {"prepare": 400_000, "train": 400_000, "transfer": 120_000, "export": 400_000}
+# Space needed by a result, including temporary files, in bytes.
+_NEEDED_BYTES = {
+    "prepare": 400_000,
+    "train": 400_000,
+    "transfer": 120_000,
+    "export": 400_000,
+}
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Commands in turn, each on another disk."""
+    """Draws a command and a state of the file system."""
     del base
     strategy = st.fixed_dictionaries(
         {
@@ -43,7 +48,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Runs a command on a disk, in a process with mounts of its own."""
+    """Runs a command in a process with private mounts."""
     try:
         return isolation.call(_judge, case, base, folder, seconds=_END_SECS + 60.0)
     except isolation.ChildError as error:
@@ -66,16 +71,16 @@ def _judge(case: Case, base: Path, folder: Path) -> Outcome:
     if not code:
         seen = isolation.call(tasks.TASKS[name].look, output)
         if seen != tasks.expected(base, name)["new"]:
-            return Outcome(WRONG_DATA, f"ends well with {seen!r}")
-        return Outcome(SURVIVED, "there was room")
+            return Outcome(WRONG_DATA, f"succeeds with {seen!r}")
+        return Outcome(SURVIVED, "enough space")
     if str(output) not in lines:
-        return Outcome(TRACEBACK, f"does not name the path: {lines[-600:]}")
+        return Outcome(TRACEBACK, f"the message does not name the path: {lines[-600:]}")
     if case["state"] in ("blocked", "is a file"):
         return Outcome(REFUSED, lines[-300:])
     if problem := tasks.judge_left(base, name, output, old):
         return problem
     left = set(tasks.TASKS[name].listing(output)) - set(before)
-    # A training keeps the whole checkpoints it made before the disk was full.
+    # Training keeps complete checkpoints written before the disk was full.
     left = {x for x in left if name != "train" or ".tmp" in x}
     if remains := sorted(x for x in left if not x.endswith("/")):
         return Outcome(HALF_WRITTEN, f"leaves {remains}; {lines[-300:]}")
@@ -83,7 +88,7 @@ def _judge(case: Case, base: Path, folder: Path) -> Outcome:
 
 
 def _set_up(case: Case, base: Path, output: Path) -> bool:
-    """Makes the disk; whether the old result stands on it."""
+    """Sets up the file system; returns whether it contains the old result."""
     name, state = case["command"], case["state"]
     result = output / {
         "prepare": "set.tfrecord", "train": "run", "transfer": "played.wav",
@@ -108,7 +113,7 @@ def _set_up(case: Case, base: Path, output: Path) -> bool:
         mounts.enter()
     except OSError:
         return _limit_files(case)
-    room = round(case["share"] * _NEEDED[name])
+    room = round(case["share"] * _NEEDED_BYTES[name])
     start = size * 2 if case["old"] else 0
     if state == "few files":
         n_old = len(material.listing(base / name / "old")) + 2 if case["old"] else 2
@@ -125,7 +130,7 @@ def _set_up(case: Case, base: Path, output: Path) -> bool:
 
 
 def _limit_files(case: Case) -> bool:
-    """Without the right to mount: no file may be longer than some bytes."""
+    """Limits the file size, for lack of permission to mount."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limit = 4096 + round(case["share"] * 50_000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -133,7 +138,7 @@ def _limit_files(case: Case) -> bool:
 
 
 CAMPAIGN = Campaign(
-    about="commands on a small file system that is full, and on a read-only one",
+    about="commands on full, read-only and blocked file systems",
     cases=cases,
     prepare=tasks.make_base,
     judge=judge,

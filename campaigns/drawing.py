@@ -1,4 +1,4 @@
-"""Cases drawn by hypothesis, the same for the same seed: plain values for JSON."""
+"""Reproducible cases drawn by Hypothesis, as JSON values."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 Case = dict[str, Any]
 
-# Values that stand where others are expected.
-NASTY: tuple[Any, ...] = (
+# Unexpected values for JSON nodes.
+UNEXPECTED_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3, 255, -(2**31), 2**31, 2**32, 2**63, 2**64,
     10**12, 10**30, 0.0, -0.0, 0.5, 1e-300, 1e300, -1e300, float("nan"), float("inf"),
     float("-inf"), "", "x", "0", "nan", "../../outside", "/etc/passwd", "\u0000",
@@ -20,12 +20,12 @@ NASTY: tuple[Any, ...] = (
 
 
 def draw(strategy: st.SearchStrategy[Case], n: int, seed: int) -> list[Case]:
-    """Draws different cases.
+    """Draws distinct cases.
 
     Args:
-      strategy: Of cases that are plain values.
-      n: How many; fewer if there are no more.
-      seed: Of the drawing.
+      strategy: Strategy for cases of JSON values.
+      n: Number of cases; fewer if the strategy has no more.
+      seed: Random seed.
 
     Returns:
       The cases.
@@ -52,7 +52,7 @@ def draw(strategy: st.SearchStrategy[Case], n: int, seed: int) -> list[Case]:
 
 
 def fractions() -> st.SearchStrategy[float]:
-    """Places in something of unknown size, the ends more often."""
+    """Draws relative positions, with a preference for the ends."""
     ends = st.sampled_from([0.0, 0.001, 0.01, 0.5, 0.99, 1.0])
     return st.one_of(ends, *[st.floats(0.0, 1.0, width=32)] * 3)
 
@@ -130,18 +130,18 @@ def edit_bytes(data: bytes, edit: Mapping[str, Any]) -> bytes:
             return data + data
         case "reverse":
             return data[::-1]
-    raise ValueError(f"There is no such edit, got {edit!r}.")
+    raise ValueError(f"Unknown edit, got {edit!r}.")
 
 
 def json_edits() -> st.SearchStrategy[Case]:
-    """One change of a JSON document's structure; see `edit_json`."""
+    """Draws a change of a JSON document; see `edit_json`."""
     node = fractions()
     return st.one_of(
         st.fixed_dictionaries(
             {
                 "do": st.just("replace"),
                 "node": node,
-                "value": st.integers(0, len(NASTY) - 1),
+                "value": st.integers(0, len(UNEXPECTED_VALUES) - 1),
             }
         ),
         st.fixed_dictionaries({"do": st.just("delete"), "node": node}),
@@ -164,7 +164,7 @@ def json_edits() -> st.SearchStrategy[Case]:
             {
                 "do": st.just("add"),
                 "node": node,
-                "value": st.integers(0, len(NASTY) - 1),
+                "value": st.integers(0, len(UNEXPECTED_VALUES) - 1),
             }
         ),
     )
@@ -178,7 +178,7 @@ def edit_json(text: str, edit: Mapping[str, Any]) -> str:
     marker = "\u0001"
     match edit["do"]:
         case "replace":
-            owner[key] = NASTY[edit["value"]]
+            owner[key] = UNEXPECTED_VALUES[edit["value"]]
         case "delete":
             del owner[key]
         case "rename":
@@ -188,13 +188,13 @@ def edit_json(text: str, edit: Mapping[str, Any]) -> str:
             if isinstance(owner[key], int | float):
                 owner[key] = owner[key] * edit["by"]
         case "nest":
-            # json.dumps would not get that deep.
+            # json.dumps cannot nest that deeply.
             owner[key] = marker
         case "add":
             if isinstance(owner, dict):
-                owner["unknown"] = NASTY[edit["value"]]
+                owner["unknown"] = UNEXPECTED_VALUES[edit["value"]]
             else:
-                owner.insert(key, NASTY[edit["value"]])
+                owner.insert(key, UNEXPECTED_VALUES[edit["value"]])
     depth = edit.get("depth", 0)
     return json.dumps(document).replace(json.dumps(marker), "[" * depth + "]" * depth)
 
@@ -204,7 +204,7 @@ def _places(node: Any) -> Any:
     if isinstance(node, dict):
         keys = list(node)
     elif isinstance(node, list):
-        # The first and the last stand for all of a long list.
+        # Only the first and the last element of a list.
         keys = sorted({0, len(node) - 1}) if node else []
     for key in keys:
         yield node, key
@@ -212,7 +212,7 @@ def _places(node: Any) -> Any:
 
 
 def sample(cases: Sequence[Case], n: int, seed: int) -> list[Case]:
-    """`n` of the cases, spread over all of them, or all."""
+    """Returns `n` randomly chosen cases in order, or all."""
     import random
 
     if n >= len(cases):

@@ -1,4 +1,4 @@
-"""A stop or an error at the n-th call that changes the file system."""
+"""Fault injection at the n-th call that changes the file system."""
 
 import builtins
 import errno
@@ -19,25 +19,25 @@ _STATUS = 86
 
 
 class Faults:
-    """Counts the calls that change files, and lets one of them fail.
+    """Counts the calls that change files, and makes one of them fail.
 
     Attributes:
       calls: Names of the calls so far.
     """
 
     def __init__(self, folder: Path, call: int | None = None, fault: str = STOP):
-        """Initializer.
+        """Initializes the counter.
 
         Args:
-          folder: Calls for other places do not count.
-          call: Position of the call that fails; None for none.
-          fault: `STOP`, which ends the process there, or one of `ERRORS`.
+          folder: Only calls for paths in this directory count.
+          call: Index of the call that fails, or None.
+          fault: `STOP`, which exits the process, or one of `ERRORS`.
         """
         self.calls: list[str] = []
         self._folder, self._call, self._fault = os.fspath(folder), call, fault
 
     def install(self) -> None:
-        """Patches `os`, `open` and `tf.io` of this process, for good."""
+        """Patches `os`, `open` and `tf.io` of this process permanently."""
         for name in (*_OS, *_OS_MORE):
             self._patch(os, name, f"os.{name}", self._os_error)
         for name in _GFILE:
@@ -60,7 +60,7 @@ class Faults:
         setattr(owner, name, patched)
 
     def _concerns(self, label: str, args: Any) -> bool:
-        """Whether a call is for the folder; of a descriptor nothing is known."""
+        """Returns whether a call is for the directory; descriptors always count."""
         return label == "os.fsync" or any(
             os.fspath(x).startswith(self._folder)
             for x in args
@@ -82,10 +82,10 @@ class Faults:
 
 
 def _changes(label: str, args: Any, kwargs: Any) -> bool:
-    """Whether a call changes the file system."""
+    """Returns whether a call changes the file system."""
     if label in ("open", "GFile"):
         mode = kwargs.get("mode", args[1] if len(args) > 1 else "r")
-        # Devices and pipes are no files; matplotlib and others read by descriptor.
+        # Only paths: descriptors may be devices or pipes.
         named = bool(args) and isinstance(args[0], str | os.PathLike)
         return named and any(letter in mode for letter in "wax+")
     if label == "os.open":
@@ -105,5 +105,5 @@ def _tensorflow_error(name: str, path: str) -> tf.errors.OpError:
 
 
 def stopped(code: int | None) -> bool:
-    """Whether an exit status is that of a stop."""
+    """Returns whether an exit status is that of `STOP`."""
     return code == _STATUS

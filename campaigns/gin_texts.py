@@ -1,4 +1,4 @@
-"""Gin statements that a config of strangers may hold."""
+"""Malicious and invalid gin statements."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from campaigns import drawing
 from campaigns.drawing import Case
 
 _MODULE = "campaign_payload"
-# FOLDER stands for the directory of the config.
+# FOLDER is replaced by the directory of the config.
 STATEMENTS = (
     f"import {_MODULE}",
     f"from {_MODULE} import run",
@@ -92,7 +92,7 @@ STATEMENTS = (
 
 
 def edits() -> st.SearchStrategy[Case]:
-    """One change of a config; see `edit`."""
+    """Draws a change of a config; see `edit`."""
     return st.one_of(
         *[
             st.fixed_dictionaries(
@@ -112,7 +112,7 @@ def edits() -> st.SearchStrategy[Case]:
 
 
 def edit(data: bytes, change: Case, folder: Path) -> bytes:
-    """Applies one of `edits` to a config that stands in a directory."""
+    """Applies one of `edits` to a config in a directory."""
     lines = data.split(b"\n")
     at = round(change.get("at", 0.0) * (len(lines) - 1))
     match change["do"]:
@@ -129,7 +129,7 @@ def edit(data: bytes, change: Case, folder: Path) -> bytes:
 
 
 def write_payloads(folder: Path) -> None:
-    """Puts what statements try to run beside a config."""
+    """Writes the modules that statements try to run."""
     write = (
         "import os\n"
         "run = lambda *args: open(os.environ['CAMPAIGN_CANARY'], 'w').close()\n"
@@ -140,7 +140,7 @@ def write_payloads(folder: Path) -> None:
 
 
 def write_saved_model(folder: Path, canary: str) -> None:
-    """Writes a SavedModel that makes a file when it is called."""
+    """Writes a SavedModel that creates a file when called."""
     import tensorflow as tf
 
     class Payload(tf.Module):

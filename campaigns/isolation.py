@@ -1,8 +1,8 @@
-"""Functions run in forked processes, which may crash, hang or take too much memory.
+"""Runs functions in forked processes, which may crash, hang or exhaust memory.
 
-The process that forks has imported TensorFlow but computed nothing with it: its
-thread pools do not exist yet, so a child may compute. A child starts in milliseconds
-where a new interpreter takes seconds.
+The parent has imported TensorFlow but not used it, so that its thread pools do not
+exist and children can use it. A child starts in milliseconds, a new interpreter in
+seconds.
 """
 
 import contextlib
@@ -19,28 +19,28 @@ from typing import Any
 from campaigns.outcomes import CRASH, HANG, MEMORY, TRACEBACK, Outcome
 
 _FORK = multiprocessing.get_context("fork")
-# Address space beyond what a child starts with: a stop for what goes astray.
-_SPACE_BYTES = 16 * 2**30
+# Maximum growth of the address space of a child.
+_MAX_SPACE_BYTES = 16 * 2**30
 _GRACE_SECS = 10.0
 
 
 class ChildError(RuntimeError):
-    """A function raised in its child, or the child died."""
+    """A function failed in a child process, or the process died."""
 
 
 def call(function: Callable[..., Any], *arguments: Any, seconds: float = 300.0) -> Any:
-    """What a function returns in a process of its own.
+    """Calls a function in a child process.
 
     Args:
-      function: Called with the arguments.
-      *arguments: For the function.
-      seconds: After which the process is killed.
+      function: The function.
+      *arguments: Its arguments.
+      seconds: Time limit.
 
     Returns:
-      Its result, pickled on the way.
+      The result, which must be picklable.
 
     Raises:
-      ChildError: If it raised, died or took too long.
+      ChildError: If the function raises, the process dies, or the time limit expires.
     """
     receiver, sender = _FORK.Pipe(duplex=False)
     process = _FORK.Process(target=_answer, args=(sender, function, arguments))
@@ -72,21 +72,21 @@ def _answer(sender: Any, function: Callable[..., Any], arguments: Any) -> None:
 
 
 def _leave() -> None:
-    """Ends a child without what the parent registered to be done at its exit."""
+    """Exits a child without running the exit handlers of the parent."""
     os._exit(0)
 
 
 def end(process: Any) -> None:
-    """Kills a child that still runs, and waits for it."""
+    """Kills a child if it is running, and waits for it."""
     if process.is_alive():
         process.kill()
     process.join(_GRACE_SECS)
 
 
 class Worker:
-    """A child that judges one case after the other.
+    """Child process that judges one case after the other.
 
-    A child that dies or hangs costs the case at hand; the next gets a new child.
+    If the child dies or hangs, the case fails and the next one gets a new child.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Worker:
         seconds: float,
         megabytes: float,
     ):
-        """Initializer.
+        """Initializes the worker; the child starts with the first case.
 
         Args:
           function: Judges a case.
-          log: File that the child's output goes to.
-          seconds: That a case may take.
-          megabytes: That the memory of the child may grow in a case.
+          log: File for the output of the child.
+          seconds: Time limit of a case.
+          megabytes: Limit of the memory growth in a case.
         """
         self._function = function
         self._log = log
@@ -121,16 +121,16 @@ class Worker:
             while not self._pipe.poll(0.5):
                 if time.monotonic() - start > self._seconds:
                     self.close()
-                    return Outcome(HANG, f"no end after {self._seconds:.0f} s")
+                    return Outcome(HANG, f"timeout after {self._seconds:.0f} s")
             return self._pipe.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join(_GRACE_SECS)
             code = self._process.exitcode
             self.close()
             name = signal.Signals(-code).name if code and code < 0 else code
-            return Outcome(CRASH, f"the process ended: {name}; {self._last_words()}")
+            return Outcome(CRASH, f"the process ended: {name}; {self._log_tail()}")
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         text = self._log.read_text(errors="replace") if self._log.exists() else ""
         return " / ".join(text.strip().splitlines()[-3:])[-500:]
 
@@ -152,21 +152,21 @@ class Worker:
             theirs.send(self._judged(arguments))
 
     def _judged(self, arguments: Any) -> Outcome:
-        before = _start_peak()
+        before = _reset_peak()
         try:
             outcome = self._function(*arguments)
         except MemoryError as error:
             return Outcome(MEMORY, repr(error))
         except Exception:
-            # A campaign judges the errors of the library; this one escaped it.
+            # An error outside the calls that the campaign judges.
             return Outcome(TRACEBACK, traceback.format_exc()[-1500:])
         grown = _peak() - before
         if grown > self._megabytes and not outcome.failed:
-            return Outcome(MEMORY, f"took {grown:.0f} MB; {outcome.detail}")
+            return Outcome(MEMORY, f"used {grown:.0f} MB; {outcome.detail}")
         return outcome
 
     def close(self) -> None:
-        """Ends the child."""
+        """Terminates the child."""
         if self._process is not None:
             self._pipe.close()
             end(self._process)
@@ -175,7 +175,7 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(*arguments: Any) -> Iterator[Worker]:
-    """A `Worker` that is closed at the end."""
+    """Creates a `Worker`, and closes it at the end."""
     made = Worker(*arguments)
     try:
         yield made
@@ -184,7 +184,7 @@ def worker(*arguments: Any) -> Iterator[Worker]:
 
 
 def redirect(out: Path, err: Path) -> None:
-    """Sends what a child prints to files, and gives it nothing to read."""
+    """Redirects stdout and stderr to files, and stdin from the null device."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     for descriptor, path in ((1, out), (2, err)):
         file = os.open(path, flags, 0o644)
@@ -196,15 +196,15 @@ def redirect(out: Path, err: Path) -> None:
 
 
 def limit_space() -> None:
-    """Bounds the address space of a child, for the sake of the machine."""
+    """Limits the address space of the process."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    space = pages * resource.getpagesize() + _SPACE_BYTES
+    space = pages * resource.getpagesize() + _MAX_SPACE_BYTES
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (space, hard))
 
 
-def _start_peak() -> float:
-    """Resets the peak of resident memory; megabytes in use now."""
+def _reset_peak() -> float:
+    """Resets the peak of resident memory; returns the current value in MB."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _peak()
@@ -215,7 +215,7 @@ def _peak() -> float:
 
 
 def status_megabytes(name: str) -> float:
-    """A size out of `/proc/self/status`."""
+    """Returns a size from `/proc/self/status`, in MB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""Commands killed at random moments; what they leave, and the same command again."""
+"""Commands killed at random times, and run again afterwards."""
 
 import signal
 import time
@@ -11,19 +11,19 @@ from campaigns.campaign import Campaign
 from campaigns.drawing import Case
 from campaigns.outcomes import SURVIVED, TRACEBACK, Outcome
 
-# How much later than its usual end a kill may come: it then finds the command done.
-_LATE = 1.05
-# Until the interpreter has read the first line; until it has imported TensorFlow.
+# Latest kill, relative to the usual duration; above 1, the command has finished.
+_MAX_SHARE = 1.05
+# Time to start the interpreter, and to import TensorFlow.
 _START_SECS, _IMPORT_SECS = 0.5, 4.0
 _POLL_SECS = 0.0005
 _END_SECS = 60.0
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Commands in turn, each with a signal and a moment."""
-    del base  # The moments are shares of what is measured there.
+    """Draws a command, a signal and the time of the kill."""
+    del base  # Times are relative to the measured duration.
     moments = st.one_of(
-        st.fixed_dictionaries({"share": st.floats(0.0, _LATE)}),
+        st.fixed_dictionaries({"share": st.floats(0.0, _MAX_SHARE)}),
         # After this many changes in the output directory.
         st.fixed_dictionaries(
             {"changes": st.integers(1, 8), "after_ms": st.sampled_from([0, 1, 3, 10])}
@@ -42,7 +42,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
     return [
         {
             "command": names[i % len(names)],
-            # Only processes of their own can become orphans.
+            # Forked commands cannot leave orphans.
             "workers": 2 if names[i % len(names)] == "prepare" and case["real"] else 1,
             **case,
         }
@@ -51,7 +51,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Kills a command and looks at what is left."""
+    """Kills a command, and checks the remaining files."""
     name, old = case["command"], case["old"]
     output = folder / "output"
     tasks.set_up(base, name, output, old)
@@ -78,7 +78,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
 def _wait_for(
     command: commands.Command, case: Case, output: Path, usual_secs: float
 ) -> None:
-    """Waits until the moment of a kill, or the end of the command."""
+    """Waits until the time of the kill, or the end of the command."""
     moment = case["moment"]
     if "share" in moment:
         after = moment["share"] * usual_secs
@@ -97,18 +97,18 @@ def _wait_for(
 
 
 def _state(folder: Path) -> list[tuple[str, int]]:
-    """Names and sizes of what stands in a directory."""
+    """Returns paths and sizes of the files in a directory."""
     state = []
     for path in sorted(folder.rglob("*")):
         try:
             state.append((str(path), path.lstat().st_size))
         except OSError:
-            continue  # It went since it was listed.
+            continue  # Removed since it was listed.
     return state
 
 
 CAMPAIGN = Campaign(
-    about="kill -9, -TERM and -INT at random moments of four commands",
+    about="kill -9, -TERM and -INT at random times of four commands",
     cases=cases,
     prepare=tasks.make_base,
     judge=judge,

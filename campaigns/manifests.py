@@ -1,4 +1,4 @@
-"""Damaged and hostile manifests of training data."""
+"""Corrupt and malicious manifests of training data."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from campaigns import drawing, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 _NAME = "manifest-set.tfrecord.json"
 _TEXTS = (
@@ -20,7 +20,7 @@ _TEXTS = (
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Changes of bytes, of the document, or another document."""
+    """Draws mutations of bytes or nodes, or another document."""
     del base
     return drawing.draw(
         st.one_of(
@@ -52,7 +52,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A set, and what is read from it."""
+    """Writes a data set, and digests of its examples."""
     paths = material.write_recordings(base / "recordings", 2, 1.25)
     (base / "set").mkdir()
     material.prepare(paths, base / "set" / "set.tfrecord", eval_split_fraction=0.3)
@@ -60,7 +60,7 @@ def prepare(base: Path) -> None:
 
 
 def _look(folder: Path) -> list[str]:
-    """What training reads: rates, examples, and statistics that can be used."""
+    """Reads rates, examples and statistics, as training does."""
     from ddsp.training import data, postprocessing
 
     pattern = str(folder / "set.tfrecord*")
@@ -72,7 +72,7 @@ def _look(folder: Path) -> list[str]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Reads a set whose manifest was changed."""
+    """Reads a data set with a mutated manifest."""
     place = folder / "set"
     shutil.copytree(base / "set", place)
     path = place / _NAME
@@ -81,7 +81,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
     try:
         seen = _look(place)
     except Exception as error:
-        return of_error(error, "manifest", "set.tfrecord", "statistics")
+        return from_error(error, "manifest", "set.tfrecord", "statistics")
     if seen == json.loads((base / "look.json").read_text()):
         return Outcome(SURVIVED, "reads the same examples")
     return Outcome(WRONG_DATA, "reads other examples or rates")
@@ -102,13 +102,13 @@ def _change(case: Case, path: Path) -> bool:
         try:
             text = drawing.edit_json(text, edit)
         except RecursionError:
-            return False  # It was nested too deep by the first change.
+            return False  # The first change nested it too deeply.
     path.write_text(text)
     return True
 
 
 CAMPAIGN = Campaign(
-    about="damaged and hostile manifests of training data",
+    about="corrupt and malicious manifests of training data",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -1,4 +1,4 @@
-"""Small recordings, data, models and bundles to run campaigns on, made from seeds."""
+"""Small recordings, data sets, models and bundles for campaigns."""
 
 import hashlib
 import os
@@ -56,7 +56,7 @@ PREPARE = (
 
 
 def tone(seconds: float, f0_hz: float = 220.0, rate: int = SAMPLE_RATE) -> np.ndarray:
-    """A tone of four harmonics that swells, [n_samples], peak 0.5."""
+    """Returns a swelling tone of four harmonics, shape [n_samples], peak 0.5."""
     time = np.arange(round(seconds * rate)) / rate
     partials = (np.sin(2.0 * np.pi * k * f0_hz * time) / k for k in range(1, 5))
     audio = sum(partials) * np.sin(np.pi * time / seconds) ** 0.5
@@ -64,7 +64,7 @@ def tone(seconds: float, f0_hz: float = 220.0, rate: int = SAMPLE_RATE) -> np.nd
 
 
 def write_recordings(folder: Path, n: int = 3, seconds: float = 0.9) -> list[str]:
-    """Writes tones of different pitch as WAV files."""
+    """Writes WAV files with tones of different pitch; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [str(folder / f"tone{i}.wav") for i in range(n)]
     for i, path in enumerate(paths):
@@ -73,7 +73,7 @@ def write_recordings(folder: Path, n: int = 3, seconds: float = 0.9) -> list[str
 
 
 def prepare(paths: Iterable[str], output: Path | str, **settings: Any) -> Any:
-    """Prepares recordings as the command does with `PREPARE`; the manifest."""
+    """Prepares recordings like the command with `PREPARE`; returns the manifest."""
     from ddsp.training.data_preparation import prepare_tfrecord_lib
 
     chosen = {
@@ -89,14 +89,14 @@ def prepare(paths: Iterable[str], output: Path | str, **settings: Any) -> Any:
 
 
 def read(pattern: str, **settings: Any) -> list[str]:
-    """Digests of all that training would read, first the rates.
+    """Returns the rates and digests of the examples, as read in training.
 
     Args:
-      pattern: Of shards.
-      **settings: Of the provider.
+      pattern: Pattern of the shards.
+      **settings: Arguments of the provider.
 
     Returns:
-      The same for equal rates and examples, in any order.
+      The rates, followed by the sorted digests.
 
     Raises:
       ValueError: If the data cannot be used.
@@ -106,7 +106,7 @@ def read(pattern: str, **settings: Any) -> list[str]:
     from ddsp.training.data.provider import naming_damage
 
     provider = data.TFRecordProvider(pattern, **settings)
-    # As a training that is given such records.
+    # As in training.
     with naming_damage(provider):
         examples = sorted(
             digest_arrays(x)
@@ -116,7 +116,7 @@ def read(pattern: str, **settings: Any) -> list[str]:
 
 
 def save_run(folder: Path, steps: Iterable[int] = (2, 4)) -> None:
-    """Writes a training run: checkpoints, config, statistics of its data."""
+    """Writes a training run: checkpoints, config and dataset statistics."""
     import gin
     import keras
     import tensorflow as tf
@@ -152,7 +152,7 @@ def save_run(folder: Path, steps: Iterable[int] = (2, 4)) -> None:
 
 
 def digest_arrays(arrays: dict[str, Any]) -> str:
-    """A digest of named arrays."""
+    """Returns a digest of named arrays."""
     total = hashlib.sha256()
     for name in sorted(arrays):
         total.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
@@ -160,7 +160,7 @@ def digest_arrays(arrays: dict[str, Any]) -> str:
 
 
 def digest_model(model: Any) -> str:
-    """A digest of a model's weights."""
+    """Returns a digest of the weights of a model."""
     from ddsp.training.models import restoring
 
     variables = restoring.model_variables(model)
@@ -168,7 +168,7 @@ def digest_model(model: Any) -> str:
 
 
 def listing(folder: Path) -> list[str]:
-    """Names of all that is below a directory, sorted; directories end in a slash."""
+    """Returns the sorted paths below a directory; directories end in a slash."""
     if not folder.exists():
         return []
     return sorted(

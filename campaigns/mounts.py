@@ -1,6 +1,6 @@
-"""Small and read-only file systems, in a mount namespace of the process that asks.
+"""Small and read-only file systems in a private mount namespace.
 
-They need the right to mount, or user namespaces, and vanish with the process.
+They require permission to mount, or user namespaces, and vanish with the process.
 """
 
 import ctypes
@@ -12,10 +12,10 @@ _READ_ONLY, _REMOUNT, _RECURSIVE, _PRIVATE = 1, 32, 16384, 1 << 18
 
 
 def enter() -> None:
-    """Gives this process mounts of its own.
+    """Moves this process to a private mount namespace.
 
     Raises:
-      OSError: If the machine does not allow it.
+      OSError: If the system does not permit it.
     """
     user, group = os.getuid(), os.getgid()
     if user == 0:
@@ -29,7 +29,7 @@ def enter() -> None:
 
 
 def small(folder: Path, n_bytes: int, n_files: int = 1000) -> None:
-    """Puts a file system in memory, of a size, at a directory.
+    """Mounts an in-memory file system of limited size at a directory.
 
     Raises:
       OSError: If it cannot be mounted.
@@ -39,16 +39,16 @@ def small(folder: Path, n_bytes: int, n_files: int = 1000) -> None:
 
 
 def make_read_only(folder: Path) -> None:
-    """Makes a file system that was mounted at a directory read-only.
+    """Remounts the file system at a directory read-only.
 
     Raises:
-      OSError: If it cannot be mounted so.
+      OSError: If it cannot be remounted.
     """
     _mount("tmpfs", str(folder), "tmpfs", _REMOUNT | _READ_ONLY, None)
 
 
 def available() -> bool:
-    """Whether a child of this process can mount; tried in one."""
+    """Returns whether a child of this process can mount, by trying."""
     pid = os.fork()
     if pid == 0:
         try:

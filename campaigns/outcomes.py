@@ -1,4 +1,4 @@
-"""What became of a case, and the table of all of them."""
+"""Outcomes of cases, and tables of their counts."""
 
 import dataclasses
 import json
@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# A case ends well in one of two ways.
+# Outcomes of passing cases.
 SURVIVED = "survived"
 REFUSED = "refused"
-# It fails in one of these.
+# Outcomes of failing cases.
 TRACEBACK = "traceback"
 LOST = "lost"
 HALF_WRITTEN = "half-written"
@@ -33,19 +33,21 @@ FAILURES = (
 )
 KINDS = (SURVIVED, REFUSED, *FAILURES)
 
-_OF_KERAS = re.compile(r"Exception encountered when .*?\x1b\[1m(.*?)\x1b\[0m", re.S)
-_OF_GIN = re.compile(r"\n\s*In call to configurable .*")
-# A message is one line, that a person reads.
-_LONGEST_MESSAGE = 2000
+_KERAS_CONTEXT = re.compile(
+    r"Exception encountered when .*?\x1b\[1m(.*?)\x1b\[0m", re.S
+)
+_GIN_CONTEXT = re.compile(r"\n\s*In call to configurable .*")
+# Maximum length of an error message.
+_MAX_MESSAGE_LENGTH = 2000
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How one case ended.
+    """Outcome of a case.
 
     Attributes:
       kind: One of `KINDS`.
-      detail: What was seen, for a person to read.
+      detail: Description for the user.
     """
 
     kind: str
@@ -53,20 +55,20 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the library did not stand the case."""
+        """Whether the case failed."""
         return self.kind in FAILURES
 
 
 @dataclasses.dataclass
 class Result:
-    """The counts of one campaign.
+    """Counts of one campaign.
 
     Attributes:
-      name: Of the campaign.
-      counts: Cases of each kind.
+      name: Name of the campaign.
+      counts: Number of cases per outcome.
       groups: The same for each group of cases, such as a command.
-      seconds: That it took.
-      failures: Where the failing cases were kept, and what was seen.
+      seconds: Duration.
+      failures: Directory, kind and detail of each failing case.
     """
 
     name: str
@@ -82,44 +84,44 @@ class Result:
 
     @property
     def failed(self) -> int:
-        """Number of cases that failed."""
+        """Number of failing cases."""
         return sum(self.counts[kind] for kind in FAILURES)
 
 
-def of_error(error: BaseException, *names: str) -> Outcome:
-    """Judges an exception: bad input is refused in one line that names its source.
+def from_error(error: BaseException, *names: str) -> Outcome:
+    """Judges an exception: errors about bad input are one line and name its source.
 
     Args:
-      error: What was raised.
-      *names: Texts of which the message must hold at least one.
+      error: The exception.
+      *names: Strings of which the message must contain at least one.
 
     Returns:
       `REFUSED`, or a failure.
     """
-    message = _without_frames(str(error))
-    told = f"{type(error).__name__}: {message}"[:_LONGEST_MESSAGE]
+    message = _without_context(str(error))
+    detail = f"{type(error).__name__}: {message}"[:_MAX_MESSAGE_LENGTH]
     if isinstance(error, MemoryError):
-        return Outcome(MEMORY, told)
+        return Outcome(MEMORY, detail)
     if not isinstance(error, ValueError | TypeError | OSError):
-        return Outcome(TRACEBACK, told)
+        return Outcome(TRACEBACK, detail)
     if isinstance(error, UnicodeError) or not message or "\n" in message.strip():
-        return Outcome(TRACEBACK, f"not one clear line: {told}")
-    if len(message) > _LONGEST_MESSAGE:
-        return Outcome(TRACEBACK, f"{len(message)} characters: {told}")
+        return Outcome(TRACEBACK, f"not a one-line message: {detail}")
+    if len(message) > _MAX_MESSAGE_LENGTH:
+        return Outcome(TRACEBACK, f"{len(message)} characters: {detail}")
     if names and not any(name in message for name in names):
-        return Outcome(TRACEBACK, f"names none of {names}: {told}")
-    return Outcome(REFUSED, told)
+        return Outcome(TRACEBACK, f"names none of {names}: {detail}")
+    return Outcome(REFUSED, detail)
 
 
-def _without_frames(message: str) -> str:
-    """A message without what Keras and gin say about the call, as commands show it."""
-    if inner := _OF_KERAS.search(message):
+def _without_context(message: str) -> str:
+    """Removes the context that Keras and gin add, as the commands do."""
+    if inner := _KERAS_CONTEXT.search(message):
         message = inner[1]
-    return _OF_GIN.sub("", message).strip()
+    return _GIN_CONTEXT.sub("", message).strip()
 
 
 def table(about: Mapping[str, str], results: Sequence[Result]) -> str:
-    """The machine, and a line for each campaign and each of its groups."""
+    """Returns the description of the machine and a table of campaigns and groups."""
     used = [k for k in KINDS if k in (SURVIVED, REFUSED) or _any(results, k)]
     rows = [("campaign", "cases", *used, "failed", "seconds")]
     for result in results:
@@ -153,7 +155,7 @@ def _row(
 
 
 def to_json(about: Mapping[str, str], results: Sequence[Result]) -> str:
-    """The machine, and a dictionary for each campaign."""
-    # `dataclasses.asdict` would count the items of a Counter.
+    """Returns the description of the machine and all results as JSON."""
+    # `dataclasses.asdict` does not support Counter.
     campaigns = [vars(result) for result in results]
     return json.dumps({"about": dict(about), "campaigns": campaigns}, indent=1)

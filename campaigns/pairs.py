@@ -1,4 +1,4 @@
-"""Two commands at once that write to one place."""
+"""Two concurrent commands with the same output."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ _END_SECS = 120.0
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Commands in turn, the second some time after the first."""
+    """Draws a command, and the delay of the second one."""
     del base
     strategy = st.fixed_dictionaries(
         {"delay": st.floats(0.0, 1.0, width=32), "old": st.booleans()}
@@ -34,7 +34,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Starts two, of which one makes the old result and one the new."""
+    """Starts two commands, one for the old result and one for the new."""
     name, output = case["command"], folder / "output"
     task = tasks.TASKS[name]
     tasks.set_up(base, name, output, case["old"])
@@ -59,7 +59,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         seen = isolation.call(task.look, output)
     except isolation.ChildError as error:
         return Outcome(HALF_WRITTEN, f"{codes}: {error}"[-1500:])
-    # Who succeeded last has written; the checkpoints of the two are one training.
+    # The result is that of the last success; checkpoints of both are one training.
     allowed = set(looks.values())
     if seen not in allowed:
         return Outcome(WRONG_DATA, f"{codes}, {seen!r}: {said}")
@@ -77,7 +77,7 @@ def _start_second(
 
 
 CAMPAIGN = Campaign(
-    about="two preparations, trainings, transfers or exports to one place",
+    about="two concurrent commands with the same output",
     cases=cases,
     prepare=tasks.make_base,
     judge=judge,

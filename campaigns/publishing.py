@@ -1,4 +1,4 @@
-"""A stop, or an error of the disk, at every call that publishes a result."""
+"""Stops and disk errors at every call that writes a result."""
 
 import json
 import shutil
@@ -15,18 +15,18 @@ from campaigns.outcomes import (
     SURVIVED,
     TRACEBACK,
     Outcome,
-    of_error,
+    from_error,
 )
 
-# A fault, and whether it happens over an old result.
+# Faults, and whether an old result exists.
 _FAULTS = ((faults.STOP, True), (faults.STOP, False), ("ENOSPC", True))
-# A bundle takes seconds to write, and is not put through these.
+# Not for bundles, which take seconds to write.
 _MORE_FAULTS = (("ENOSPC", False), ("EROFS", True), ("EIO", False))
 _TARGETS = ("shards", "checkpoint", "bundle", "audio")
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Every call of every target with every fault, or some of them."""
+    """Returns all combinations of target, call and fault, or a sample."""
     every = [
         {"target": target, "call": call, "fault": fault, "old": old}
         for target in _TARGETS
@@ -37,13 +37,13 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def _known(base: Path, target: str, age: str) -> tuple[str, list[str]]:
-    """How a result looks, and the calls that publish it."""
+    """Returns the digest of a result, and the calls that write it."""
     look, calls = json.loads((base / target / f"{age}.json").read_text())
     return look, calls
 
 
 def prepare(base: Path) -> None:
-    """What is published, and how the old and the new result look."""
+    """Writes the inputs, and the digests of the old and the new result."""
     material.write_recordings(base / "old-recordings", 1, 0.5)
     material.write_recordings(base / "new-recordings", 2, 0.5)
     isolation.call(material.save_run, base / "run")
@@ -65,7 +65,7 @@ def _publish(
     call: int | None = None,
     fault: str = faults.STOP,
 ) -> Any:
-    """Publishes a result while a call fails; the calls, or how it failed."""
+    """Writes a result while a call fails; returns the calls, or the failure."""
     counted = faults.Faults(folder, call, fault)
     publish = {
         "shards": _shards,
@@ -77,7 +77,7 @@ def _publish(
     try:
         publish()
     except Exception as error:
-        outcome = of_error(error)
+        outcome = from_error(error)
         return {"kind": outcome.kind, "detail": outcome.detail}
     return counted.calls
 
@@ -96,7 +96,7 @@ def _checkpoint(base: Path, folder: Path, new: bool) -> Any:
     checkpoint = tf.train.Checkpoint(x=variable)
 
     def publish() -> None:
-        # As a training does when it begins.
+        # As at the start of training.
         checkpoints.discard_incomplete(str(folder))
         checkpoints.write(checkpoint, str(folder), 4 if new else 2, keep=1)
 
@@ -120,7 +120,7 @@ def _audio(base: Path, folder: Path, new: bool) -> Any:
 
 
 def _look(target: str, folder: Path) -> str:
-    """How a result looks to its reader."""
+    """Returns the digest of a result."""
     if target == "checkpoint":
         return _look_at_checkpoint(folder)
     name = {"shards": "prepare", "bundle": "export", "audio": "transfer"}[target]
@@ -141,7 +141,7 @@ def _look_at_checkpoint(folder: Path) -> str:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Publishes with a fault, looks, publishes again, looks again."""
+    """Writes with a fault, checks the result, and repeats without a fault."""
     target, old = case["target"], case["old"]
     looks = {age: _known(base, target, age)[0] for age in ("old", "new")}
     output = folder / "output"
@@ -155,7 +155,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
             _publish, target, base, output, True, case["call"], fault
         )
     except isolation.ChildError as error:
-        # A stop ends the process; with an error it has to go on.
+        # Only a stop may end the process.
         if fault != faults.STOP:
             return Outcome(TRACEBACK, str(error)[-1500:])
         ended = "stopped"
@@ -174,7 +174,7 @@ def _judge_left(
         seen = isolation.call(_look, target, output)
     except isolation.ChildError as error:
         if target == "bundle" and "ValueError" in str(error):
-            return None  # Refused: it is not whole, and says so.
+            return None  # Refused as incomplete.
         return Outcome(HALF_WRITTEN, f"{material.listing(output)}: {error}"[-1500:])
     allowed = {looks["new"], looks["old"] if old else tasks.ABSENT}
     if target == "shards":
@@ -186,11 +186,11 @@ def _judge_left(
 
 
 def _judge_remains(base: Path, target: str, output: Path, case: Case) -> Outcome | None:
-    """An error is told to the caller, who must not find remains of the attempt."""
+    """Checks that a failed attempt leaves no files."""
     before = material.listing(base / target / "old") if case["old"] else []
     allowed = {*before, *material.listing(base / target / "new")}
     remains = sorted(set(material.listing(output)) - allowed)
-    # What cannot be removed because the disk refuses stays.
+    # Files remain if the fault prevents their removal.
     if remains and not _removes(case, base):
         return Outcome(HALF_WRITTEN, f"after an error it leaves {remains}")
     return None
@@ -223,11 +223,11 @@ def _judge_again(
         )
     if isinstance(ended, dict):
         return Outcome(REFUSED, ended["detail"])
-    return Outcome(SURVIVED, ended if isinstance(ended, str) else "went on")
+    return Outcome(SURVIVED, ended if isinstance(ended, str) else "continued")
 
 
 CAMPAIGN = Campaign(
-    about="a stop or an error of the disk at each call that writes a result",
+    about="stops and disk errors at each call that writes a result",
     cases=cases,
     prepare=prepare,
     judge=judge,

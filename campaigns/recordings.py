@@ -1,4 +1,4 @@
-"""Mutated recordings, each alone and prepared beside good ones."""
+"""Mutated recordings, read alone and prepared together with a good one."""
 
 import json
 import os
@@ -19,14 +19,14 @@ from campaigns.outcomes import (
     TRACEBACK,
     WRONG_DATA,
     Outcome,
-    of_error,
+    from_error,
 )
 
 _BASES = ("a.wav", "float.wav", "stereo.wav", "b.flac", "c.ogg", "d.mp3", "e.aiff")
 _SECONDS = 0.6
-# So many are prepared at once as well.
+# Number of recordings that are also prepared together.
 _TOGETHER = 40
-# What cannot be trained on, whatever becomes of it.
+# Samples that must not be used for training.
 _UNUSABLE = ("nan", "inf", "silence", "huge")
 _SAMPLES = (
     *_UNUSABLE,
@@ -45,11 +45,18 @@ _NAMES = (
     "no_suffix", "x.m4a", "x.txt", ".hidden.wav", "UPPER.WAV", "a,b.wav", "x.wav.wav",
     "bytes:caf\udce9.wav", "tab\t.wav", "back\\slash.wav", "x.caf", "x.w64", "x.opus",
 )  # fmt: skip
-_NO_FILES = ("loop", "dangling", "folder", "fifo", "unreadable", "link to a device")
+_SPECIAL_FILES = (
+    "loop",
+    "dangling",
+    "folder",
+    "fifo",
+    "unreadable",
+    "link to a device",
+)
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Recordings whose bytes, samples, header, name or kind of file is odd."""
+    """Draws mutations of bytes, samples, headers, names and file types."""
     del base
     single = _draw(n, seed)
     if n < _TOGETHER:
@@ -92,7 +99,7 @@ def _draw(n: int, seed: int) -> list[Case]:
                 {"kind": st.just("name"), "name": st.sampled_from(_NAMES)}
             ),
             st.fixed_dictionaries(
-                {"kind": st.just("file"), "file": st.sampled_from(_NO_FILES)}
+                {"kind": st.just("file"), "file": st.sampled_from(_SPECIAL_FILES)}
             ),
         ),
         n,
@@ -101,7 +108,7 @@ def _draw(n: int, seed: int) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """Recordings to mutate, a good one, and what becomes of it alone."""
+    """Writes recordings to mutate, a good one, and digests of its records."""
     audio = material.tone(_SECONDS, 330.0)
     for name in _BASES:
         if name == "float.wav":
@@ -118,7 +125,7 @@ def prepare(base: Path) -> None:
 
 
 def _records(output: Path) -> list[str]:
-    """Digests of the records, and none that holds what is not finite."""
+    """Returns digests of the records, or the peaks of invalid ones."""
     import tensorflow as tf
 
     found = []
@@ -131,13 +138,13 @@ def _records(output: Path) -> list[str]:
             }
             finite = all(np.all(np.isfinite(x)) for x in arrays.values())
             peak = float(np.max(np.abs(arrays["audio"]), initial=0.0))
-            sound = finite and peak <= 1.5
-            found.append(material.digest_arrays(arrays) if sound else f"peak {peak}")
+            valid = finite and peak <= 1.5
+            found.append(material.digest_arrays(arrays) if valid else f"peak {peak}")
     return found
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Reads a recording, and prepares it beside a good one; or many at once."""
+    """Reads recordings, and prepares them together with a good one."""
     sources = folder / "recordings"
     sources.mkdir()
     (sources / "zz-good.wav").write_bytes((base / "good.wav").read_bytes())
@@ -157,7 +164,7 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
             num_shards=1,
         )
     except Exception as error:
-        judged = of_error(error)
+        judged = from_error(error)
         kind = LOST if judged.kind == REFUSED else judged.kind
         return Outcome(kind, f"the preparation fails: {judged.detail}")
     problem = _judge_records(base, folder)
@@ -167,25 +174,25 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
 
 
 def _judge_records(base: Path, folder: Path) -> Outcome | None:
-    """What is wrong with the records that were written, or None."""
+    """Returns the failure in the written records, or None."""
     records = _records(folder / "set.tfrecord")
     good = json.loads((base / "records.json").read_text())
     if not set(good) <= set(records):
-        return Outcome(LOST, f"records of the good recording are gone: {records}")
+        return Outcome(LOST, f"records of the good recording are missing: {records}")
     if odd := [record for record in records if record.startswith("peak")]:
-        return Outcome(WRONG_DATA, f"records that are not sound: {odd}")
+        return Outcome(WRONG_DATA, f"invalid records: {odd}")
     return None
 
 
 def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
-    """What the manifest says of a recording."""
+    """Judges the manifest entry of a recording."""
     from ddsp import files
 
     shown = files.printable(path)
     entries = [r for r in manifest.recordings if r["path"] in (path, shown)]
     if not entries:
         others = [r["path"] for r in manifest.recordings]
-        return Outcome(LOST, f"{path!r} is named nowhere, got {others}")
+        return Outcome(LOST, f"{path!r} is not in the manifest: {others}")
     entry = entries[0]
     if entry["status"] == "used":
         if case.get("samples") in _UNUSABLE and case["count"] > 1:
@@ -197,7 +204,7 @@ def _judge_entry(case: Case, path: str, manifest: Any) -> Outcome:
 
 
 def _read(path: str) -> Outcome:
-    """Reads a recording as timbre transfer does."""
+    """Reads a recording like timbre transfer."""
     from ddsp.playing import timbre_transfer
     from ddsp.recordings import audio_io
 
@@ -209,14 +216,14 @@ def _read(path: str) -> Outcome:
             if not np.all(np.isfinite(block)):
                 return Outcome(WRONG_DATA, "reads samples that are not finite")
     except Exception as error:
-        return of_error(error)
+        return from_error(error)
     if abs(n_samples / material.SAMPLE_RATE - recording.seconds) > 0.1:
         return Outcome(WRONG_DATA, f"{n_samples} samples of {recording.seconds} s")
     return Outcome(SURVIVED)
 
 
 def _make(case: Case, base: Path, folder: Path) -> str:
-    """Makes the recording of a case; its path."""
+    """Writes the recording of a case; returns its path."""
     match case["kind"]:
         case "bytes":
             data = (base / case["base"]).read_bytes()
@@ -241,11 +248,11 @@ def _make(case: Case, base: Path, folder: Path) -> str:
                 path = folder / name
                 path.write_bytes((base / "a.wav").read_bytes())
         case _:
-            return _make_no_file(case["file"], folder)
+            return _make_special_file(case["file"], folder)
     return str(path)
 
 
-def _make_no_file(kind: str, folder: Path) -> str:
+def _make_special_file(kind: str, folder: Path) -> str:
     path = folder / "odd.wav"
     match kind:
         case "loop":
@@ -297,7 +304,7 @@ def _samples(case: Case) -> np.ndarray:
 
 
 def _wav(rate: int, channels: int, n_samples: int) -> bytes:
-    """A 16-bit WAV file that promises `n_samples`, and holds no more than 0.2 MB."""
+    """Returns a 16-bit WAV file that declares `n_samples`, of at most 0.2 MB."""
     audio = (material.tone(_SECONDS, 330.0) * 32767).astype("<i2").tobytes()
     size = min(n_samples * channels * 2, 2**32 - 100)
     data = (audio * 12)[: min(size, 200_000)]
@@ -312,7 +319,7 @@ def _wav(rate: int, channels: int, n_samples: int) -> bytes:
 
 
 CAMPAIGN = Campaign(
-    about="mutated recordings, read alone and prepared beside a good one",
+    about="mutated recordings, read alone and prepared with a good one",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -1,4 +1,4 @@
-"""Damaged and hostile shards, read as training reads them."""
+"""Corrupt and malicious shards, read as in training."""
 
 import json
 import shutil
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from campaigns import drawing, material
 from campaigns.campaign import Campaign
 from campaigns.drawing import Case
-from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, of_error
+from campaigns.outcomes import SURVIVED, WRONG_DATA, Outcome, from_error
 
 _FEATURES = ("audio", "audio_16k", "f0_hz", "f0_confidence", "loudness_db")
 _VALUES = ("nan", "inf", "-inf", "1e30", "-1e30")
-_KINDS_OF_FEATURE = (
+_FEATURE_CHANGES = (
     "remove",
     "rename",
     "shorten",
@@ -33,7 +33,7 @@ _RECORDS = ("drop", "append", "empty", "text", "huge length", "other example")
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """Changes of bytes, of records, of features and of whole shards."""
+    """Draws mutations of bytes, records, features and shards."""
     del base
     shard = st.integers(0, 1)
     edits = st.lists(drawing.byte_edits(), min_size=1, max_size=3)
@@ -57,7 +57,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
                     "shard": shard,
                     "record": position,
                     "feature": st.sampled_from(_FEATURES),
-                    "change": st.sampled_from(_KINDS_OF_FEATURE),
+                    "change": st.sampled_from(_FEATURE_CHANGES),
                 }
             ),
             st.fixed_dictionaries(
@@ -92,7 +92,7 @@ def cases(n: int, seed: int, base: Path) -> list[Case]:
 
 
 def prepare(base: Path) -> None:
-    """A set of two shards, and what is read from it."""
+    """Writes a data set with two shards, and digests of its examples."""
     paths = material.write_recordings(base / "recordings", 3, 1.25)
     (base / "set").mkdir()
     material.prepare(paths, base / "set" / "set.tfrecord")
@@ -106,20 +106,20 @@ def prepare(base: Path) -> None:
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Reads a set after a change."""
+    """Reads a mutated data set."""
     place = folder / "set"
     shutil.copytree(base / "set", place)
     _change(case, base, place)
     try:
         seen = material.read(str(place / "set.tfrecord*"))
     except Exception as error:
-        return of_error(error, "set.tfrecord")
+        return from_error(error, "set.tfrecord")
     known = json.loads((base / "look.json").read_text())
     if seen == known:
         return Outcome(SURVIVED, "reads the same")
     if not case.get("manifest", True) and set(seen) <= set(known):
-        # Only a manifest says how many there have to be.
-        return Outcome(SURVIVED, "reads whole records")
+        # The number of records is only known from a manifest.
+        return Outcome(SURVIVED, "reads complete records")
     return Outcome(WRONG_DATA, "reads other examples")
 
 
@@ -132,7 +132,7 @@ def _change(case: Case, base: Path, place: Path) -> None:
                 data = drawing.edit_bytes(data, edit)
             path.write_bytes(data)
             if not case["manifest"] and data:
-                # Then the frames of the records are all that can be checked.
+                # Without it, only the checksums of the records protect the data.
                 (place / "manifest-set.tfrecord.json").unlink()
         case "shard":
             _change_shard(case["change"], base, place, path)
@@ -224,7 +224,7 @@ def _changed_example(case: Case, record: bytes) -> bytes:
 
 
 def _records(path: Path) -> Any:
-    """The records of a whole shard."""
+    """Yields the records of an intact shard."""
     data, position = path.read_bytes(), 0
     while position < len(data):
         (length,) = struct.unpack_from("<Q", data, position)
@@ -233,7 +233,7 @@ def _records(path: Path) -> Any:
 
 
 def _write(path: Path, records: list[bytes]) -> None:
-    """Writes records with right checksums."""
+    """Writes records with valid checksums."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -242,7 +242,7 @@ def _write(path: Path, records: list[bytes]) -> None:
 
 
 CAMPAIGN = Campaign(
-    about="damaged and hostile shards of records",
+    about="corrupt and malicious shards",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -1,4 +1,4 @@
-"""Runs campaigns, keeps what fails, and runs that again."""
+"""Runs campaigns, saves failing cases, and replays them."""
 
 import contextlib
 import datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 import tqdm
 
 import ddsp.playing.export.exporting
-import ddsp.playing.timbre_transfer  # noqa: F401  (imported once, for all children)
+import ddsp.playing.timbre_transfer  # noqa: F401  (imported for all children)
 from campaigns import (
     bundles,
     checkpoints,
@@ -53,12 +53,12 @@ CAMPAIGNS: dict[str, Campaign] = {
     )
 }
 _CASE_FILE = "case.json"
-# A file that is made by what must never run.
+# File that is created by code that must never run.
 CANARY = "CAMPAIGN_CANARY"
 
 
 def about(command: list[str]) -> dict[str, str]:
-    """The machine, the versions and the command, for the head of a table."""
+    """Returns machine, versions and command, for the head of a table."""
     return {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -81,12 +81,12 @@ def run(
 
     Args:
       name: In `CAMPAIGNS`.
-      n: Number of cases; by default that of a short or of a full run.
-      full: Whether the run is a full one.
-      seed: Of the cases.
-      part: (i, n): of the cases every n-th, from the i-th on.
-      work: A directory to work in.
-      kept: Directory for the cases that fail.
+      n: Number of cases. Default: that of a short or full run.
+      full: Whether to run a full campaign.
+      seed: Seed of the cases.
+      part: (i, n) to run every n-th case, starting with the i-th.
+      work: Work directory.
+      kept: Directory for failing cases.
 
     Returns:
       The counts.
@@ -119,18 +119,23 @@ def run(
 
 
 def replay(place: Path, work: Path) -> Outcome:
-    """Runs a case that was kept.
+    """Runs a saved case.
 
     Args:
-      place: Directory that `run` kept it in.
-      work: A directory to work in.
+      place: Directory of the case, written by `run`.
+      work: Work directory.
+
+    Returns:
+      The outcome.
 
     Raises:
-      FileNotFoundError: If no case was kept there.
+      FileNotFoundError: If the directory contains no case.
     """
     path = place / _CASE_FILE
     if not path.is_file():
-        raise FileNotFoundError(f"No case was kept in {place}: it has no {_CASE_FILE}.")
+        raise FileNotFoundError(
+            f"The directory of a case must contain {_CASE_FILE}, got {place}."
+        )
     kept = json.loads(path.read_text())
     campaign = CAMPAIGNS[kept["campaign"]]
     base, folder = _base(campaign, work), work / "case"
@@ -140,7 +145,7 @@ def replay(place: Path, work: Path) -> Outcome:
 
 
 def _base(campaign: Campaign, work: Path) -> Path:
-    """The directory that cases start from; campaigns may have it in common."""
+    """Returns the base directory of the cases, which campaigns may share."""
     made = campaign.prepare
     base = work / f"{made.__module__}.{made.__name__}"
     if not base.exists():
@@ -159,34 +164,34 @@ def _prepare(campaign: Campaign, base: Path) -> None:
 def _judging(
     campaign: Campaign, work: Path
 ) -> Iterator[Callable[[Case, Path, Path], Outcome]]:
-    """Judges a case where the campaign wants it, and looks for what ran."""
+    """Provides a judge that also detects executed code."""
     canary = work / "canary"
     os.environ[CANARY] = str(canary)
 
-    def looked_after(case: Case, base: Path, folder: Path) -> Outcome:
+    def judge_and_detect(case: Case, base: Path, folder: Path) -> Outcome:
         canary.unlink(missing_ok=True)
         outcome = judge(case, base, folder)
         if canary.exists():
-            return Outcome(EXECUTED, f"what the case holds ran; {outcome.detail}")
+            return Outcome(EXECUTED, f"code in the case was executed; {outcome.detail}")
         return outcome
 
     if not campaign.forked:
         judge = campaign.judge
-        yield looked_after
+        yield judge_and_detect
         return
     limits = campaign.seconds, campaign.megabytes
     with isolation.worker(campaign.judge, work / "worker.log", *limits) as judge:
-        yield looked_after
+        yield judge_and_detect
 
 
 def _keep(place: Path, name: str, case: Case, outcome: Outcome, folder: Path) -> None:
-    """Keeps a case, its files and what was seen."""
+    """Saves a case, its files and its outcome."""
     shutil.rmtree(place, ignore_errors=True)
     try:
         shutil.copytree(folder, place / "files", symlinks=True)
     except (OSError, shutil.Error) as error:
-        # Some files of a case cannot be copied; the case makes them anew.
-        print(f"Not all files of the case were kept: {error}", file=sys.stderr)
+        # Some files cannot be copied; a replay creates them again.
+        print(f"Not all files of the case were saved: {error}", file=sys.stderr)
     place.mkdir(parents=True, exist_ok=True)
     kept = {
         "campaign": name,

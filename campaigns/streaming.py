@@ -1,4 +1,4 @@
-"""Long streams: memory stays flat, and audio equals that of the whole."""
+"""Long streams: constant memory, and output equal to offline processing."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -15,29 +15,29 @@ from campaigns.outcomes import MEMORY, SURVIVED, WRONG_DATA, Outcome
 _BLOCKS = (512, 64, 1000, 4096)
 _COMPARED_SECS = 20.0
 _WARM_UP_SECS = 10.0
-# What the allocator may keep, and per hour of audio.
+# Maximum growth of memory, including caches of the allocator.
 _MEGABYTES = 20.0
 
 
 def cases(n: int, seed: int, base: Path) -> list[Case]:
-    """One long stream, then shorter ones in threads."""
+    """Returns one long stream, and shorter ones in threads."""
     del base
     hour = {"seconds": 3600.0, "block": _BLOCKS[0], "threads": 1, "seed": seed}
     short = [
         {"seconds": 60.0, "block": block, "threads": 1 + i % 4, "seed": seed + i}
         for i, block in zip(range(n), itertools.cycle(_BLOCKS), strict=False)
     ]
-    # A short run has no time for the hour.
+    # A short run omits the stream of an hour.
     return [hour, *short[1:]] if n >= CAMPAIGN.full else short
 
 
 def prepare(base: Path) -> None:
-    """A run whose model is played."""
+    """Writes a run with a model to stream."""
     material.save_run(base / "run", (4,))
 
 
 def judge(case: Case, base: Path, folder: Path) -> Outcome:
-    """Plays streams in threads, and compares how they begin with the whole."""
+    """Runs streams in threads, and compares their output with offline processing."""
     del folder
     from ddsp.training import models
 
@@ -54,19 +54,19 @@ def judge(case: Case, base: Path, folder: Path) -> Outcome:
         )
     for index, (start, finite) in enumerate(played):
         if not finite:
-            return Outcome(WRONG_DATA, f"thread {index} plays what is not finite")
+            return Outcome(WRONG_DATA, f"output of thread {index} is not finite")
         whole = _whole(model, case, index)
         n = min(len(whole), len(start))
         difference = float(np.max(np.abs(whole[:n] - start[:n])))
         if difference > 1e-5 * max(1.0, float(np.max(np.abs(whole)))):
-            return Outcome(WRONG_DATA, f"thread {index} is off by {difference:.1e}")
+            return Outcome(WRONG_DATA, f"error of {difference:.1e} in thread {index}")
     grown = memory[-1] - memory[0]
     text = f"{case['seconds']:.0f} s, memory {grown:+.1f} MB"
     return Outcome(MEMORY if grown > _MEGABYTES else SURVIVED, text)
 
 
 def _controls(case: Case, index: int, n_hops: int) -> tuple[np.ndarray, np.ndarray]:
-    """Audio of a hop for each hop, and its pitch; the same again after a second."""
+    """Returns audio with a period of one second, and f0 per hop."""
     rng = np.random.default_rng(case["seed"] + index)
     hop = material.SAMPLE_RATE // material.FRAME_RATE
     second = material.tone(1.0, 220.0 + 10.0 * index) * rng.uniform(0.2, 1.0)
@@ -84,7 +84,7 @@ def _open(model: Any) -> Any:
 def _play(
     stream: Any, case: Case, index: int, memory: list[float]
 ) -> tuple[np.ndarray, bool]:
-    """The first output samples, and whether all of the output is finite."""
+    """Returns the first output samples, and whether all output is finite."""
     period_hops = material.FRAME_RATE * 60
     audio, f0_hz = _controls(case, index, period_hops)
     hop, block = stream.hop_size, case["block"]
@@ -110,7 +110,7 @@ def _play(
 
 
 def _whole(model: Any, case: Case, index: int) -> np.ndarray:
-    """The beginning, in one block of a fresh stream with the same features."""
+    """Returns the start of the output of a new stream, processed as one block."""
     n_hops = round((_COMPARED_SECS + 1.0) * material.FRAME_RATE)
     audio, f0_hz = _controls(case, index, material.FRAME_RATE * 60)
     n_hops = min(n_hops, len(f0_hz))
@@ -122,7 +122,7 @@ def _whole(model: Any, case: Case, index: int) -> np.ndarray:
 
 
 CAMPAIGN = Campaign(
-    about="an hour of streaming with flat memory, and streams in threads",
+    about="one hour of streaming with constant memory, and streams in threads",
     cases=cases,
     prepare=prepare,
     judge=judge,

@@ -1,7 +1,7 @@
-"""Commands whose results can be told old, new, or neither.
+"""Commands whose results can be identified as old, new or neither.
 
-A task has a directory of its own to write in. `start` makes what stands there before,
-if anything; `look` says in a child what stands there now.
+A task writes to its own directory. `set_up` creates the initial contents, and `look`
+identifies the result.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ REFUSED = "refused"
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A command and how its result is read.
+    """Command, and the identification of its result.
 
     Attributes:
-      argv: The command, given the base directory, the one it writes in, and
-        whether it makes the old result or the new one.
-      look: A digest of the result in a directory, or `ABSENT` or `REFUSED`.
-      may_refuse: Whether a stop may leave what the reader refuses.
-      passes_old: Whether the old result is a step on the way to the new one.
-      varies: Names of files that differ from run to run.
+      argv: Returns the command line, given the base directory, the output directory,
+        and whether to write the new result or the old one.
+      look: Returns a digest of the result in a directory, or `ABSENT` or `REFUSED`.
+      may_refuse: Whether an interrupted command may leave a result that is refused.
+      passes_old: Whether the old result is an intermediate step of the new one.
+      varies: Pattern of the names of files that differ between runs.
     """
 
     argv: Callable[[Path, Path, bool], list[str]]
@@ -40,7 +40,7 @@ class Task:
     varies: str = "$^"
 
     def listing(self, folder: Path) -> list[str]:
-        """Names of what stands in a directory, without those that vary."""
+        """Returns the paths in a directory, except those that vary."""
         varies = re.compile(self.varies)
         return [x for x in material.listing(folder) if not varies.search(x)]
 
@@ -79,7 +79,7 @@ def _train(base: Path, folder: Path, new: bool) -> list[str]:
 
 
 def _look_at_checkpoints(folder: Path) -> str:
-    """The newest step, if every checkpoint there can be read whole."""
+    """Returns the newest step, after reading every checkpoint."""
     import tensorflow as tf
 
     from ddsp.training import checkpoints
@@ -145,7 +145,7 @@ TASKS = {
 
 
 def make_base(base: Path) -> None:
-    """Recordings, data, a run, and for each task how old and new results look."""
+    """Writes recordings, data, a run, and the old and new result of each task."""
     material.write_recordings(base / "old", 2, 0.9)
     material.write_recordings(base / "new", 3, 1.3)
     (base / "data").mkdir()
@@ -159,7 +159,7 @@ def make_base(base: Path) -> None:
             folder = base / name / age
             folder.mkdir(parents=True)
             if new and name == "train":
-                # A training resumes from what is there.
+                # Training resumes from the old result.
                 shutil.copytree(base / name / "old", folder, dirs_exist_ok=True)
             done = commands.finish(task.argv(base, folder, new), base / f"{name}-{age}")
             (base / name / f"{age}.txt").write_text(isolation.call(task.look, folder))
@@ -171,24 +171,24 @@ def _call_prepare(source: str, output: str) -> None:
 
 
 def expected(base: Path, name: str) -> dict[str, str]:
-    """How the old and the new result of a task look."""
+    """Returns the digests of the old and the new result of a task."""
     return {a: (base / name / f"{a}.txt").read_text() for a in ("old", "new")}
 
 
 def seconds(base: Path, name: str) -> float:
-    """How long a task takes when nothing stops it."""
+    """Returns the duration of an undisturbed task."""
     return float((base / name / "new.seconds").read_text())
 
 
 def set_up(base: Path, name: str, folder: Path, old: bool) -> None:
-    """Puts the old result into a directory, if there is to be one."""
+    """Creates a directory, with the old result if requested."""
     folder.mkdir()
     if old:
         shutil.copytree(base / name / "old", folder, dirs_exist_ok=True)
 
 
 def judge_left(base: Path, name: str, folder: Path, old: bool) -> Outcome | None:
-    """What is wrong with what an interrupted task left, or None."""
+    """Returns the failure in the result of an interrupted task, or None."""
     task, looks = TASKS[name], expected(base, name)
     try:
         seen = isolation.call(task.look, folder)
@@ -206,7 +206,7 @@ def judge_left(base: Path, name: str, folder: Path, old: bool) -> Outcome | None
 
 
 def judge_rerun(base: Path, name: str, folder: Path) -> Outcome | None:
-    """Runs a task again after a stop; what is wrong then, or None."""
+    """Runs a task again after an interruption; returns the failure, or None."""
     task = TASKS[name]
     with commands.running(task.argv(base, folder, True), folder.parent / "again") as c:
         c.wait(120.0)

@@ -206,7 +206,7 @@ def test_what_cannot_be_done_is_said_in_one_line(capsys, arguments, said):
 def test_gpu_must_be_there(capsys, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     assert __main__.main(["--device", "gpu"]) == 1
-    assert "no GPU" in capsys.readouterr().err
+    assert "requires a GPU" in capsys.readouterr().err
 
 
 def test_command_prints_a_table_and_writes_json(tmp_path):

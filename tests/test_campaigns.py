@@ -119,7 +119,7 @@ def test_documents_are_edited(edit, expected):
     ],
 )
 def test_errors_are_judged(error, kind):
-    assert outcomes.of_error(error, "data/x").kind == kind
+    assert outcomes.from_error(error, "data/x").kind == kind
 
 
 def test_the_table_adds_up():
