@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from ddsp.file_errors import writing
+
 # Where results go when no directory is named, as in the original.
 DEFAULT_DIR = "/tmp/ddsp"
 
@@ -27,17 +29,6 @@ _TEMPORARY = re.compile(r"\.(?P<stem>.*)\.(?P<pid>\d+)-\d+\.tmp(\.[^.]*)?")
 _STEM_LENGTH = 40
 _counter = itertools.count()
 _in_use: set[str] = set()
-
-_FULL = "Free space on the disk or choose another place."
-_FORBIDDEN = "Change its permissions or choose another place."
-_ADVICE = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: _FULL,
-    errno.EROFS: "Choose another place.",
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
-}
 
 
 def expand_path(file_path: str) -> str:
@@ -338,59 +329,6 @@ def _is_other_process(pid: int) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def writing(path: str, *also: type[Exception]) -> Iterator[None]:
-    """Turns errors of a disk into one OSError that names the path.
-
-    Args:
-      path: The file or directory being written.
-      *also: Further types of errors, such as those of a library that writes audio.
-
-    Raises:
-      OSError: If the block raises such an error. It says why `path` cannot be written
-        and what to do.
-
-    Example:
-
-    >>> import errno
-    >>> from ddsp import files
-    >>> with files.writing("here"):
-    ...     raise OSError(errno.ENOSPC, "")
-    Traceback (most recent call last):
-    OSError: Cannot write here: No space left on device. Free space on the disk or...
-    """
-    try:
-        yield
-    except (OSError, tf.errors.OpError, *also) as error:
-        # An OSError without a number comes from this library and is complete.
-        if isinstance(error, OSError) and error.errno is None:
-            raise
-        raise OSError(f"Cannot write {path}: {cause(error)}") from error
-
-
-def cause(error: Exception) -> str:
-    """Says why a file operation failed, and what to do about it where that is known.
-
-    Args:
-      error: Error of the operating system or of TensorFlow.
-
-    Returns:
-      One or two sentences.
-
-    Example:
-
-    >>> import errno
-    >>> from ddsp import files
-    >>> files.cause(OSError(errno.EROFS, ""))
-    'Read-only file system. Choose another place.'
-    """
-    text = reason(error)
-    for number, advice in _ADVICE.items():
-        if getattr(error, "errno", None) == number or os.strerror(number) in text:
-            return f"{os.strerror(number)}. {advice}"
-    return f"{text.rstrip('.')}."
-
-
 def sync(path: str) -> None:
     """Synchronizes a local file or directory with the disk, against a loss of power.
 
@@ -410,28 +348,6 @@ def sync(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def reason(error: Exception) -> str:
-    """Returns the line of an operating-system or TensorFlow error that says why.
-
-    Example:
-
-    >>> from ddsp import files
-    >>> files.reason(tf.errors.NotFoundError(None, None, "no such file\\ndetails"))
-    'no such file'
-    """
-    message = str(
-        getattr(error, "message", None) or getattr(error, "strerror", None) or error
-    )
-    message = message.strip() or repr(error)
-    # TensorFlow adds the operation and the data set before and after the message.
-    return re.sub(
-        r"\{\{.*?\}\}\s*|\s*\[Op:.*?\]|Error in user-defined function passed to \S+ "
-        r"transformation with iterator: \S+: ",
-        "",
-        message.splitlines()[0],
-    )
 
 
 def check_utf8(path: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from ddsp import files
+from ddsp import file_errors, files
 
 try:
     import fcntl
@@ -45,7 +45,7 @@ def exclusive(path: str, purpose: str) -> Iterator[None]:
     if fcntl is None or files.is_remote(path):
         yield
         return
-    with files.writing(os.path.dirname(path)):
+    with file_errors.writing(os.path.dirname(path)):
         descriptor = _acquire(path, purpose)
     try:
         yield

@@ -8,7 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from ddsp import files, locks
+from ddsp import file_errors, files, locks
 from tests.training.stops import killed_after
 
 
@@ -82,7 +82,10 @@ def test_temporaries_of_running_processes_stay(tmp_path):
     ],
 )
 def test_what_is_said_of_a_disk_is_true_of_it(error, message):
-    with pytest.raises(OSError, match="Cannot write") as caught, files.writing("here"):
+    with (
+        pytest.raises(OSError, match="Cannot write") as caught,
+        file_errors.writing("here"),
+    ):
         raise error
     assert str(caught.value).startswith(f"Cannot write here: {message}")
     assert ("Free space" in str(caught.value)) == ("No space" in message)

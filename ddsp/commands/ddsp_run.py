@@ -28,7 +28,7 @@ from ddsp.training import (
     eval_util,
     gin_files,
     models,
-    rates,
+    rate_bindings,
     train_util,
     trainers,
 )
@@ -168,8 +168,8 @@ def _parse_config_of_run(directory: str) -> None:
     # Older versions had other parameters.
     older_configs.parse(trained_with, FLAGS.trusted, whole_run=True)
     configs.check_references(f"The config {trained_with!r}")
-    rates.complete_config()
-    rates.loosen_lengths()
+    rate_bindings.complete_config()
+    rate_bindings.loosen_lengths()
 
 
 def _parse_files() -> None:
@@ -237,7 +237,7 @@ def _train(save_dir: str, restore_dir: str) -> None:
     data_provider = configurable.bound_argument(
         "ddsp.training.train_util.train", "data_provider"
     )
-    with strategy.scope(), rates.derived(data_provider):
+    with strategy.scope(), rate_bindings.derived(data_provider):
         model = models.get_model()
         trainer = trainers.get_trainer_class()(model, strategy)
     given = {
@@ -261,7 +261,7 @@ def _evaluate(save_dir: str, restore_dir: str) -> None:
     data_provider = configurable.bound_argument(
         f"ddsp.training.eval_util.{name}", "data_provider"
     )
-    with rates.derived(data_provider):
+    with rate_bindings.derived(data_provider):
         model = models.get_model()
     run = getattr(eval_util, name)
     run(

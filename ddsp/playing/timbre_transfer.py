@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import tqdm
 
-from ddsp import files
+from ddsp import file_errors, files
 from ddsp._core import checks
 from ddsp.playing import bundle
 from ddsp.playing.adjustment import Adjusted, Adjustment, adjust_features
@@ -378,7 +378,7 @@ def write_audio(
     """
     checks.positive("sample_rate", rate_out)
     folder = os.path.dirname(os.path.abspath(path))
-    with files.writing(path, soundfile.SoundFileError):
+    with file_errors.writing(path, soundfile.SoundFileError):
         os.makedirs(folder, exist_ok=True)
         # The gain is only known at the end, so the audio waits on the disk.
         with (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ddsp import gin_state
-from ddsp.training import checkpoints, models, rates
+from ddsp.training import checkpoints, models, rate_bindings
 from ddsp.training.models import building, configs, older_configs
 
 
@@ -34,7 +34,7 @@ def build_autoencoder() -> models.Autoencoder:
       ValueError: If they describe no model, or another.
     """
     try:
-        rates.complete_config()
+        rate_bindings.complete_config()
         model = models.get_model()
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"The config does not describe a model: {error}") from error

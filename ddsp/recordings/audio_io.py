@@ -12,7 +12,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from ddsp import files
+from ddsp import file_errors, files
 
 # Headers that say otherwise are damaged: no recorder is slower or faster.
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
@@ -192,7 +192,7 @@ def reason(error: Exception) -> str:
         return error.error_string.removeprefix("Error : ").strip().rstrip(".")
     if isinstance(error, NotAFileError):
         return f"it {error}"
-    return files.reason(error).rstrip(".")
+    return file_errors.reason(error).rstrip(".")
 
 
 def _binary(path: str) -> Any:

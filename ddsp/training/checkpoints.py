@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from ddsp import files
+from ddsp import file_errors, files
 
 _INDEX = re.compile(r"(?P<prefix>.+-(?P<step>\d+))\.index")
 _DATA = re.compile(r"(?P<prefix>.+)\.data-\d{5}-of-(?P<total>\d{5})")
@@ -289,8 +289,8 @@ def write(
         saved = list_checkpoints(directory)
         latest = saved[max(saved)] if saved else "none"
         raise OSError(
-            f"Cannot save checkpoint {path}: {files.cause(error)} The latest complete "
-            f"checkpoint is {latest}."
+            f"Cannot save checkpoint {path}: {file_errors.cause(error)} The latest "
+            f"complete checkpoint is {latest}."
         ) from error
     return path
 

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from ddsp import files
+from ddsp import file_errors, files
 from ddsp.training import checkpoints, forward, rates
 from ddsp.training.data.provider import naming_damage
 from ddsp.training.evaluators import BaseEvaluator
@@ -196,7 +196,7 @@ def _watch(restore_dir: str, run_once: bool, delay_secs: float) -> Iterator[str]
 
 
 def _make_writer(directory: str) -> tf.summary.SummaryWriter:
-    with files.writing(directory):
+    with file_errors.writing(directory):
         return tf.summary.create_file_writer(directory)
 
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddsp import files, program
+from ddsp import file_errors, files, program
 from ddsp.training import (
     checkpoints,
     forward,
@@ -347,9 +347,8 @@ def _run_steps(
         if not isinstance(error, tf.errors.OpError):
             raise
         damage = find_damage(data_provider, error)
-        raise ValueError(
-            f"Training stopped at step {step + 1}: {damage or files.reason(error)}"
-        ) from error
+        cause = damage or file_errors.reason(error)
+        raise ValueError(f"Training stopped at step {step + 1}: {cause}") from error
     finally:
         log.close()
         writer.flush()

@@ -11,7 +11,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from ddsp import files, locks
+from ddsp import file_errors, files, locks
 from ddsp.training import checkpoints, postprocessing
 from ddsp.training.data.provider import DamagedDataError, naming_damage
 from ddsp.types import Provider
@@ -54,7 +54,7 @@ def make_writer(save_dir: str, name: str) -> tf.summary.SummaryWriter:
       OSError: If the folder cannot be created.
     """
     directory = os.path.join(save_dir, "summaries", name)
-    with files.writing(directory):
+    with file_errors.writing(directory):
         return tf.summary.create_file_writer(directory)
 
 

@@ -197,8 +197,8 @@ def test_fine_tuning_a_model_of_the_original(shards, tmp_path):
         (["--gin_param=TFRecordProvider.file_pattern='nowhere*'"], "nowhere"),
         (
             ["--gin_param=Harmonic.sample_rate=44100"],
-            "Harmonic.sample_rate=44100 contradicts the data, whose sample_rate is "
-            "16000",
+            "Harmonic.sample_rate=44100 contradicts the data: omit it, or prepare the "
+            "data for the model. sample_rate must be 16000",
         ),
         (
             ["--gin_param=F0LoudnessPreprocessor.frame_rate=90"],

@@ -14,6 +14,7 @@ from ddsp.training import (
     encoders,
     models,
     preprocessing,
+    rate_bindings,
     rates,
     train_util,
 )
@@ -84,7 +85,7 @@ def built(pattern, *params, config="papers/iclr2020/solo_instrument.gin"):
     """The model and the data of `ddsp_run` with the README's flags."""
     compose([config], [f"TFRecordProvider.file_pattern={pattern!r}", *SMALL, *params])
     provider = data.TFRecordProvider()
-    with rates.derived(provider):
+    with rate_bindings.derived(provider):
         model = models.get_model()
     rates.check(model, provider)
     return model, provider
@@ -311,7 +312,7 @@ def test_layers_that_agree_make_a_model():
         ),
         (
             {"harmonic": {"n_samples": None, "hop_size": 64}},
-            r"make 441 samples a frame, got Harmonic\.hop_size=64",
+            r"make 441 samples per frame, got Harmonic\.hop_size=64",
         ),
     ],
 )
@@ -356,7 +357,7 @@ def test_defaults_in_the_config_of_a_run_give_way(
 
 def test_a_run_that_learned_another_rate_than_its_own_is_refused(tmp_path):
     # Data of 44.1 kHz, a synthesizer of 16 kHz.
-    with pytest.raises(ValueError, match=r"make 64 samples a frame.*which make 441"):
+    with pytest.raises(ValueError, match=r"make 64 samples per frame.*which make 441"):
         loaded_from(tmp_path, sample_rate=16000, n_samples=22050, time_steps=50)
 
 
@@ -368,9 +369,9 @@ def test_lengths_of_a_trained_model_give_way(tmp_path):
     gin.clear_config()
     with gin.unlock_config():
         gin.parse_config(config.replace("22050", "44100").replace("= 50", "= 100"))
-        rates.loosen_lengths()
+        rate_bindings.loosen_lengths()
     assert gin.query_parameter("Harmonic.n_samples") == 44100
     provider = data.TFRecordProvider(write_data(second, 44100, 100))
-    rates.bind(rates.of_data(provider))
+    rate_bindings.bind(rates.of_data(provider))
     assert gin.query_parameter("Harmonic.n_samples") == 22050
     assert gin.query_parameter("F0LoudnessPreprocessor.time_steps") == 50

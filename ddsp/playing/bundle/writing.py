@@ -15,7 +15,7 @@ import gin
 import numpy as np
 import soundfile
 
-from ddsp import files, gin_state, version
+from ddsp import file_errors, files, gin_state, version
 from ddsp.playing import html_page
 from ddsp.playing.bundle import bundle_manifest, card, vector
 from ddsp.playing.bundle.bundle_manifest import BundleManifest
@@ -129,7 +129,7 @@ def create(
     files.make_directory(str(destination.parent))
     with files.staged(str(destination)) as staged:
         temporary = Path(staged)
-        with files.writing(str(destination)):
+        with file_errors.writing(str(destination)):
             temporary.mkdir()
             files.write_text(str(temporary / CONFIG_FILE), config)
             write_weights(model, temporary)
@@ -156,7 +156,7 @@ def create(
             ),
         )
         yield draft
-        with files.writing(str(destination)):
+        with file_errors.writing(str(destination)):
             _illustrate(draft)
             card.write(draft.info, draft.statistics, temporary)
             bundle_manifest.write(draft.info, temporary)

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp import files
+from ddsp import file_errors, files
 from ddsp.training.data import schema
 
 _FORMAT = 1
@@ -167,7 +167,7 @@ def _parse(path: str, content: dict[str, Any]) -> Manifest:
 
 def _unreadable(path: str, error: Exception) -> ValueError:
     return ValueError(
-        f"Not a manifest that can be read: {path} ({files.reason(error):.200}). "
+        f"Not a manifest that can be read: {path} ({file_errors.reason(error):.200}). "
         "Prepare or copy the data again."
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from ddsp import files
+from ddsp import file_errors, files
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
@@ -132,7 +132,7 @@ def first_record(path: str) -> tf.train.Example:
         return tf.train.Example.FromString(record)
     except (StopIteration, tf.errors.DataLossError, DecodeError) as error:
         raise ValueError(
-            f"{path} holds no readable tf.train.Example: {files.reason(error)}. "
+            f"{path} holds no readable tf.train.Example: {file_errors.reason(error)}. "
             "Prepare or copy it again."
         ) from error
 

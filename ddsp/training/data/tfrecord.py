@@ -5,7 +5,7 @@ import re
 
 import tensorflow as tf
 
-from ddsp import configurable, files, pitch
+from ddsp import configurable, file_errors, pitch
 from ddsp._core import checks
 from ddsp.training.data import integrity, record_rates, shards, splits
 from ddsp.training.data import manifest as manifests
@@ -383,7 +383,7 @@ def _check_record(path: str, lengths: dict[str, int | None], manifest: str) -> N
 
 def _fault(error: tf.errors.OpError) -> str:
     """What TensorFlow found wrong with a record, without what it adds."""
-    text = files.reason(error).rstrip(". ")
+    text = file_errors.reason(error).rstrip(". ")
     assertion = re.search(r"assertion failed: \[(.*?)\]", text)
     return assertion[1] if assertion else text.replace(" : Tensor had", " has")
 

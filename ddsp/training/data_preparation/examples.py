@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ddsp import files
+from ddsp import file_errors
 from ddsp._core import checks
 from ddsp.recordings import audio_io, quality
 from ddsp.recordings.analysis_settings import (
@@ -59,7 +59,7 @@ def make_examples(plan: Plan, settings: Settings) -> Iterator[Example | dict[str
     try:
         yield from _make_examples(plan, settings)
     except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = f"cannot be analyzed: {files.reason(error).rstrip('.')}"
+        reason = f"cannot be analyzed: {file_errors.reason(error).rstrip('.')}"
         yield _outcome(dataclasses.replace(plan, windows=(), skipped=reason), [])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from ddsp import files, locks
+from ddsp import file_errors, files, locks
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data import shards
 from ddsp.training.data.manifest import Manifest
@@ -128,7 +128,7 @@ def publish(output: Output, directory: str, manifest: Manifest) -> Manifest:
         manifest, shards={name: shards.describe(path) for name, path in staged.items()}
     )
     old = manifests.owned_shards(output.manifest_path)
-    with files.writing(output.path):
+    with file_errors.writing(output.path):
         files.publish(
             directory,
             home,
@@ -175,7 +175,7 @@ def record_writer(path: str) -> Iterator[tf.io.TFRecordWriter]:
     Raises:
       OSError: If a record cannot be written, for example because the disk is full.
     """
-    with files.writing(path), tf.io.TFRecordWriter(path) as writer:
+    with file_errors.writing(path), tf.io.TFRecordWriter(path) as writer:
         yield writer
 
 

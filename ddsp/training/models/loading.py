@@ -6,7 +6,7 @@ import gin
 
 from ddsp import gin_state
 from ddsp._compat import keras_internals, messages
-from ddsp.training import checkpoints, rates
+from ddsp.training import checkpoints, rate_bindings
 from ddsp.training.models import building, configs, older_configs
 from ddsp.training.models.model import Model
 
@@ -89,7 +89,7 @@ def build(config: str) -> Model:
     source = f"The config {config!r}"
     configs.check_references(source)
     try:
-        rates.complete_config()
+        rate_bindings.complete_config()
         model = get_model()
         if not isinstance(model, Model):
             raise TypeError(f"`get_model.model` must be a model, got {model!r}.")
