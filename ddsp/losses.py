@@ -8,13 +8,13 @@ from ddsp._losses.consistency import (
     amp_loss,
     freq_loss,
 )
-from ddsp._losses.damped import DampedSinusoidLoss
+from ddsp._losses.damped_loss import DampedSinusoidLoss
 from ddsp._losses.embeddings import (
     EmbeddingLoss,
     PretrainedCREPE,
     PretrainedCREPEEmbeddingLoss,
 )
-from ddsp._losses.sinusoids import (
+from ddsp._losses.sinusoid_sets import (
     KDEConsistencyLoss,
     WassersteinConsistencyLoss,
     wasserstein_distance,

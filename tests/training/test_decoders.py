@@ -114,5 +114,5 @@ def test_encoder_holds_one_z_over_time():
 
 
 def test_encoder_refuses_unknown_steps():
-    with pytest.raises(ValueError, match="received 100"):
+    with pytest.raises(ValueError, match="got 100"):
         encoders.MfccTimeDistributedRnnEncoder(z_time_steps=100)

@@ -10,12 +10,12 @@
 | a folder for each export | what `ddsp_export --formats` wrote |
 """  # noqa: E501
 
+from ddsp.playing.bundle.bundle_loading import Bundle, load
 from ddsp.playing.bundle.bundle_manifest import (
     FORMAT_VERSION,
     BundleManifest,
     is_bundle,
 )
-from ddsp.playing.bundle.loading import Bundle, load
 from ddsp.playing.bundle.vector import Vector
 from ddsp.playing.bundle.writing import Draft, create, write
 

@@ -18,14 +18,14 @@ import soundfile
 from ddsp import file_errors, files, gin_state, version
 from ddsp.playing import html_page
 from ddsp.playing.bundle import bundle_manifest, card, vector
-from ddsp.playing.bundle.bundle_manifest import BundleManifest
-from ddsp.playing.bundle.loading import (
+from ddsp.playing.bundle.bundle_loading import (
     CONFIG_FILE,
     n_parameters,
     read_model,
     write_weights,
 )
-from ddsp.playing.bundle.loading import load as load_bundle
+from ddsp.playing.bundle.bundle_loading import load as load_bundle
+from ddsp.playing.bundle.bundle_manifest import BundleManifest
 from ddsp.playing.bundle.vector import Vector
 from ddsp.recordings.analysis_settings import CREPE_SAMPLE_RATE
 from ddsp.training import checkpoints, models, postprocessing

@@ -14,9 +14,9 @@ from ddsp.playing.export.comparison import (
 )
 from ddsp.playing.export.form import Form
 from ddsp.playing.export.onnx_file import Onnx
-from ddsp.playing.export.playing import Played, play
 from ddsp.playing.export.runtime import Runtime
 from ddsp.playing.export.saved_model import SavedModel
+from ddsp.playing.export.stream_calls import Played, play
 from ddsp.playing.export.tflite import TFLite
 from ddsp.playing.export.web import Web
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp.playing.export.form import Arrays, Form
-from ddsp.playing.export.playing import Played, play
 from ddsp.playing.export.runtime import Runtime
+from ddsp.playing.export.stream_calls import Played, play
 
 # Of a full scale of 1: 80 dB below it.
 LARGEST_DIFFERENCE = 1e-4

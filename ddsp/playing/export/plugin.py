@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ddsp import pitch
 from ddsp.playing import bundle
-from ddsp.playing.bundle.loading import CONFIG_FILE
+from ddsp.playing.bundle.bundle_loading import CONFIG_FILE
 from ddsp.playing.export import vst_format
 from ddsp.playing.export.comparison import Comparison, compare, play_in_python
 from ddsp.playing.export.form import Arrays, Form

@@ -13,7 +13,7 @@ import absl.logging
 
 from ddsp import files
 from ddsp.playing.export.form import Arrays, Form
-from ddsp.playing.export.playing import Played, play
+from ddsp.playing.export.stream_calls import Played, play
 
 
 class Runtime(abc.ABC):

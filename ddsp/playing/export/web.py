@@ -10,7 +10,7 @@ import numpy as np
 from ddsp.playing.export import browser
 from ddsp.playing.export.form import Form
 from ddsp.playing.export.onnx_file import Onnx
-from ddsp.playing.export.playing import Played
+from ddsp.playing.export.stream_calls import Played
 
 # Where the npm package is looked for, beside the working folder's `node_modules`.
 PACKAGE_VARIABLE = "DDSP_ONNXRUNTIME_WEB"

@@ -16,7 +16,7 @@ from ddsp.program import UserError
 from ddsp.recordings import audio_io, probing
 from ddsp.recordings.analysis_settings import Settings
 from ddsp.training.data_preparation import examples, writer
-from ddsp.training.data_preparation.split import Plan
+from ddsp.training.data_preparation.example_plan import Plan
 
 _OUTCOMES = "outcomes"
 

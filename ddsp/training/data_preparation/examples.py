@@ -21,7 +21,7 @@ from ddsp.recordings.features import feature_blocks
 from ddsp.recordings.pitch_range import PeriodFinder
 from ddsp.recordings.rolling import RollingReader
 from ddsp.training.data_preparation import writer
-from ddsp.training.data_preparation.split import Plan
+from ddsp.training.data_preparation.example_plan import Plan
 
 USED, SKIPPED, NOT_AUDIO = "used", "skipped", "not audio"
 

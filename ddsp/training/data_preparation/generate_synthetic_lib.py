@@ -13,8 +13,8 @@ from ddsp._core import checks
 from ddsp.training.data import Manifest
 from ddsp.training.data.synthetic_notes import feature_channels
 from ddsp.training.data_preparation import beam_runner, workers, writer
+from ddsp.training.data_preparation.example_plan import ALL
 from ddsp.training.data_preparation.examples import serialize
-from ddsp.training.data_preparation.split import ALL
 from ddsp.training.data_preparation.synthetic_data import NoteSettings, generate_notes
 
 # Of examples that are written to one file before they are dealt out.

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ddsp.recordings import audio_io, probing
 from ddsp.recordings.analysis_settings import Settings
 from ddsp.training.data_preparation import examples, workers, writer
-from ddsp.training.data_preparation.split import Plan
+from ddsp.training.data_preparation.example_plan import Plan
 
 # A worker takes some seconds to start; it has to be worth it.
 _SECONDS_PER_WORKER = 60.0

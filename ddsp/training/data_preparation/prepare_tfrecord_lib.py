@@ -13,9 +13,9 @@ from ddsp.training import postprocessing
 from ddsp.training.data import Manifest, TFRecordProvider
 from ddsp.training.data_preparation import (
     beam_runner,
+    example_plan,
     examples,
     local_runner,
-    split,
     writer,
 )
 
@@ -94,7 +94,7 @@ def prepare_tfrecord(
     output = writer.Output(
         files.expand_path(output_tfrecord_path),
         _NUM_SHARDS if num_shards is None else num_shards,
-        split.split_names(settings),
+        example_plan.split_names(settings),
     )
     found = audio_files.find_audio(input_audio_paths)
     if settings.frame_rate:
@@ -104,13 +104,13 @@ def prepare_tfrecord(
     with writer.staging(output) as directory:
         if pipeline_options:
             recordings = beam_runner.probe(found.audio, directory, pipeline_options)
-            plans = split.plan_recordings(recordings, settings)
+            plans = example_plan.plan_recordings(recordings, settings)
             outcomes = beam_runner.write_examples(
                 plans, settings, output, directory, pipeline_options
             )
         else:
             recordings = local_runner.probe(found.audio)
-            plans = split.plan_recordings(recordings, settings)
+            plans = example_plan.plan_recordings(recordings, settings)
             outcomes = local_runner.write_examples(
                 plans, settings, output, directory, num_workers
             )
@@ -147,7 +147,7 @@ def _left_out(found: audio_files.Found) -> list[dict[str, Any]]:
 
 
 def _manifest(
-    plans: Sequence[split.Plan],
+    plans: Sequence[example_plan.Plan],
     outcomes: Sequence[dict[str, Any]],
     settings: Settings,
     output: writer.Output,
@@ -185,7 +185,7 @@ def _manifest(
 
 
 def _feature_lengths(
-    plans: Sequence[split.Plan], settings: Settings
+    plans: Sequence[example_plan.Plan], settings: Settings
 ) -> dict[str, int | None]:
     """Lengths by name; None where they differ from recording to recording."""
     if settings.example_frames is not None:
@@ -259,7 +259,8 @@ def summary(manifest: Manifest) -> str:
         lines.append(f"Left out, not audio by their names: {counts}.")
     used = [r for r in recordings if r["status"] == examples.USED]
     examples_made = ", ".join(
-        f"{counts['examples']} examples" + ("" if name == split.ALL else f" for {name}")
+        f"{counts['examples']} examples"
+        + ("" if name == example_plan.ALL else f" for {name}")
         for name, counts in manifest.splits.items()
     )
     minutes = sum(recording["seconds"] for recording in used) / 60

@@ -1,8 +1,8 @@
 """Networks from latent features to synthesiser controls."""
 
 from ddsp.training.decoders.convolutional import DilatedConvDecoder
-from ddsp.training.decoders.midi import MidiDecoder, MidiToHarmonicDecoder
-from ddsp.training.decoders.recurrent import RnnFcDecoder
+from ddsp.training.decoders.midi_decoders import MidiDecoder, MidiToHarmonicDecoder
+from ddsp.training.decoders.rnn_decoder import RnnFcDecoder
 
 __all__ = [
     "DilatedConvDecoder",

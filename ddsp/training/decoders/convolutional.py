@@ -9,7 +9,7 @@ import tensorflow as tf
 from ddsp import configurable
 from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import StreamingDecoder
+from ddsp.training.decoders.streaming_decoder import StreamingDecoder
 
 
 @configurable.layer(module="ddsp.training.decoders")

@@ -28,6 +28,7 @@ from ddsp.training.nn.notes import (
     get_short_note_loss_mask,
     pool_over_notes,
 )
+from ddsp.training.nn.polyphase import PolyphaseResample, polyphase_resample
 from ddsp.training.nn.quantization import VectorQuantization
 from ddsp.training.nn.recurrent import (
     Rnn,
@@ -38,7 +39,6 @@ from ddsp.training.nn.recurrent import (
     run_from,
     state_sizes,
 )
-from ddsp.training.nn.resampling import PolyphaseResample, polyphase_resample
 from ddsp.training.nn.resnet import NormReluConv, ResidualLayer, ResidualStack, ResNet
 from ddsp.training.nn.straight_through import (
     straight_through_choice,

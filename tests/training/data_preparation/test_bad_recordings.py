@@ -9,7 +9,7 @@ import pytest
 from ddsp.recordings import features
 from ddsp.training.data import TFRecordProvider
 from ddsp.training.data import manifest as manifests
-from ddsp.training.data_preparation import examples, split
+from ddsp.training.data_preparation import example_plan, examples
 from ddsp.training.data_preparation.prepare_tfrecord_lib import (
     prepare_tfrecord,
     summary,
@@ -179,6 +179,6 @@ def test_copies_are_not_in_both_splits(tmp_path, copy):
                 str(tmp_path / f"set-{name}*"), frame_rate=125
             ).get_dataset(shuffle=False)
         }
-        for name in (split.TRAIN, split.EVAL)
+        for name in (example_plan.TRAIN, example_plan.EVAL)
     )
     assert train and held_out and not train & held_out

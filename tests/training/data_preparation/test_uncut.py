@@ -6,7 +6,7 @@ import pytest
 from ddsp.recordings.analysis_settings import Settings
 from ddsp.recordings.audio_io import Recording
 from ddsp.training.data import TFRecordProvider
-from ddsp.training.data_preparation import split
+from ddsp.training.data_preparation import example_plan
 from ddsp.training.data_preparation.prepare_tfrecord_lib import (
     prepare_tfrecord,
     summary,
@@ -110,4 +110,4 @@ def test_recordings_too_long_for_one_example():
     settings = Settings(example_secs=None)
     too_long = Recording("/long.wav", 16000, 1, 16000 * 10_000)
     with pytest.raises(ValueError, match=r"too long for one example \(10000 s\)"):
-        split.plan_recordings([too_long], settings)
+        example_plan.plan_recordings([too_long], settings)

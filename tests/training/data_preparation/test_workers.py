@@ -28,10 +28,10 @@ def main(argv):
 def test_workers_end_with_their_parent(tmp_path, number, code):
     script = tmp_path / "program.py"
     script.write_text(
-        "from ddsp.training import cli\n"
+        "from ddsp import program\n"
         "from tests.training.data_preparation import test_workers\n"
         "if __name__ == '__main__':\n"
-        "    cli.run_main(test_workers.main)\n"
+        "    program.run_main(test_workers.main)\n"
     )
     process = subprocess.Popen(
         [sys.executable, str(script)],

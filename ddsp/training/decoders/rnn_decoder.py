@@ -10,7 +10,7 @@ from ddsp import configurable
 from ddsp._core import checks
 from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import StreamingDecoder
+from ddsp.training.decoders.streaming_decoder import StreamingDecoder
 
 
 @configurable.layer(module="ddsp.training.decoders")

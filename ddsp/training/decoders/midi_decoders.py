@@ -11,7 +11,7 @@ from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
 from ddsp.streaming import State
 from ddsp.training import nn
-from ddsp.training.decoders.blocks import StreamingDecoder
+from ddsp.training.decoders.streaming_decoder import StreamingDecoder
 from ddsp.training.nn.dict_layer import OutputSplits
 
 # Loudness of a `MidiDecoder` in dB: where its network's 0 lies, and what 1 adds.

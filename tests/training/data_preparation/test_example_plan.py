@@ -5,7 +5,7 @@ import pytest
 
 from ddsp.recordings.analysis_settings import Settings
 from ddsp.recordings.audio_io import Recording
-from ddsp.training.data_preparation import split
+from ddsp.training.data_preparation import example_plan
 
 
 def recordings(*seconds, sample_rate=16000):
@@ -29,18 +29,18 @@ def recordings(*seconds, sample_rate=16000):
     ],
 )
 def test_window_starts(n_frames, window, hop, expected):
-    assert split.window_starts(n_frames, window, hop) == expected
+    assert example_plan.window_starts(n_frames, window, hop) == expected
 
 
 def test_without_a_split_all_is_used():
-    (plan,) = split.plan_recordings(recordings(10.3), Settings())
+    (plan,) = example_plan.plan_recordings(recordings(10.3), Settings())
     # 4 s windows every second; 0.3 s are less than half a hop.
     assert [w.start for w in plan.windows] == [250 * i for i in range(7)]
-    assert {w.split for w in plan.windows} == {split.ALL}
+    assert {w.split for w in plan.windows} == {example_plan.ALL}
 
 
 def test_times_at_other_rates():
-    (plan,) = split.plan_recordings(recordings(4, sample_rate=44100), Settings())
+    (plan,) = example_plan.plan_recordings(recordings(4, sample_rate=44100), Settings())
     assert plan.n_frames == 1000
     assert len(plan.windows) == 1
 
@@ -71,7 +71,7 @@ def covered(plans, name, settings):
 @pytest.mark.parametrize("fraction", [0.1, 0.3])
 def test_no_window_overlaps_across_the_split(seconds, fraction):
     settings = Settings(eval_split_fraction=fraction, frame_rate=50)
-    plans = split.plan_recordings(recordings(*seconds), settings)
+    plans = example_plan.plan_recordings(recordings(*seconds), settings)
     train, held_out = (covered(plans, name, settings) for name in ("train", "eval"))
     assert train and held_out
     assert not train & held_out
@@ -80,7 +80,7 @@ def test_no_window_overlaps_across_the_split(seconds, fraction):
 def test_whole_recordings_where_there_are_enough():
     seconds = np.random.default_rng(1).uniform(5, 60, 40)
     settings = Settings(eval_split_fraction=0.2)
-    plans = split.plan_recordings(recordings(*seconds), settings)
+    plans = example_plan.plan_recordings(recordings(*seconds), settings)
     splits = [{w.split for w in plan.windows} for plan in plans]
     assert all(len(names) == 1 for names in splits)
     held_out = sum(
@@ -92,7 +92,7 @@ def test_whole_recordings_where_there_are_enough():
 
 def test_few_recordings_give_their_ends():
     settings = Settings(eval_split_fraction=0.1)
-    plans = split.plan_recordings(recordings(100, 200), settings)
+    plans = example_plan.plan_recordings(recordings(100, 200), settings)
     for plan in plans:
         starts = [w.start for w in plan.windows if w.split == "eval"]
         assert min(starts) == plan.n_frames * 9 // 10
@@ -101,12 +101,12 @@ def test_few_recordings_give_their_ends():
 
 def test_too_little_to_split():
     with pytest.raises(ValueError, match=r"two examples of 4 s.*7\.00 s"):
-        split.plan_recordings(recordings(7), Settings(eval_split_fraction=0.5))
+        example_plan.plan_recordings(recordings(7), Settings(eval_split_fraction=0.5))
 
 
 def test_every_file_has_a_fate():
     bad = Recording("/bad.wav", problem="is empty")
-    plans = split.plan_recordings([bad, *recordings(1.5, 2.5)], Settings())
+    plans = example_plan.plan_recordings([bad, *recordings(1.5, 2.5)], Settings())
     assert plans[0].skipped == "is empty"
     assert plans[1].skipped.startswith("is shorter than half an example (1.50 s")
     assert plans[2].skipped is None
@@ -116,7 +116,7 @@ def test_every_file_has_a_fate():
 def test_nothing_usable_names_the_files():
     bad = [Recording(f"/{i}.wav", problem="is empty") for i in range(7)]
     with pytest.raises(ValueError, match=r"/0.wav is empty; .*and 2 more"):
-        split.plan_recordings(bad, Settings())
+        example_plan.plan_recordings(bad, Settings())
 
 
 @pytest.mark.parametrize(
