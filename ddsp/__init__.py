@@ -1,6 +1,8 @@
 """Differentiable digital signal processing for TensorFlow and Keras 3."""
 
+import importlib
 import os
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ddsp import core, dags, effects, losses, processors, spectral_ops, synths
@@ -20,6 +22,16 @@ __all__ = [
     "spectral_ops",
     "synths",
 ]
+
+
+# Imported when first used: they load much more than the signal processing.
+_LAZY = ("playing", "testing", "training")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return importlib.import_module(f"ddsp.{name}")
+    raise AttributeError(f"module 'ddsp' has no attribute {name!r}")
 
 
 def load(path: str | os.PathLike) -> "Bundle":

@@ -2,14 +2,16 @@
 
 import functools
 
-import battery
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from battery import BATCH, HOP, N_FRAMES, N_SAMPLES, Case
 
 from ddsp import core, effects, losses, processors, synths
+from ddsp.testing import Case, expect_close, layers, streams
+
+BATCH, N_FRAMES, HOP = 2, 20, 16
+N_SAMPLES = N_FRAMES * HOP
 
 N_HARMONICS, N_BANDS, N_TABLE, IR_SIZE = 6, 9, 32, 48
 
@@ -448,12 +450,15 @@ def test_controls_and_signal_make_the_output(case):
     layer = case.make()
     outputs = case.run(layer, case.arguments(), return_outputs_dict=True)
     assert set(outputs) == {"signal", "controls"}
-    battery.assert_close(
-        outputs["signal"], case.run(layer, case.arguments()), case.tolerance
+    expect_close(
+        outputs["signal"],
+        case.run(layer, case.arguments()),
+        case.tolerance,
+        "the signal",
     )
     if not case.grouped:
         signal = layer.get_signal(**outputs["controls"])
-        battery.assert_close(signal, outputs["signal"], case.tolerance)
+        expect_close(signal, outputs["signal"], case.tolerance, "get_signal")
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -472,37 +477,37 @@ def test_a_loss_is_a_positive_number(name):
 @pytest.mark.parametrize("extreme", [0.0, 1e-30, 1e4, -1e4])
 @every_layer
 def test_values_and_gradients_stay_finite(case, extreme):
-    battery.check_finite_everywhere(case, extreme)
+    layers.check_finite_everywhere(case, extreme)
 
 
 @every_layer
 def test_gradient_matches_finite_differences(case):
-    battery.check_gradient(case)
+    layers.check_gradient(case)
 
 
 @every_layer
 def test_compiled_equals_eager(case):
-    battery.check_same_compiled(case)
+    layers.check_same_compiled(case)
 
 
 @every_layer
 def test_sizes_stay_known_and_numbers_float32(case):
-    battery.check_graph(case)
+    layers.check_graph(case)
 
 
 @every_layer
 def test_a_graph_of_unknown_sizes_equals_eager(case):
-    battery.check_unknown_sizes(case)
+    layers.check_unknown_sizes(case)
 
 
 @every_layer
 def test_wrong_ranks_are_refused(case):
-    battery.check_wrong_ranks_are_refused(case)
+    layers.check_wrong_ranks_are_refused(case)
 
 
 @every_layer
 def test_nan_stays(case):
-    battery.check_nan_stays(case)
+    layers.check_nan_stays(case)
 
 
 @over(PROCESSORS | WHOLE)
@@ -512,7 +517,7 @@ def test_audio_of_an_empty_batch_is_empty(case):
     def is_empty(run):
         assert run().shape == (0, *whole.shape[1:])
 
-    battery.check_empty_inputs(case, is_empty)
+    layers.check_empty_inputs(case, is_empty)
 
 
 @over(LOSSES)
@@ -521,42 +526,42 @@ def test_there_is_no_loss_of_an_empty_batch(case):
         with pytest.raises(ValueError, match="must not be empty, got shape"):
             run()
 
-    battery.check_empty_inputs(case, is_refused)
+    layers.check_empty_inputs(case, is_refused)
 
 
 @over(PROCESSORS | WHOLE)
 def test_rows_do_not_mix(case):
-    battery.check_rows_are_independent(case)
+    layers.check_rows_are_independent(case)
 
 
 @every_layer
 def test_config_round_trip(case):
-    battery.check_round_trip(case)
+    layers.check_round_trip(case)
 
 
 @every_layer
 def test_float32_under_mixed_precision(case):
-    battery.check_float32_under_mixed_precision(case)
+    layers.check_float32_under_mixed_precision(case)
 
 
 @over(PROCESSORS)
 def test_blocks_equal_the_whole(case):
-    battery.check_blocks_equal_the_whole(case)
+    streams.check_blocks_equal_the_whole(case)
 
 
 @over(PROCESSORS)
 def test_compiled_blocks_equal_eager_ones(case):
-    battery.check_compiled_blocks(case)
+    streams.check_compiled_blocks(case)
 
 
 @over(PROCESSORS)
 def test_a_state_can_be_kept(case):
-    battery.check_a_state_can_be_kept(case)
+    streams.check_state_round_trip(case)
 
 
 @over(PROCESSORS)
 def test_bad_blocks_are_refused(case):
-    battery.check_bad_blocks_are_refused(case)
+    streams.check_bad_blocks_are_refused(case)
 
 
 SYNTHS = {
@@ -570,8 +575,11 @@ def test_length_from_the_hop_or_the_call(case):
     keywords = {**case.make.keywords, "n_samples": None}
     by_hop = case.make.func(hop_size=HOP, **keywords)
     inputs = case.arguments()
-    battery.assert_close(
-        case.run(by_hop, inputs), case.run(case.make(), inputs), case.tolerance
+    expect_close(
+        case.run(by_hop, inputs),
+        case.run(case.make(), inputs),
+        case.tolerance,
+        "length by the hop",
     )
     for layer in (case.make(), by_hop):
         longer = case.run(layer, inputs, n_samples=3 * N_SAMPLES)
