@@ -8,7 +8,8 @@ import tensorflow as tf
 from ddsp import core
 from ddsp._core import filter_streams
 from ddsp._core.blocks import check_block
-from ddsp.streaming import FRAME, SAMPLE, STATIC, State, Streaming
+from ddsp.streaming import FRAME, SAMPLE, STATIC, Streaming
+from ddsp.types import State
 
 
 class _Node(NamedTuple):

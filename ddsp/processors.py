@@ -14,15 +14,8 @@ from ddsp import configurable, core, dags
 from ddsp._core import checks, filter_streams, resampling
 from ddsp._core.tensors import array_of_lists
 from ddsp.group_stream import GroupStream
-from ddsp.streaming import (
-    FRAME,
-    SAMPLE,
-    Rates,
-    State,
-    Stream,
-    Streaming,
-    memoryless,
-)
+from ddsp.streaming import FRAME, SAMPLE, Rates, Stream, Streaming, memoryless
+from ddsp.types import State
 
 
 @configurable.first_call_alone

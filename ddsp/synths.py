@@ -10,7 +10,8 @@ from ddsp._core import checks, filter_streams, hops, oscillator_streams
 from ddsp._core.blocks import check_block
 from ddsp._core.noise import draw_seed
 from ddsp.processors import Processor
-from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates, State, memoryless
+from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates, memoryless
+from ddsp.types import State
 
 ScaleFn = Callable[[Any], tf.Tensor] | None
 

@@ -138,7 +138,7 @@ def split_scope(function: Callable) -> tuple[list[str], Callable]:
     Returns:
       The scopes, outermost first, empty for other functions; and the function.
     """
-    if function.__code__.co_name != "scoping_wrapper":  # type: ignore[attr-defined]
+    if function.__code__.co_name != "scoping_wrapper":
         return [], function
     variables = inspect.getclosurevars(function).nonlocals
     return variables["scope_components"], variables["fn_or_cls"]

@@ -79,7 +79,7 @@ class LossGroup(dags.DAGLayer):
         """The losses, in the order in which they were named."""
         return [getattr(self, name) for name in self.loss_names]
 
-    def call(self, outputs: Mapping[str, Any], **kwargs: Any) -> dict[str, tf.Tensor]:
+    def call(self, outputs: Mapping[str, Any], **kwargs: Any) -> dict[str, tf.Tensor]:  # type: ignore[override]
         """Returns every loss by its name, computed from a model's outputs."""
         dag_outputs = self.run_dag(outputs, **kwargs)
         losses: dict[str, tf.Tensor] = {}

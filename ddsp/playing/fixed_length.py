@@ -92,7 +92,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         specs = self.call_specs["serving_default"]
         self({name: tf.zeros([1, *spec.shape]) for name, spec in specs.items()})
 
-    def __call__(self, inputs, **unused_kwargs) -> dict[str, Any]:
+    def __call__(self, inputs, **unused_kwargs) -> dict[str, Any]:  # type: ignore[override]
         """Renders `n_samples` of audio.
 
         Args:
@@ -103,7 +103,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         """
         return self._graph()(dict(inputs))
 
-    def call(self, inputs, **unused_kwargs) -> dict[str, Any]:
+    def call(self, inputs, **unused_kwargs) -> dict[str, Any]:  # type: ignore[override]
         """Renders, see `__call__`."""
         return models.Autoencoder.call(
             self, inputs, training=False, n_samples=self.n_samples

@@ -14,7 +14,8 @@ from ddsp import pitch
 from ddsp._core import checks, framing
 from ddsp._core.blocks import check_audio
 from ddsp.playing.rate_conversion import RateConverter
-from ddsp.streaming import State, Stream
+from ddsp.streaming import Stream
+from ddsp.types import State
 
 PADDINGS = ("causal", "center")
 

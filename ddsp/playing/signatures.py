@@ -34,7 +34,7 @@ class Forms:
         """{name of a form: {argument of `call`: its shape and dtype}}."""
         raise NotImplementedError(f"{type(self).__name__} must define `call_specs`.")
 
-    def call(self) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the outputs of one frame, tensors without batch axis."""
         raise NotImplementedError(f"{type(self).__name__} must define `call`.")
 

@@ -309,7 +309,7 @@ class StreamingModel:
             (f0, _), self._pitch_state = self._pitch.step(block, self._pitch_state)
             f0_hz = f0[0]
         else:
-            joined = np.concatenate([self._f0_delay, given])  # type: ignore[list-item]
+            joined = np.concatenate([self._f0_delay, given])
             f0_hz, self._f0_delay = joined[:n_hops], joined[n_hops:]
         if self._n_skipped:
             # These features describe times before the start of the input.

@@ -75,7 +75,7 @@ class VSTBaseModule(Forms, models.Autoencoder):
         if not self.decoder.built:
             self.decoder({key: tf.zeros([1, 1, 1]) for key in self.decoder.input_keys})
 
-    def restore(self, checkpoint_path, verbose=True) -> None:
+    def restore(self, checkpoint_path, verbose=True) -> None:  # type: ignore[override]
         """Reads the decoder's variables, see `models.Model.restore`."""
         self._check_decoder()
         super().restore(checkpoint_path, verbose=verbose, restore_keys=["decoder"])
@@ -189,7 +189,7 @@ class VSTExtractFeatures(VSTBaseModule):
     def call_specs(self) -> dict[str, Specs]:
         return {"call": {"audio": floats(pitch.FRAME_SIZE)}}
 
-    def call(self, audio) -> tuple[tf.Tensor, ...]:
+    def call(self, audio) -> tuple[tf.Tensor, ...]:  # type: ignore[override]
         """Measures a frame, see the class."""
         outputs = self.preprocessor({"audio": audio[tf.newaxis]})
         keys = ("f0_hz", "f0_scaled", "pw_db", "pw_scaled")
@@ -212,7 +212,7 @@ class VSTPredictControls(VSTBaseModule):
     def call_specs(self) -> dict[str, Specs]:
         return {"call": {"f0_scaled": floats(1), "pw_scaled": floats(1)}}
 
-    def call(self, f0_scaled, pw_scaled) -> tuple[tf.Tensor, ...]:
+    def call(self, f0_scaled, pw_scaled) -> tuple[tf.Tensor, ...]:  # type: ignore[override]
         """Decodes a frame, see the class."""
         controls, _ = self._predict(f0_scaled, pw_scaled)
         return controls
@@ -256,7 +256,7 @@ class VSTStatelessPredictControls(VSTBaseModule):
         specs = {"f0_scaled": floats(1), "pw_scaled": floats(1)}
         return {"call": {**specs, "state": floats(self.state_size)}}
 
-    def call(self, f0_scaled, pw_scaled, state) -> tuple[tf.Tensor, ...]:
+    def call(self, f0_scaled, pw_scaled, state) -> tuple[tf.Tensor, ...]:  # type: ignore[override]
         """Decodes a frame, see the class."""
         controls, outputs = self._predict(
             f0_scaled, pw_scaled, state=tf.reshape(state, [1, self.state_size])

@@ -163,7 +163,7 @@ class VSTSynthesizeHarmonic(VSTSynthesize):
     def call_specs(self) -> dict[str, Specs]:
         return {"call": {**self._harmonic_specs(), "prev_phase": floats(1)}}
 
-    def call(
+    def call(  # type: ignore[override]
         self, amps, prev_amps, hd, prev_hd, f0, prev_f0, prev_phase
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Renders a hop, see `VSTSynthesize`."""
@@ -186,6 +186,6 @@ class VSTSynthesizeNoise(VSTSynthesize):
         with_noise = {**specs, "white_noise": floats(self.hop_size)}
         return {"call": specs, "call_with_noise": with_noise}
 
-    def call(self, noise, white_noise=None) -> tf.Tensor:
+    def call(self, noise, white_noise=None) -> tf.Tensor:  # type: ignore[override]
         """Renders a hop, see the class."""
         return self._noise(noise, white_noise)

@@ -11,7 +11,8 @@ import tensorflow as tf
 from ddsp import spectral_ops
 from ddsp._core import checks, framing
 from ddsp._core.blocks import check_audio
-from ddsp.streaming import State, Stream
+from ddsp.streaming import Stream
+from ddsp.types import State
 
 # What can be framed without knowing where the audio ends.
 PADDINGS = ("causal", "center", "same")

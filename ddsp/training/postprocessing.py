@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import core, files, spectral_ops
-from ddsp.training.quantile_transform import QuantileTransformer
+from ddsp.training.quantile_transform import (
+    QuantileTransformer as QuantileTransformer,
+)
 
 STATISTICS_FILE = "dataset_statistics.json"
 _DAMAGED = (

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from ddsp import files
 from ddsp.recordings.analysis_settings import Settings
 from ddsp.recordings.audio_io import Recording
-from ddsp.training.data.manifest import ALL, SPLITS
+from ddsp.training.data.manifest import ALL as ALL
+from ddsp.training.data.manifest import SPLITS
 
 TRAIN, EVAL = SPLITS
 # How far from the wanted share whole recordings may be, as a part of it.

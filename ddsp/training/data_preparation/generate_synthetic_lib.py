@@ -11,9 +11,9 @@ from tqdm import tqdm
 from ddsp import files
 from ddsp._core import checks
 from ddsp.training.data import Manifest
+from ddsp.training.data.manifest import ALL
 from ddsp.training.data.synthetic_notes import feature_channels
 from ddsp.training.data_preparation import beam_runner, workers, writer
-from ddsp.training.data_preparation.example_plan import ALL
 from ddsp.training.data_preparation.examples import serialize
 from ddsp.training.data_preparation.synthetic_data import NoteSettings, generate_notes
 

@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 
 from ddsp import configurable
-from ddsp.streaming import State
 from ddsp.training import nn
 from ddsp.training.decoders.streaming_decoder import StreamingDecoder
+from ddsp.types import State
 
 
 @configurable.layer(module="ddsp.training.decoders")

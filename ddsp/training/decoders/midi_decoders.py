@@ -9,10 +9,10 @@ import tensorflow as tf
 from ddsp import configurable, core
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
-from ddsp.streaming import State
 from ddsp.training import nn
 from ddsp.training.decoders.streaming_decoder import StreamingDecoder
 from ddsp.training.nn.dict_layer import OutputSplits
+from ddsp.types import State
 
 # Loudness of a `MidiDecoder` in dB: where its network's 0 lies, and what 1 adds.
 _CENTER_DB = -70.0

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from ddsp import configurable
 from ddsp._core import checks
-from ddsp.streaming import State
 from ddsp.training import nn
 from ddsp.training.decoders.streaming_decoder import StreamingDecoder
+from ddsp.types import State
 
 
 @configurable.layer(module="ddsp.training.decoders")

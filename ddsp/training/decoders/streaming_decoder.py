@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 
 from ddsp._core.blocks import check_blocks
-from ddsp.streaming import State, Stream, batch_size_of
+from ddsp.streaming import Stream, batch_size_of
+from ddsp.types import State
 
 
 class StreamingDecoder(Stream):

@@ -5,8 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from ddsp.streaming import State, Stream
+from ddsp.streaming import Stream
 from ddsp.training.models.autoencoder import Autoencoder
+from ddsp.types import State
 
 
 class AudioStream(Stream):

@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from ddsp import configurable, core, processors
 from ddsp._core import checks
-from ddsp.streaming import State, Stream
+from ddsp.streaming import Stream
 from ddsp.training import preprocessing, rates
 from ddsp.training.level_streams import LevelStream
 from ddsp.training.models.model import losses_dict
 from ddsp.training.models.synthesis_model import SynthesisModel
+from ddsp.types import State
 
 
 @configurable.layer(module="ddsp.training.models")
@@ -91,7 +92,7 @@ class Autoencoder(SynthesisModel, Stream):
         """[batch, n_samples], the synthesised audio."""
         return outputs["audio_synth"]
 
-    def call(
+    def call(  # type: ignore[override]
         self, features: dict[str, Any], training: bool = True, n_samples=None
     ) -> dict[str, Any]:
         """Synthesises audio from features.

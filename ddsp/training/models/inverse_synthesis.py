@@ -195,7 +195,7 @@ class InverseSynthesis(Model):
         """Returns the audio of the harmonics, or else of the sinusoids."""
         return outputs["sin_audio" if self.harmonic_encoder is None else "harm_audio"]
 
-    def call(self, features: Batch, training: bool = True) -> Outputs:
+    def call(self, features: Batch, training: bool = True) -> Outputs:  # type: ignore[override]
         """Estimates sinusoids and harmonics.
 
         Args:

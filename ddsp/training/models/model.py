@@ -31,7 +31,7 @@ class Model(keras.Model):
     def build(self, *unused_input_shapes):
         """Leaves it to the layers inside to build themselves when first called."""
 
-    def __call__(self, *args, return_losses: bool = False, **kwargs):
+    def __call__(self, *args: Any, return_losses: bool = False, **kwargs: Any) -> Any:
         """Runs the model.
 
         Args:
@@ -50,7 +50,7 @@ class Model(keras.Model):
         losses = self.compute_losses(outputs)
         return outputs, {**losses, "total_loss": self.sum_losses(losses)}
 
-    def call(self, *args, training: bool = False, **kwargs) -> dict[str, Any]:
+    def call(self, *args: Any, training: bool = False, **kwargs: Any) -> dict[str, Any]:
         """Outputs, {name: tensor or nested dictionary}, from a batch."""
         raise NotImplementedError(f"{type(self).__name__} must implement `call`.")
 

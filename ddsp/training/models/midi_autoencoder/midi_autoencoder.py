@@ -274,7 +274,7 @@ class MidiAutoencoder(NoteLosses):
         """
         return outputs["synth_audio"]
 
-    def call(
+    def call(  # type: ignore[override]
         self,
         features: Tensors,
         training: bool = True,
