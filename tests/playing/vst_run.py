@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ddsp.training import models, train_util, trainers
 
-CONFIGS = str(Path(__file__).parents[3] / "configs")
+CONFIGS = str(Path(__file__).parents[2] / "configs")
 N_SAMPLES = 3200  # ten hops, and eleven centred frames
 
 SMALL = (
