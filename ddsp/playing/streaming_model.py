@@ -69,6 +69,7 @@ class StreamingModel:
           ValueError: If the model does not run block by block, with the reason, or
             has another sample rate.
         """
+        model.check_streams()
         self.sample_rate = model.sample_rate
         self._check_rate(sample_rate)
         self.hop_size = model.hop_size

@@ -27,6 +27,7 @@ class AudioStream(Stream):
         Raises:
           ValueError: If the model does not run block by block, with the reason.
         """
+        model.check_streams()
         self._model = model
         self._level = model.level_stream(latency_frames)
         self.latency_frames = self._level.latency_frames

@@ -180,11 +180,8 @@ class Autoencoder(SynthesisModel, Stream):
           ValueError: If a part of the model cannot run block by block, with the
             reason.
         """
-        if decoding and self.encoder is not None:
-            raise ValueError(
-                "A model with an encoder needs all of the audio at once and does not "
-                f"run block by block, got encoder={self.encoder!r}."
-            )
+        if decoding:
+            self.check_streams()
         if self.processor_group.hop_size not in (None, self.hop_size):
             raise ValueError(
                 f"The model has a hop of {self.hop_size} samples, its synthesizers got "
@@ -252,6 +249,19 @@ class Autoencoder(SynthesisModel, Stream):
           [batch, latency_samples], and the tail.
         """
         return self.processor_group.flush(state["synthesis"], tail)
+
+    def check_streams(self) -> None:
+        """Checks that the model runs block by block from f0 and a level.
+
+        Raises:
+          ValueError: If it has an encoder, or a preprocessor of other features.
+        """
+        if self.encoder is not None:
+            raise ValueError(
+                "A model with an encoder needs all of the audio at once and does not "
+                f"run block by block, got encoder={self.encoder!r}."
+            )
+        self._level()
 
     def _level(self) -> preprocessing.Preprocessor:
         """The preprocessor, if it is one of f0 and a level."""

@@ -124,7 +124,7 @@ def test_blocks_that_do_not_divide_the_test_vector(run, tmp_path):
     [
         (["--tfjs"], "--formats=web"),
         (["--inference_model=autoencoder"], "--formats=saved_model.*--forms=whole"),
-        (["--inference_model=streaming_f0_pw"], "--forms=stream for blocks"),
+        (["--inference_model=streaming_f0_pw"], r"--forms=stream \(block by block\)"),
         (["--name=a/b"], "file name, got 'a/b'"),
     ],
 )
