@@ -40,6 +40,7 @@ EXTRAS = {
         "hypothesis",
         "import-linter",
         "mypy",
+        "pre-commit",
         "pytest",
         "pytest-xdist",
         "ruff",
@@ -71,7 +72,11 @@ setup(
     packages=[*find_packages(include=["ddsp", "ddsp.*"]), "ddsp.configs"],
     py_modules=["ddsp_launcher"],
     package_dir={"ddsp.configs": "configs"},
-    package_data={"ddsp.configs": ["**/*.gin"], "ddsp.playing.export": ["page/*"]},
+    package_data={
+        "ddsp": ["py.typed"],
+        "ddsp.configs": ["**/*.gin"],
+        "ddsp.playing.export": ["page/*"],
+    },
     install_requires=[
         "absl-py",
         GIN,
