@@ -14,7 +14,7 @@ from ddsp import effects
 _MAX_DELAY = 400  # 25 ms
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields every contest, forward and with gradients."""
     for batch in options.batches:
         audio = controls.noise(rng, batch, N_SAMPLES)
@@ -22,7 +22,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
             yield from both_ways(rng, make(rng, audio), N_SAMPLES)
 
 
-def fir_filter(rng, audio) -> Contest:
+def fir_filter(rng: np.random.Generator, audio: np.ndarray) -> Contest:
     """Returns a contest with 65 bands."""
     return Contest(
         named("FIRFilter, 65 bands", audio),
@@ -33,11 +33,11 @@ def fir_filter(rng, audio) -> Contest:
     )
 
 
-def mod_delay(rng, audio) -> Contest:
+def mod_delay(rng: np.random.Generator, audio: np.ndarray) -> Contest:
     """Returns a contest with a delay of up to 25 ms, modulated at sample rate."""
     effect = effects.ModDelay(center_ms=0.0, depth_ms=25.0, add_dry=True)
 
-    def ours(audio, phase):
+    def ours(audio: tf.Tensor, phase: tf.Tensor) -> tf.Tensor:
         gain = tf.ones_like(phase)[:, :, tf.newaxis]
         return effect.get_signal(audio, gain, phase[:, :, tf.newaxis])
 

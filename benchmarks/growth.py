@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from benchmarks import controls
 from benchmarks.contests import Contest, Options, both_ways
 from benchmarks.controls import N_SAMPLES
 from benchmarks.harmonics import harmonic
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields contests of 4 s, with all harmonics below 7.2 kHz."""
     for n in (200,) if options.quick else (20, 60, 100, 200, 400):
         f0_hz = 7000.0 / n

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+import tensorflow as tf
+
 from benchmarks import models
 from benchmarks.contests import Contest, Options
+from ddsp.training.models import Model
+from ddsp.types import Features
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields a contest for each instrument."""
     batch = models.batch(rng, 1)
     del batch["audio"]
@@ -14,7 +19,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
         model = models.model(name)
         model.build_variables()
 
-        def ours(features, model=model):
+        def ours(features: Features, model: Model = model) -> tf.Tensor:
             return model(features, training=False)["audio_synth"]
 
         yield Contest(f"{name}, 4 s, batch 1", (batch,), ours)

@@ -16,7 +16,7 @@ from benchmarks.harmonics import harmonic
 _F0_HZ = 79.0
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields the contests, forward."""
     lengths = ((4, 16000), (60, 16000), (600, 16000), (600, 48000))
     for seconds, rate in lengths[: 2 if options.quick else None]:

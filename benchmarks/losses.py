@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import controls, oracle, textbook
@@ -11,7 +12,7 @@ from ddsp import losses
 N_SAMPLES = 64000
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields a contest for each batch size, with gradients of the audio."""
     loss = losses.SpectralLoss(logmag_weight=1.0)
     for batch in options.batches:

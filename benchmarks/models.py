@@ -4,9 +4,11 @@ import logging
 import os
 
 import gin
+import numpy as np
 
 from benchmarks import controls
 from ddsp import training
+from ddsp.training.models import Model
 
 N_SAMPLES = 64000
 GIN_FILES = {
@@ -17,7 +19,7 @@ GIN_FILES = {
 }
 
 
-def model(name: str):
+def model(name: str) -> Model:
     """Returns the model of a gin file, with new weights."""
     directory = training.gin_files.config_dir()
     gin.clear_config()
@@ -30,7 +32,7 @@ def model(name: str):
     return training.models.get_model()
 
 
-def batch(rng, size: int) -> dict:
+def batch(rng: np.random.Generator, size: int) -> dict:
     """Returns a batch of features and audio of 4 s."""
     return {
         "audio": 0.1 * controls.noise(rng, size, N_SAMPLES),

@@ -6,7 +6,7 @@ from scipy import signal
 from benchmarks import textbook
 
 
-def upsample(frames, n_samples: int, window: bool = False):
+def upsample(frames: np.ndarray, n_samples: int, window: bool = False) -> np.ndarray:
     """Upsamples [batch, n_frames] to [batch, n_samples]; holds the last frame."""
     hop = n_samples // frames.shape[1]
     ramp = np.arange(hop) / hop
@@ -17,7 +17,9 @@ def upsample(frames, n_samples: int, window: bool = False):
     return samples.reshape(len(frames), n_samples)
 
 
-def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
+def sinusoidal(
+    frequencies: np.ndarray, amplitudes: np.ndarray, n_samples: int, sample_rate: int
+) -> np.ndarray:
     """Synthesizes one sinusoid at a time; skips silent ones."""
     audio = np.zeros([len(frequencies), n_samples])
     for k in np.flatnonzero(amplitudes.any(axis=(0, 1))):
@@ -28,13 +30,25 @@ def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
     return audio
 
 
-def harmonic(f0_hz, amplitudes, distribution, n_samples: int, sample_rate: int):
+def harmonic(
+    f0_hz: np.ndarray,
+    amplitudes: np.ndarray,
+    distribution: np.ndarray,
+    n_samples: int,
+    sample_rate: int,
+) -> np.ndarray:
     """Reference of `textbook.harmonic`."""
     frequencies = f0_hz * np.arange(1, distribution.shape[-1] + 1)
     return sinusoidal(frequencies, amplitudes * distribution, n_samples, sample_rate)
 
 
-def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
+def wavetable(
+    f0_hz: np.ndarray,
+    amplitudes: np.ndarray,
+    tables: np.ndarray,
+    n_samples: int,
+    sample_rate: int,
+) -> np.ndarray:
     """Reference of `textbook.wavetable`."""
     hz = upsample(f0_hz[..., 0], n_samples)
     position = (np.cumsum(hz, axis=1) - hz) / sample_rate % 1.0 * tables.shape[-1]
@@ -57,7 +71,7 @@ def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
     return audio * upsample(amplitudes[..., 0], n_samples, window=True)
 
 
-def fir_filter(audio, magnitudes):
+def fir_filter(audio: np.ndarray, magnitudes: np.ndarray) -> np.ndarray:
     """Reference of `textbook.fir_filter`, with one convolution per frame."""
     batch, n_samples = audio.shape
     n_frames, n_bins = magnitudes.shape[1:]
@@ -76,7 +90,7 @@ def fir_filter(audio, magnitudes):
     return result[:, delay : delay + n_samples]
 
 
-def reverb(audio, response):
+def reverb(audio: np.ndarray, response: np.ndarray) -> np.ndarray:
     """Reference of `textbook.reverb`."""
     wet = signal.fftconvolve(audio[:, :-1], response[:, 1:], axes=1)
     audio = audio.copy()
@@ -84,35 +98,37 @@ def reverb(audio, response):
     return audio
 
 
-def exp_sigmoid(x):
+def exp_sigmoid(x: np.ndarray) -> np.ndarray:
     """Reference of `textbook.exp_sigmoid`."""
     return 2.0 * (1.0 + np.exp(-x)) ** -np.log(10.0) + 1e-7
 
 
-def exp_decay_response(gain, decay, noise):
+def exp_decay_response(
+    gain: np.ndarray, decay: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
     """Reference of `textbook.exp_decay_response`."""
     time = np.linspace(0.0, 1.0, noise.shape[1])
     return exp_sigmoid(gain) * np.exp(-(2.0 + np.exp(decay)) * time) * noise
 
 
-def delay_line(audio, phase, max_length: int):
+def delay_line(audio: np.ndarray, phase: np.ndarray, max_length: int) -> np.ndarray:
     """Reference of `textbook.delay_line`."""
     delay = phase * max_length
     whole = delay.astype(int)
     padded = np.pad(audio, [[0, 0], [max_length, 0]])
     now = np.arange(audio.shape[1]) + max_length
 
-    def read(ago):
+    def read(ago: np.ndarray) -> np.ndarray:
         return np.take_along_axis(padded, now - ago % max_length, axis=1)
 
     later, earlier = read(whole), read(whole + 1)
     return later + (delay - whole) * (earlier - later)
 
 
-def spectral_loss(target, audio):
+def spectral_loss(target: np.ndarray, audio: np.ndarray) -> np.float64:
     """Reference of `textbook.spectral_loss`."""
 
-    def magnitudes(x, size):
+    def magnitudes(x: np.ndarray, size: int) -> np.ndarray:
         hop = size // 4
         x = np.pad(x, [[0, 0], [0, size]])
         frames = np.lib.stride_tricks.sliding_window_view(x, size, axis=1)[:, ::hop]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.contests import Contest, Options
 from ddsp import pitch
@@ -10,7 +11,7 @@ from ddsp import pitch
 _FRAME_RATE = 250
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields a contest for each model size with installed weights."""
     seconds = 1 if options.quick else 4
     time = np.arange(seconds * pitch.SAMPLE_RATE) / pitch.SAMPLE_RATE
@@ -22,7 +23,7 @@ def contests(rng, options: Options) -> Iterator[Contest]:
         except FileNotFoundError:
             continue
 
-        def ours(audio, size=size):
+        def ours(audio: tf.Tensor, size: str = size) -> tuple[np.ndarray, ...]:
             return pitch.estimate_f0(audio, _FRAME_RATE, model=size)
 
         yield Contest(

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
 
 from benchmarks import controls, oracle, textbook
 from benchmarks.contests import Contest, Options, both_ways
@@ -12,7 +16,7 @@ from ddsp import core, synths
 _SEED = 1
 
 
-def contests(rng, options: Options) -> Iterator[Contest]:
+def contests(rng: np.random.Generator, options: Options) -> Iterator[Contest]:
     """Yields every contest, forward and with gradients."""
     for batch in options.batches:
         if batch == 1:
@@ -27,13 +31,13 @@ def contests(rng, options: Options) -> Iterator[Contest]:
             yield from both_ways(rng, contest, N_SAMPLES)
 
 
-def sinusoids(rng, batch: int) -> Contest:
+def sinusoids(rng: np.random.Generator, batch: int) -> Contest:
     """Returns a contest with 100 independent sinusoids."""
     n = 100
-    sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
+    sizes: dict[str, Any] = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
     synth = synths.Sinusoidal(N_SAMPLES, SAMPLE_RATE)
 
-    def ours(frequencies, amplitudes):
+    def ours(frequencies: tf.Tensor, amplitudes: tf.Tensor) -> tf.Tensor:
         return synth.get_signal(amplitudes, frequencies)
 
     means = rng.uniform(50.0, 7500.0, n)
@@ -46,14 +50,14 @@ def sinusoids(rng, batch: int) -> Contest:
     )
 
 
-def filtered_noise(rng, batch: int) -> Contest:
+def filtered_noise(rng: np.random.Generator, batch: int) -> Contest:
     """Returns a contest with 65 bands."""
     synth = synths.FilteredNoise(n_samples=N_SAMPLES, scale_fn=None, seed=_SEED)
 
-    def plain(magnitudes):
+    def plain(magnitudes: tf.Tensor) -> tf.Tensor:
         return textbook.fir_filter(textbook.uniform_noise(batch, N_SAMPLES), magnitudes)
 
-    def right(magnitudes):
+    def right(magnitudes: np.ndarray) -> np.ndarray:
         noise = core.uniform_noise(1, N_SAMPLES, _SEED).numpy()
         return oracle.fir_filter(noise.astype(float), magnitudes)
 
@@ -62,12 +66,12 @@ def filtered_noise(rng, batch: int) -> Contest:
     return Contest(name, (magnitudes,), synth.get_signal, plain, right, own_noise=True)
 
 
-def wavetables(rng, batch: int) -> Contest:
+def wavetables(rng: np.random.Generator, batch: int) -> Contest:
     """Returns a contest with a table of 2048 points per frame."""
-    sizes = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
+    sizes: dict[str, Any] = {"n_samples": N_SAMPLES, "sample_rate": SAMPLE_RATE}
     synth = synths.Wavetable(N_SAMPLES, SAMPLE_RATE)
 
-    def ours(f0_hz, amplitudes, tables):
+    def ours(f0_hz: tf.Tensor, amplitudes: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
         return synth.get_signal(amplitudes, tables, f0_hz)
 
     # The textbook needs several arrays of 0.5 GB per row.

@@ -12,7 +12,7 @@ import tensorflow as tf
 FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 
 
-def upsample(frames, n_samples: int, window: bool = False):
+def upsample(frames: tf.Tensor, n_samples: int, window: bool = False) -> tf.Tensor:
     """Upsamples [batch, n_frames, channels], linearly or with Hann windows."""
     hop = n_samples // frames.shape[1]
     ramp = tf.range(hop, dtype=tf.float32)[:, tf.newaxis] / hop
@@ -23,7 +23,9 @@ def upsample(frames, n_samples: int, window: bool = False):
     return tf.reshape(start + step * ramp, [-1, n_samples, frames.shape[2]])
 
 
-def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
+def sinusoidal(
+    frequencies: tf.Tensor, amplitudes: tf.Tensor, n_samples: int, sample_rate: int
+) -> tf.Tensor:
     """Synthesizes sinusoids from controls [batch, n_frames, n_sinusoids]."""
     frequencies = upsample(frequencies, n_samples)
     amplitudes = upsample(amplitudes, n_samples, window=True)
@@ -32,14 +34,20 @@ def sinusoidal(frequencies, amplitudes, n_samples: int, sample_rate: int):
     return tf.reduce_sum(amplitudes * tf.sin(phase), axis=-1)
 
 
-def harmonic(f0_hz, amplitudes, distribution, n_samples: int, sample_rate: int):
+def harmonic(
+    f0_hz: tf.Tensor,
+    amplitudes: tf.Tensor,
+    distribution: tf.Tensor,
+    n_samples: int,
+    sample_rate: int,
+) -> tf.Tensor:
     """Synthesizes harmonics; `f0_hz` and `amplitudes` are [batch, n_frames, 1]."""
     numbers = tf.range(1, distribution.shape[-1] + 1, dtype=tf.float32)
     amplitudes = amplitudes * distribution
     return sinusoidal(f0_hz * numbers, amplitudes, n_samples, sample_rate)
 
 
-def lookup(tables, phase):
+def lookup(tables: tf.Tensor, phase: tf.Tensor) -> tf.Tensor:
     """Reads tables [..., size] at a phase [...] in cycles."""
     size = tables.shape[-1]
     position = tf.math.floormod(phase, 1.0) * size
@@ -51,7 +59,13 @@ def lookup(tables, phase):
     return below + (position - whole) * (above - below)
 
 
-def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
+def wavetable(
+    f0_hz: tf.Tensor,
+    amplitudes: tf.Tensor,
+    tables: tf.Tensor,
+    n_samples: int,
+    sample_rate: int,
+) -> tf.Tensor:
     """Synthesizes audio from wavetables [batch, n_frames, size]."""
     f0_hz = upsample(f0_hz, n_samples)[:, :, 0]
     amplitudes = upsample(amplitudes, n_samples, window=True)[:, :, 0]
@@ -59,7 +73,7 @@ def wavetable(f0_hz, amplitudes, tables, n_samples: int, sample_rate: int):
     return amplitudes * lookup(upsample(tables, n_samples), phase)
 
 
-def uniform_noise(batch: int, n_samples: int):
+def uniform_noise(batch: int, n_samples: int) -> tf.Tensor:
     """Returns white noise in [-1, 1)."""
     return tf.random.uniform([batch, n_samples], -1.0, 1.0)
 
@@ -69,7 +83,7 @@ def fft_size(n_samples: int) -> int:
     return 2 ** math.ceil(math.log2(n_samples))
 
 
-def fir_filter(audio, magnitudes):
+def fir_filter(audio: tf.Tensor, magnitudes: tf.Tensor) -> tf.Tensor:
     """Filters audio with magnitudes [batch, n_frames, n_frequencies]."""
     n_samples, n_frames = audio.shape[1], magnitudes.shape[1]
     hop = n_samples // n_frames
@@ -83,7 +97,7 @@ def fir_filter(audio, magnitudes):
     return tf.signal.overlap_and_add(filtered, hop)[:, delay : delay + n_samples]
 
 
-def reverb(audio, response):
+def reverb(audio: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
     """Adds audio convolved with an IR [batch, size], without its first sample."""
     n_samples = audio.shape[1]
     length = [fft_size(n_samples + response.shape[1] - 1)]
@@ -92,18 +106,20 @@ def reverb(audio, response):
     return audio + tf.signal.irfft(spectrum, length)[:, :n_samples]
 
 
-def exp_sigmoid(x):
+def exp_sigmoid(x: tf.Tensor) -> tf.Tensor:
     """Maps a network output to an amplitude."""
     return 2.0 * tf.sigmoid(x) ** math.log(10.0) + 1e-7
 
 
-def exp_decay_response(gain, decay, noise):
+def exp_decay_response(
+    gain: tf.Tensor, decay: tf.Tensor, noise: tf.Tensor
+) -> tf.Tensor:
     """Applies exponential decay to noise [1, size]; `gain`, `decay` are [batch, 1]."""
     time = tf.linspace(0.0, 1.0, noise.shape[1])
     return exp_sigmoid(gain) * tf.exp(-(2.0 + tf.exp(decay)) * time) * noise
 
 
-def delay_line(audio, phase, max_length: int):
+def delay_line(audio: tf.Tensor, phase: tf.Tensor, max_length: int) -> tf.Tensor:
     """Delays audio by `phase` [batch, n_samples] of at most `max_length` samples."""
     padded = tf.pad(audio, [[0, 0], [max_length - 1, 0]])
     lines = tf.signal.frame(padded, max_length, 1)
@@ -111,7 +127,7 @@ def delay_line(audio, phase, max_length: int):
     return lookup(lines, (max_length - 1) / max_length - phase)
 
 
-def spectral_loss(target, audio):
+def spectral_loss(target: tf.Tensor, audio: tf.Tensor) -> tf.Tensor:
     """Computes mean differences of magnitudes and log magnitudes for all FFT sizes."""
     loss = 0.0
     for size in FFT_SIZES:

@@ -1,7 +1,10 @@
 """A training step, and each of its parts forward and backward."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import models
@@ -10,7 +13,9 @@ from ddsp import core
 from ddsp.training import trainers
 
 
-def contests(name: str, rng, options: Options) -> Iterator[Contest]:
+def contests(
+    name: str, rng: np.random.Generator, options: Options
+) -> Iterator[Contest]:
     """Yields the step and its parts.
 
     Args:
@@ -47,10 +52,16 @@ def contests(name: str, rng, options: Options) -> Iterator[Contest]:
     yield _optimizer(f"{name}: optimizer", trainer)
 
 
-def _part(name: str, fn, inputs: tuple, watched, layer) -> Contest:
+def _part(
+    name: str,
+    fn: Callable,
+    inputs: tuple,
+    watched: Sequence[int],
+    layer: keras.layers.Layer,
+) -> Contest:
     """Returns a contest of a layer, with gradients of weights and watched inputs."""
 
-    def ours(*inputs):
+    def ours(*inputs: Any) -> Any:
         sources = [inputs[i] for i in watched]
         with tf.GradientTape() as tape:
             tape.watch(sources)
@@ -65,7 +76,7 @@ def _optimizer(name: str, trainer: trainers.Trainer) -> Contest:
     variables = trainer.model.trainable_variables
     gradients = [1e-3 * tf.ones_like(variable) for variable in variables]
 
-    def ours(*gradients):
+    def ours(*gradients: tf.Tensor) -> tf.Tensor:
         clipped, norm = tf.clip_by_global_norm(gradients, trainer.grad_clip_norm)
         trainer.optimizer.apply(clipped, variables)
         return norm
