@@ -21,7 +21,7 @@ class Section:
     bpm: float
     scale: tuple[int, ...]
     cells: tuple[tuple[float, ...], ...]  # Rhythms of one bar; negative: a rest.
-    centre: int
+    center: int
     low: int
     high: int
     levels: tuple[float, ...]  # A phrase each: its dynamics, 0 (pp) to 1 (ff).
@@ -64,7 +64,7 @@ def violin_sections() -> list[Section]:
         bpm=88,
         scale=MINOR,
         cells=singing,
-        centre=3,
+        center=3,
         low=-4,
         high=9,
         levels=(0.45, 0.7, 0.55),
@@ -75,7 +75,7 @@ def violin_sections() -> list[Section]:
         bpm=124,
         scale=MAJOR,
         cells=running,
-        centre=4,
+        center=4,
         low=-4,
         high=11,
         levels=(0.6, 0.35, 0.75, 0.5, 0.95),
@@ -87,7 +87,7 @@ def violin_sections() -> list[Section]:
         bpm=60,
         scale=MINOR,
         cells=slow,
-        centre=2,
+        center=2,
         low=-4,
         high=9,
         levels=(0.25, 0.6),
@@ -99,7 +99,7 @@ def violin_sections() -> list[Section]:
         bpm=138,
         scale=MAJOR,
         cells=dancing,
-        centre=5,
+        center=5,
         low=-2,
         high=11,
         levels=(0.8, 0.5, 1.0, 0.3, 0.9),
@@ -111,7 +111,7 @@ def violin_sections() -> list[Section]:
         bpm=80,
         scale=MINOR,
         cells=singing,
-        centre=3,
+        center=3,
         low=-4,
         high=11,
         levels=(0.7, 0.45, 0.2),
@@ -129,7 +129,7 @@ def flute_sections() -> list[Section]:
         bpm=76,
         scale=MINOR,
         cells=cells,
-        centre=5,
+        center=5,
         low=0,
         high=10,
         levels=(0.7,),
@@ -145,7 +145,7 @@ def compose(sections: list[Section], seed: int) -> list[Stroke]:
     strokes: list[Stroke] = []
     now = 0.3
     for section in sections:
-        degree = section.centre
+        degree = section.center
         beat = 60 / section.bpm
         for i, level in enumerate(section.levels):
             last = i == len(section.levels) - 1
@@ -180,7 +180,7 @@ def _phrase(
 
 
 def _walk(section: Section, degree: int, n: int, rng: random.Random) -> list[int]:
-    """A melody that mostly steps, turns back after a leap and seeks its centre."""
+    """A melody that mostly steps, turns back after a leap and seeks its center."""
     degrees = []
     leap = 0
     for _ in range(n):
@@ -188,8 +188,8 @@ def _walk(section: Section, degree: int, n: int, rng: random.Random) -> list[int
         step = _pick((-1, -1, 1, 1, -2, 2, -4, 4), rng)
         if abs(leap) > 2:
             step = -int(math.copysign(1, leap))
-        elif rng.random() < abs(degree - section.centre) / 10:
-            step = int(math.copysign(step, section.centre - degree))
+        elif rng.random() < abs(degree - section.center) / 10:
+            step = int(math.copysign(step, section.center - degree))
         leap = step
         degree = _within(section, degree + step)
     return degrees

@@ -3,7 +3,7 @@
     python examples/demo_report.py demo
 
 One page without other files: the losses while training, the measures on recordings
-that were not learnt, one of them resynthesised, and a melody played by the model.
+that were not learned, one of them resynthesized, and a melody played by the model.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def build(folder: Path) -> str:
     sections = [
         html_page.section("A melody in a new timbre", *sounds(transfer)),
         html_page.section(
-            "A passage that was not learnt",
+            "A passage that was not learned",
             html_page.paragraph(
                 "The model gets the pitch and the loudness of a recorded passage, four "
                 "seconds that training never saw, and makes the sound again."
@@ -123,9 +123,9 @@ def build(folder: Path) -> str:
             *sounds(pair),
         ),
         html_page.section(
-            "What was learnt",
+            "What was learned",
             html_page.paragraph(
-                "The beginning of the recording that the model learnt."
+                "The beginning of the recording that the model learned."
             ),
             html_page.players({"Violin": excerpt(EXAMPLES / "solo_violin.flac")}),
         ),

@@ -117,7 +117,7 @@ def _setup(program: int) -> Iterator[mido.Message]:
 
 
 def _loudness(level: float) -> Iterator[mido.Message]:
-    """Level 0 to 1 as -30 to 0 dB; the synthesiser's gain is the square of CC 2."""
+    """Level 0 to 1 as -30 to 0 dB; the synthesizer's gain is the square of CC 2."""
     yield _control(2, round(127 * 10 ** (-30 * (1 - level) / 40)))
     # A soft tone is also a dark one: the low-pass cutoff follows, in units of two
     # cents. The generator to set was chosen in `_setup`.

@@ -59,7 +59,7 @@ def test_the_residual_is_that_of_least_squares():
         left = np.linalg.lstsq(waves, x, rcond=None)[1][0]
         expected.append(left / np.sum(x**2))
     poles = np.stack([z.real, z.imag], axis=-1)
-    # What regularises is 1e-6 of a wave's energy.
+    # What regularizes is 1e-6 of a wave's energy.
     np.testing.assert_allclose(core.damped_residual(audio, poles), expected, 1e-4)
 
 

@@ -129,7 +129,7 @@ def test_the_whole_response_is_the_magnitudes_smoothed_by_the_window(n_frequenci
     magnitudes = np.abs(random(n_frequencies)) + 0.1
     ir = core.frequency_impulse_response(magnitudes)
     assert ir.shape == (2 * (n_frequencies - 1),)
-    # A Hann window in time is the kernel 1/4, 1/2, 1/4 over neighbouring bins.
+    # A Hann window in time is the kernel 1/4, 1/2, 1/4 over neighboring bins.
     mirrored = np.concatenate([magnitudes[1:2], magnitudes, magnitudes[-2:-1]])
     expected = np.convolve(mirrored, [0.25, 0.5, 0.25], "valid")
     got = np.abs(np.fft.rfft(np.asarray(ir, np.float64)))

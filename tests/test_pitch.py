@@ -147,11 +147,11 @@ def test_chunks_leave_no_seams(network):
 @pytest.mark.parametrize("n_samples", [4000, 4001, 4095, 100])
 def test_frames_are_counted_as_agreed(n_samples):
     audio = tone(440.0)[:n_samples]
-    centred, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="center")
+    centered, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="center")
     same, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="same")
     causal, _ = pitch.estimate_f0(audio, FRAME_RATE, padding="causal")
     assert causal.shape == same.shape
-    assert centred.shape == (n_samples // 64 + 1,)
+    assert centered.shape == (n_samples // 64 + 1,)
     assert same.shape == (-(-n_samples // 64),)
 
 
@@ -160,9 +160,9 @@ def test_causal_pitch_hears_nothing_later_than_its_hop():
     whole = pitch.load("tiny").activations(audio, 64, "causal")
     heard = pitch.load("tiny").activations(audio[:8000], 64, "causal")
     np.testing.assert_allclose(whole[:125], heard, atol=1e-5)
-    # A frame that ends where a centred one does holds the same samples.
-    centred = pitch.load("tiny").activations(audio, 64, "center")
-    np.testing.assert_allclose(whole[107:187], centred[100:180], atol=1e-5)
+    # A frame that ends where a centered one does holds the same samples.
+    centered = pitch.load("tiny").activations(audio, 64, "center")
+    np.testing.assert_allclose(whole[107:187], centered[100:180], atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["center", "same", "causal"])

@@ -111,7 +111,7 @@ def test_frames_fit_the_padded_signal(padding, frame_size, hop_size):
         )
         assert padded.shape[1] == max(padded_length, n_samples)
         assert padded.sum() == n_samples
-        # An odd frame, centred, lacks one sample that would begin another hop.
+        # An odd frame, centered, lacks one sample that would begin another hop.
         framed = (padded_length - frame_size) // hop_size + 1
         assert n_frames - framed in ((0, 1) if padding == "center" else (0,))
         if padding == "center":

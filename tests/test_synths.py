@@ -1,4 +1,4 @@
-"""Synthesisers: what their controls mean and how they sound."""
+"""Synthesizers: what their controls mean and how they sound."""
 
 import numpy as np
 import pytest

@@ -354,7 +354,7 @@ def test_what_is_kept_does_not_grow(stream_of):
         ("causal", 100, 64, 0, 60),
         ("causal", 96, 64, 0, 32),
         ("causal", None, 64, 0, 63),
-        # A centred frame of 512 ends 256 samples after the start of its hop.
+        # A centered frame of 512 ends 256 samples after the start of its hop.
         ("center", 64, 64, 192, 0),
     ],
 )

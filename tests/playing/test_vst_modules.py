@@ -32,7 +32,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def controls(run, features):
-    """Controls of the frames: by the decoder and the synthesisers, all at once."""
+    """Controls of the frames: by the decoder and the synthesizers, all at once."""
     _, model = run
     outputs = model.decoder(features)
     group = model.processor_group

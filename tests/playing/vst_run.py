@@ -10,7 +10,7 @@ import tensorflow as tf
 from ddsp.training import models, train_util, trainers
 
 CONFIGS = str(Path(__file__).parents[2] / "configs")
-N_SAMPLES = 3200  # ten hops, and eleven centred frames
+N_SAMPLES = 3200  # ten hops, and eleven centered frames
 
 SMALL = (
     "n_samples = 3520",
@@ -26,7 +26,7 @@ SMALL = (
 
 
 def batch(n_samples: int = N_SAMPLES, seed: int = 0) -> dict[str, np.ndarray]:
-    """Features of an example, of centred frames."""
+    """Features of an example, of centered frames."""
     rng = np.random.default_rng(seed)
     n_frames = n_samples // 320 + 1
     features = {

@@ -68,5 +68,5 @@ def test_frames_lie_where_the_sound_is():
         loudness = features(audio, 500, settings)[:, 2]
         onset = np.argmax(loudness > -40)
         # Frames of 512 samples, 8 hops, reach the onset that long before it if they
-        # start at their time, half as long if they are centred.
+        # start at their time, half as long if they are centered.
         assert 250 - (4 if center else 8) <= onset <= 250

@@ -53,7 +53,7 @@ def of_norm(layer, path):
 
 
 def fc_stack(n_in, ch, n_layers):
-    """`nn.FcStack`: each layer a dense one, a normalisation and a nonlinearity."""
+    """`nn.FcStack`: each layer a dense one, a normalization and a nonlinearity."""
     sizes = [n_in, *[ch] * n_layers]
     return keras2.sequential(
         *(

@@ -66,7 +66,7 @@ VST_FRAMES = 6
 
 
 def vst(sample_rate):
-    """Five hops of audio, of which frames are centred, so six."""
+    """Five hops of audio, of which frames are centered, so six."""
     return [
         f"n_samples={VST_FRAMES * sample_rate // 50}",
         "SpectralLoss.fft_sizes=(256, 64)",
@@ -247,8 +247,8 @@ def test_model_learns_for_two_steps_and_is_restored(name, tmp_path):
     trainer.save(str(tmp_path))
     train_util.write_gin_config(None, str(tmp_path), trainer.step)
     loaded = models.load(tmp_path)
-    for weight, learnt in zip(loaded.weights, trainer.model.weights, strict=True):
-        np.testing.assert_array_equal(weight, learnt, err_msg=weight.path)
+    for weight, learned in zip(loaded.weights, trainer.model.weights, strict=True):
+        np.testing.assert_array_equal(weight, learned, err_msg=weight.path)
     given, found = (
         tf.nest.map_structure(tf.shape, model(batch, training=False))
         for model in (trainer.model, loaded)

@@ -14,7 +14,7 @@ RATE, FRAMES = 1000, 50
 
 
 def write_shard(path, n=3, first=0, secs=2, rate=RATE, frames=FRAMES, **extra):
-    """Writes records as the original does: float lists, recognisable by number."""
+    """Writes records as the original does: float lists, recognizable by number."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for i in range(first, first + n):
             values = {

@@ -44,7 +44,7 @@ def recording(notes=PLAYED):
 
 
 def rendered(batch):
-    """Controls and audio of a harmonic synthesiser that plays a batch."""
+    """Controls and audio of a harmonic synthesizer that plays a batch."""
     on = batch["f0_confidence"][..., np.newaxis]
     harmonic = synths.Harmonic(n_samples=SAMPLE_RATE, scale_fn=None)
     outputs = harmonic(

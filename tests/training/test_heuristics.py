@@ -172,7 +172,7 @@ def test_repeated_notes_are_cut_at_the_dip():
 def test_silence_has_no_notes():
     silent = controls_of(np.zeros(200), np.zeros(200))
     assert found(silent) == []
-    # The tracker may find pitch in silence; the synthesiser is at its floor there.
+    # The tracker may find pitch in silence; the synthesizer is at its floor there.
     assert found(controls_of(np.full(200, 440.0), np.full(200, 1e-7))) == []
     assert found(controls_of([], [])) == []
 
@@ -197,7 +197,7 @@ def test_notes_by_power(n_frames):
     controls["audio"] = tone(16000)
     notes = found(controls, heuristics.midi_heuristic_power)
     assert [pitch for pitch, *_ in notes] == [64, 64]
-    # A centred window of 256 samples reaches two frames into the silence.
+    # A centered window of 256 samples reaches two frames into the silence.
     np.testing.assert_allclose(
         [times for _, *times in notes], [[50, 125], [132, 225]], atol=2
     )

@@ -85,7 +85,7 @@ def test_power_is_the_mean_square_of_what_was_heard_last():
 
 @pytest.mark.parametrize(
     ("padding", "lag", "look_ahead"),
-    # A frame of 512 reaches 256 samples, four hops, past its centre, and 512, eight
+    # A frame of 512 reaches 256 samples, four hops, past its center, and 512, eight
     # hops, past its start. The hop that it starts in has been heard itself.
     [("causal", 0, 0), ("center", 3, 256), ("same", 7, 512)],
 )

@@ -220,15 +220,15 @@ def test_gradients_of_notes_stop_at_the_controls(stops, batch):
 def test_losses_of_encoded_notes(batch):
     model = small(
         midi_encoder=NoteEncoder(),
-        qpitch_f0rec_loss=Mean(name="quantised"),
+        qpitch_f0rec_loss=Mean(name="quantized"),
         pitch_qpitch_loss=Difference(name="rounding"),
         midi_slowness_loss=Mean(name="slow"),
     )
     outputs, values = model(batch, return_losses=True)
-    assert set(values) == {"quantised", "rounding", "slow", "total_loss"}
+    assert set(values) == {"quantized", "rounding", "slow", "total_loss"}
     z_pitch, q_pitch = outputs["z_pitch"].numpy(), outputs["q_pitch"].numpy()
     distance = np.abs(outputs["f0_midi_pred"] - q_pitch)
-    np.testing.assert_allclose(values["quantised"], np.mean(distance), rtol=1e-5)
+    np.testing.assert_allclose(values["quantized"], np.mean(distance), rtol=1e-5)
     rounding = np.mean(np.abs(z_pitch - q_pitch))
     np.testing.assert_allclose(values["rounding"], rounding, rtol=1e-5)
     # All notes are short, and none is silent.

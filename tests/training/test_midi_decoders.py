@@ -140,7 +140,7 @@ def test_blocks_give_the_whole(name, jit_compile, notes, rng):
 
 
 def test_what_cannot_be_played_in_blocks_says_why(notes):
-    with pytest.raises(ValueError, match=r"normalises over time.*got causal=False"):
+    with pytest.raises(ValueError, match=r"normalizes over time.*got causal=False"):
         decoders.MidiDecoder(stack(causal=True)).initial_state(1)
     decoder = decoders.MidiDecoder(stack(), causal=True)
     decoder(notes)

@@ -44,7 +44,7 @@ def curve(axis, label):
 
 
 def pixel(axis, x, y):
-    """The colour of a figure at a place of its axes."""
+    """The color of a figure at a place of its axes."""
     canvas = FigureCanvasAgg(axis.figure)
     canvas.draw()
     image = np.asarray(canvas.buffer_rgba())

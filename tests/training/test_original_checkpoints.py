@@ -89,7 +89,7 @@ def from_config(name, *bindings):
 
 @pytest.mark.parametrize("rnn_type", ["gru", "lstm"])
 def test_solo_instrument(tmp_path, rnn_type):
-    """Dense stacks with layer normalisation around a recurrent layer, a reverb."""
+    """Dense stacks with layer normalization around a recurrent layer, a reverb."""
     reverb = {"ir": (400,)}
     reverb["_ir"] = reverb["ir"]
     rnn = getattr(keras2, rnn_type)(8, 8)
@@ -119,7 +119,7 @@ def test_solo_instrument(tmp_path, rnn_type):
 
 
 def test_autoencoder_with_latent_variable(tmp_path):
-    """A normalisation of MFCCs, a recurrent and a dense layer before the decoder.
+    """A normalization of MFCCs, a recurrent and a dense layer before the decoder.
 
     The constants of the pitch tracker that a loss compares with are no part of ours.
     """

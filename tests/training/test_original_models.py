@@ -12,7 +12,7 @@ SPLITS = (("amplitudes", 1), ("harmonic_distribution", 4), ("magnitudes", 5))
 
 
 def normed_net(n_in, ch, n_out):
-    """A net of convolutions, a normalisation and a dense layer."""
+    """A net of convolutions, a normalization and a dense layer."""
     return {
         "net": original.dilated_conv_stack(n_in, ch, 2),
         "norm": original.norm(ch),

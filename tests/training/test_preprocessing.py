@@ -54,7 +54,7 @@ def test_loudness_is_computed_where_there_is_audio(features):
     layer = preprocessing.F0LoudnessPreprocessor(time_steps=None)
     outputs = layer(features)
     computed = spectral_ops.compute_loudness(features["audio"], 16000, 250)
-    # 21 centred frames become 20 steps: the first is the same, the others move on.
+    # 21 centered frames become 20 steps: the first is the same, the others move on.
     np.testing.assert_allclose(
         outputs["loudness_db"][:, 0, 0], computed[:, 0], atol=1e-4
     )
@@ -141,7 +141,7 @@ def test_online_features_are_measured_in_the_audio():
     )
     audio = note(8000)
     outputs = layer({"audio": audio})
-    # Centred frames: one more than there are hops.
+    # Centered frames: one more than there are hops.
     assert outputs["f0_hz"].shape == [1, 26, 1]
     assert outputs["f0_confidence"].shape == [1, 26]
     expected = spectral_ops.compute_power(

@@ -1,4 +1,4 @@
-"""The optimisation step, alone and distributed, and how training goes on."""
+"""The optimization step, alone and distributed, and how training goes on."""
 
 import json
 import os

@@ -82,7 +82,7 @@ class _NoteDecoder(StreamingDecoder, nn.DictLayer):
         checks.positive("batch_size", batch_size)
         if self.norm is not None and not self.causal:
             raise ValueError(
-                f"`{self.name}` cannot be played in blocks: it normalises over time. "
+                f"`{self.name}` cannot be played in blocks: it normalizes over time. "
                 "Make and train it with `causal=True` or `norm=False`, got "
                 "causal=False."
             )

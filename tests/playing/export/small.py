@@ -87,6 +87,6 @@ def features(n_frames: int) -> dict[str, np.ndarray]:
 
 
 def noise(n_samples: int) -> dict[str, np.ndarray]:
-    """What the noise synthesiser filters, in [-1, 1)."""
+    """What the noise synthesizer filters, in [-1, 1)."""
     drawn = np.random.default_rng(1).uniform(-1.0, 1.0, [1, n_samples])
     return {"filtered_noise": drawn.astype(np.float32)}

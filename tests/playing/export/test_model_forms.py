@@ -99,7 +99,7 @@ def test_level_form_equals_the_loudness_of_the_whole(harmonics):
     form = level_form(harmonics, 4)
     played = play_in_python(form, cut(form, {"audio": audio})).outputs
     actual = np.concatenate([x["loudness_db"] for x in played], axis=1)[..., 0]
-    # Centred frames of 512 samples reach 256 ahead: four hops, one of which is there.
+    # Centered frames of 512 samples reach 256 ahead: four hops, one of which is there.
     expected = spectral_ops.compute_loudness(audio)[:, : N_FRAMES - 3]
     np.testing.assert_allclose(actual[:, 3:], expected, atol=1e-4)
 

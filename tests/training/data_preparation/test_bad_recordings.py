@@ -103,7 +103,7 @@ def test_a_folder_of_everything(tmp_path, options):
 
 
 def prepare_with(monkeypatch, tmp_path, spoil, **kwargs):
-    """Prepares two recordings; what is analysed of the second is spoilt."""
+    """Prepares two recordings; what is analyzed of the second is spoilt."""
     made = features.feature_blocks
 
     def feature_blocks(audio, *args, **kwargs):

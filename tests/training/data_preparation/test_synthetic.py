@@ -37,7 +37,7 @@ def test_sinusoids_are_the_harmonics():
         notes["sin_freqs"], notes["f0_hz"] * harmonics, rtol=1e-6
     )
     np.testing.assert_allclose(
-        # Normalised twice: two roundings of float32.
+        # Normalized twice: two roundings of float32.
         notes["sin_amps"],
         notes["harm_amp"] * notes["harm_dist"],
         rtol=1e-5,

@@ -1,4 +1,4 @@
-"""Vector quantisation, against numpy."""
+"""Vector quantization, against numpy."""
 
 import numpy as np
 import pytest

@@ -85,7 +85,7 @@ def test_sizes_have_the_parameters_of_their_bottlenecks(size, ch, blocks):
             expected += conv_count(3, width, width) + 2 * width
             expected += conv_count(1, width, 4 * width)
             n_in = 4 * width
-    # Either stack ends in a normalisation.
+    # Either stack ends in a normalization.
     expected += 2 * 16 * ch + 2 * 32 * ch
     assert net.count_params() == expected
 
@@ -145,7 +145,7 @@ def test_gradients_in_a_graph_of_any_length(jit_compile, rng):
     )
     y, gradients = run(x)
     np.testing.assert_allclose(y, expected, atol=1e-4)
-    # A bias before a normalisation over everything may have a gradient of zero.
+    # A bias before a normalization over everything may have a gradient of zero.
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     kernels = [g for g in gradients if len(g.shape) == 4 and g.shape[0] > 1]
     assert all(np.abs(gradient).max() > 0 for gradient in kernels)
