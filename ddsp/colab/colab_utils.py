@@ -115,6 +115,14 @@ def save_dataset_statistics(
     Raises:
       OSError: If the file cannot be written.
       ValueError: If there are no examples, or if a feature is missing.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils
+    >>> provider = ddsp.testing.tiny_provider()
+    >>> statistics = colab_utils.save_dataset_statistics(provider)
+    >>> float(statistics["mean_pitch"])
+    69.0
     """
     statistics = postprocessing.compute_dataset_statistics(
         data_provider, batch_size, power_frame_size

@@ -5,7 +5,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import soundfile
@@ -24,6 +24,9 @@ class FileUpload(Protocol):
     """Upload widget of ipywidgets, with the files that the user has chosen."""
 
     value: Iterable[Any]
+
+
+_Paths: TypeAlias = str | os.PathLike[str] | Iterable[str] | FileUpload | None
 
 
 def play(
@@ -158,7 +161,7 @@ def audio_bytes_to_np(
 def upload(
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     normalize_db: float | None = None,
-    paths: str | os.PathLike[str] | Iterable[str] | FileUpload | None = None,
+    paths: _Paths = None,
 ) -> tuple[list[str], list[np.ndarray]]:
     """Loads audio files from paths, or from the upload dialog of Colab.
 
@@ -228,7 +231,7 @@ def download(path: str) -> str:
     return absolute
 
 
-def _contents(paths: Any) -> list[tuple[str, bytes]]:
+def _contents(paths: _Paths) -> list[tuple[str, bytes]]:
     if paths is None:
         if not environment.in_colab():
             raise ValueError(
@@ -240,7 +243,7 @@ def _contents(paths: Any) -> list[tuple[str, bytes]]:
     chosen = getattr(paths, "value", None)
     if chosen is not None:
         return [(item["name"], bytes(item["content"])) for item in chosen]
-    named: Iterable = [paths] if isinstance(paths, str | os.PathLike) else paths
+    named: Any = [paths] if isinstance(paths, str | os.PathLike) else paths
     return [(os.fspath(path), _read(path)) for path in named]
 
 

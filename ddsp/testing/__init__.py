@@ -17,6 +17,7 @@ from ddsp.testing import layers, streams
 from ddsp.testing.case import Case
 from ddsp.testing.expectations import expect, expect_close, expect_value_error
 from ddsp.testing.models import tiny_autoencoder
+from ddsp.testing.tiny_data import tiny_provider
 
 __all__ = [
     "Case",
@@ -29,6 +30,7 @@ __all__ = [
     "layers",
     "streams",
     "tiny_autoencoder",
+    "tiny_provider",
 ]
 
 _LAYER_CHECKS = (

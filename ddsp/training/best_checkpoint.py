@@ -55,7 +55,7 @@ class BestCheckpoint:
         if not loss < self.loss:
             return False
         # In this order an interruption always leaves a record of a saved checkpoint.
-        self._trainer.save_beside(self._directory)
+        self._trainer.save_without_pruning(self._directory)
         self.step, self.loss = step, loss
         if self._trainer.is_chief:
             record = {"step": step, "loss": loss, "measured_on": self._measured_on}

@@ -66,6 +66,22 @@ def evaluate_or_sample(
       FileNotFoundError: If `run_once` is set and there is no checkpoint.
       ValueError: If the data set is empty, the mode is unknown, the rates or lengths of
         the model and the data differ, or the checkpoint does not fit the model.
+
+    Example:
+
+    >>> from ddsp.training import eval_util, evaluators
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> _ = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-3"))
+    >>> eval_util.evaluate_or_sample(
+    ...     ddsp.testing.tiny_provider(),
+    ...     model,
+    ...     [evaluators.BasicEvaluator],
+    ...     save_dir=str(tmp_path),
+    ...     run_once=True,
+    ... )
+    step 3: 1 batches of 32
+    ...
+    {'losses/total_loss': 0.0, ...}
     """
     if mode not in ("eval", "sample"):
         raise ValueError(f"mode must be 'eval' or 'sample', got {mode!r}.")

@@ -25,6 +25,13 @@ def first_batch(data_provider: Provider, batch_size: int) -> Batch:
 
     Raises:
       ValueError: If the data set is empty.
+
+    Example:
+
+    >>> from ddsp.training import forward
+    >>> batch = forward.first_batch(ddsp.testing.tiny_provider(), batch_size=2)
+    >>> batch["audio"].shape.as_list()
+    [2, 6400]
     """
     dataset = data_provider.get_batch(batch_size, shuffle=False, repeats=-1)
     with naming_damage(data_provider):

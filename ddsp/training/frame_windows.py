@@ -91,7 +91,14 @@ def pad_for_frame(
 
 
 def windows(x: np.ndarray, width: int, pad_mode: str) -> np.ndarray:
-    """Returns the window of each value, [n, width]."""
+    """Returns the window of each value, [n, width]; see `pad_for_frame`.
+
+    Example:
+
+    >>> from ddsp.training import frame_windows
+    >>> frame_windows.windows(np.array([1, 2, 3]), width=2, pad_mode="front").tolist()
+    [[1, 1], [1, 2], [2, 3]]
+    """
     padded = pad_for_frame(x, pad_mode, width)
     return np.lib.stride_tricks.sliding_window_view(padded, width)
 
@@ -130,7 +137,14 @@ def remove_short(
 
 
 def runs(is_on: ArrayLike) -> list[tuple[int, int]]:
-    """Returns start and stop frame of each run of True values."""
+    """Returns start and stop frame of each run of True values.
+
+    Example:
+
+    >>> from ddsp.training import frame_windows
+    >>> frame_windows.runs([0, 1, 1, 0, 1])
+    [(1, 3), (4, 5)]
+    """
     padded = np.pad(np.asarray(is_on, bool).reshape(-1), 1).astype(np.int8)
     edges = np.flatnonzero(np.diff(padded))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

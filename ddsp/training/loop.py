@@ -58,9 +58,8 @@ def train(
     directory, its weights are fine-tuned from step 0.
 
     With a seed, weights, data order and noise are the same in every run on the same
-    machine. A resumed run derives its data order and noise from the seed and the step,
-    so it does not repeat the data of its first part, and it differs from an
-    uninterrupted run.
+    machine. A resumed run derives them from the seed and the step, so it neither
+    repeats its first part nor equals an uninterrupted run.
 
     On the command line this is `ddsp_run --mode=train`.
 
@@ -92,17 +91,30 @@ def train(
       FileExistsError: If another training writes to `save_dir`.
       OSError: If a file cannot be written.
       KeyboardInterrupt: If a signal stopped the training, after a checkpoint is saved.
+
+    Example:
+
+    >>> from ddsp.training import train_util, trainers
+    >>> provider, strategy = ddsp.testing.tiny_provider(), train_util.get_strategy()
+    >>> with strategy.scope():
+    ...     trainer = trainers.Trainer(ddsp.testing.tiny_autoencoder(), strategy)
+    >>> train_util.train(provider, trainer, num_steps=0, save_dir=str(tmp_path))
+    No ...
+    Stopped at step 0
     """
     if report_loss_to_hypertune:
         raise ValueError(
             "Hyperparameter reporting is not supported: remove "
             "report_loss_to_hypertune (flag --hypertune), got True."
         )
-    _check_at_least_1(
+    settings = _Settings(
         batch_size=batch_size,
+        num_steps=num_steps,
         steps_per_summary=steps_per_summary,
         steps_per_save=steps_per_save,
-        steps_per_eval=steps_per_eval,
+        steps_per_eval=steps_per_summary if steps_per_eval is None else steps_per_eval,
+        eval_batches=eval_batches,
+        early_stop_loss_value=early_stop_loss_value,
         early_stop_patience=early_stop_patience,
     )
     for provider in filter(None, (data_provider, eval_data_provider)):
@@ -123,47 +135,36 @@ def train(
         if is_chief:
             run_directory.write_gin_config(writer, save_dir, trainer.step)
             run_directory.write_statistics(data_provider, save_dir)
-        _run_steps(
-            data_provider,
-            trainer,
-            _make_validation(
-                data_provider,
-                eval_data_provider,
-                trainer,
-                save_dir,
-                batch_size,
-                eval_batches,
-            ),
-            writer,
-            save_dir,
-            batch_size,
-            _Schedule(
-                num_steps=num_steps,
-                steps_per_summary=steps_per_summary,
-                steps_per_save=steps_per_save,
-                steps_per_eval=steps_per_eval or steps_per_summary,
-                early_stop_loss_value=early_stop_loss_value,
-                early_stop_patience=early_stop_patience,
-            ),
+        validation = _make_validation(
+            data_provider, eval_data_provider, trainer, save_dir, settings
         )
+        _run_steps(data_provider, trainer, validation, writer, save_dir, settings)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Schedule:
-    """When to do what; see `train`."""
+class _Settings:
+    """Settings of the loop; see `train`."""
 
+    batch_size: int
     num_steps: int
     steps_per_summary: int
     steps_per_save: int
     steps_per_eval: int
+    eval_batches: int
     early_stop_loss_value: float | None
     early_stop_patience: int | None
 
-
-def _check_at_least_1(**settings: int | None) -> None:
-    for name, value in settings.items():
-        if value is not None and value < 1:
-            raise ValueError(f"train.{name} must be at least 1, got {value}.")
+    def __post_init__(self) -> None:
+        for name in (
+            "batch_size",
+            "steps_per_summary",
+            "steps_per_save",
+            "steps_per_eval",
+            "early_stop_patience",
+        ):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"train.{name} must be at least 1, got {value}.")
 
 
 def _set_seed(data_provider: Provider, seed: int | None, step: int) -> None:
@@ -273,8 +274,7 @@ def _make_validation(
     eval_data_provider: Provider | None,
     trainer: trainers.Trainer,
     save_dir: str,
-    batch_size: int,
-    max_batches: int,
+    settings: _Settings,
 ) -> _Validation:
     """Chooses the validation data; without any, training examples are shown."""
     provider = eval_data_provider or getattr(data_provider, "validation", None)
@@ -283,8 +283,8 @@ def _make_validation(
             provider,
             trainer,
             _make_writer(trainer, save_dir, "validation"),
-            batch_size,
-            max_batches,
+            settings.batch_size,
+            settings.eval_batches,
             best_dir=os.path.join(save_dir, run_directory.BEST_DIR),
         )
     print(
@@ -306,33 +306,32 @@ def _run_steps(
     validation: _Validation,
     writer: tf.summary.SummaryWriter,
     save_dir: str,
-    batch_size: int,
-    schedule: _Schedule,
+    settings: _Settings,
 ) -> None:
     """Trains from the current step until a condition to stop is met."""
-    dataset = data_provider.get_batch(batch_size, shuffle=True, repeats=-1)
+    dataset = data_provider.get_batch(settings.batch_size, shuffle=True, repeats=-1)
     batches = iter(trainer.distribute_dataset(dataset))
     step = trainer.step
     stop = ""
-    log = TrainingLog(schedule.num_steps, step)
+    log = TrainingLog(settings.num_steps, step)
     try:
-        while step < schedule.num_steps and not stop:
+        while step < settings.num_steps and not stop:
             log.add(step + 1, trainer.train_step(batches))
             step += 1
-            if step % schedule.steps_per_summary == 0:
+            if step % settings.steps_per_summary == 0:
                 with writer.as_default():
                     losses = log.write_interval(
                         step, learning_rate=trainer.learning_rate
                     )
                 writer.flush()
-                stop = _stop_by_loss(losses["total_loss"], schedule)
-            if step % schedule.steps_per_eval == 0:
+                stop = _stop_by_loss(losses["total_loss"], settings)
+            if step % settings.steps_per_eval == 0:
                 log.check()
                 log.write(validation.run(step))
-                stop = _stop_by_patience(validation, step, schedule) or stop
+                stop = _stop_by_patience(validation, step, settings) or stop
             if (
-                step % schedule.steps_per_save == 0
-                or step == schedule.num_steps
+                step % settings.steps_per_save == 0
+                or step == settings.num_steps
                 or stop
             ):
                 # Only finite weights are saved.
@@ -354,20 +353,20 @@ def _run_steps(
         writer.flush()
 
 
-def _stop_by_loss(loss: float, schedule: _Schedule) -> str:
+def _stop_by_loss(loss: float, settings: _Settings) -> str:
     """Returns the reason to stop, or an empty string."""
-    limit = schedule.early_stop_loss_value
+    limit = settings.early_stop_loss_value
     reached = limit is not None and loss <= limit
     return f"the training loss reached {loss:.4f}" if reached else ""
 
 
-def _stop_by_patience(validation: _Validation, step: int, schedule: _Schedule) -> str:
+def _stop_by_patience(validation: _Validation, step: int, settings: _Settings) -> str:
     """Returns the reason to stop, or an empty string."""
     if validation.best is None:
         return ""
     # Counted in steps, so that interruptions of the training do not matter.
-    n_worse = (step - validation.best.step) // schedule.steps_per_eval
-    if n_worse < (schedule.early_stop_patience or math.inf):
+    n_worse = (step - validation.best.step) // settings.steps_per_eval
+    if n_worse < (settings.early_stop_patience or math.inf):
         return ""
     return f"no better validation since {validation.best.step}"
 

@@ -34,6 +34,13 @@ def opened(save_dir: str) -> Iterator[None]:
     Raises:
       FileExistsError: If another training writes to it.
       OSError: If it cannot be created or written.
+
+    Example:
+
+    >>> from ddsp.training import run_directory
+    >>> with run_directory.opened(str(tmp_path / "model")):
+    ...     (tmp_path / "model" / ".training.lock").exists()
+    True
     """
     files.make_directory(save_dir)
     lock = os.path.join(save_dir, ".training.lock")

@@ -158,7 +158,7 @@ class Trainer:
         """
         return self._write(save_dir, self.checkpoints_to_keep)
 
-    def save_beside(self, save_dir: str) -> str:
+    def save_without_pruning(self, save_dir: str) -> str:
         """Like `save`, but keeps all other checkpoints."""
         return self._write(save_dir, keep=None)
 
@@ -211,7 +211,9 @@ class Trainer:
                 checkpoint_path, restore_keys=restore_keys or self.restore_keys
             )
 
-    def psum(self, x: Any, axis: int | None = None) -> tf.Tensor:
+    def psum(
+        self, x: tf.Tensor | tf.distribute.DistributedValues, axis: int | None = None
+    ) -> tf.Tensor:
         """Sums values over the replicas.
 
         Args:

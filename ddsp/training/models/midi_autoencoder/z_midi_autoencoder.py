@@ -160,7 +160,7 @@ class ZMidiAutoencoder(MidiAutoencoder):
                 losses.update(losses_dict(prior, outputs[f"{name}_encoded"]))
         return losses
 
-    def _silence(self):
+    def _silence(self) -> tuple[dict[str, tf.Tensor], int]:
         features, n_samples = super()._silence()
         for encoder in [*self.z_synth_encoders, *self.z_global_encoders]:
             if (key := getattr(encoder, "one_hot_key", None)) is not None:
