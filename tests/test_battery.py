@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ddsp import core, effects, losses, processors, synths
-from ddsp.testing import Case, expect_close, layers, streams
+from ddsp.testing import Case, _layers, _streams, expect_close
 
 BATCH, N_FRAMES, HOP = 2, 20, 16
 N_SAMPLES = N_FRAMES * HOP
@@ -477,37 +477,37 @@ def test_a_loss_is_a_positive_number(name):
 @pytest.mark.parametrize("extreme", [0.0, 1e-30, 1e4, -1e4])
 @every_layer
 def test_values_and_gradients_stay_finite(case, extreme):
-    layers.check_finite_everywhere(case, extreme)
+    _layers.check_finite_everywhere(case, extreme)
 
 
 @every_layer
 def test_gradient_matches_finite_differences(case):
-    layers.check_gradient(case)
+    _layers.check_gradient(case)
 
 
 @every_layer
 def test_compiled_equals_eager(case):
-    layers.check_same_compiled(case)
+    _layers.check_same_compiled(case)
 
 
 @every_layer
 def test_sizes_stay_known_and_numbers_float32(case):
-    layers.check_graph(case)
+    _layers.check_graph(case)
 
 
 @every_layer
 def test_a_graph_of_unknown_sizes_equals_eager(case):
-    layers.check_unknown_sizes(case)
+    _layers.check_unknown_sizes(case)
 
 
 @every_layer
 def test_wrong_ranks_are_refused(case):
-    layers.check_wrong_ranks_are_refused(case)
+    _layers.check_wrong_ranks_are_refused(case)
 
 
 @every_layer
 def test_nan_stays(case):
-    layers.check_nan_stays(case)
+    _layers.check_nan_stays(case)
 
 
 @over(PROCESSORS | WHOLE)
@@ -517,7 +517,7 @@ def test_audio_of_an_empty_batch_is_empty(case):
     def is_empty(run):
         assert run().shape == (0, *whole.shape[1:])
 
-    layers.check_empty_inputs(case, is_empty)
+    _layers.check_empty_inputs(case, is_empty)
 
 
 @over(LOSSES)
@@ -526,42 +526,42 @@ def test_there_is_no_loss_of_an_empty_batch(case):
         with pytest.raises(ValueError, match="must not be empty, got shape"):
             run()
 
-    layers.check_empty_inputs(case, is_refused)
+    _layers.check_empty_inputs(case, is_refused)
 
 
 @over(PROCESSORS | WHOLE)
 def test_rows_do_not_mix(case):
-    layers.check_rows_are_independent(case)
+    _layers.check_rows_are_independent(case)
 
 
 @every_layer
 def test_config_round_trip(case):
-    layers.check_round_trip(case)
+    _layers.check_round_trip(case)
 
 
 @every_layer
 def test_float32_under_mixed_precision(case):
-    layers.check_float32_under_mixed_precision(case)
+    _layers.check_float32_under_mixed_precision(case)
 
 
 @over(PROCESSORS)
 def test_blocks_equal_the_whole(case):
-    streams.check_blocks_equal_the_whole(case)
+    _streams.check_blocks_equal_the_whole(case)
 
 
 @over(PROCESSORS)
 def test_compiled_blocks_equal_eager_ones(case):
-    streams.check_compiled_blocks(case)
+    _streams.check_compiled_blocks(case)
 
 
 @over(PROCESSORS)
 def test_a_state_can_be_kept(case):
-    streams.check_state_round_trip(case)
+    _streams.check_state_round_trip(case)
 
 
 @over(PROCESSORS)
 def test_bad_blocks_are_refused(case):
-    streams.check_bad_blocks_are_refused(case)
+    _streams.check_bad_blocks_are_refused(case)
 
 
 SYNTHS = {

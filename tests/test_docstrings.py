@@ -32,6 +32,7 @@ NOT_YET: tuple[str, ...] = (
     "ddsp._core.sinusoids",
     "ddsp._core.tensors",
     "ddsp._core.wavetables",
+    "ddsp._crepe.hmm",
     "ddsp._crepe.network",
     "ddsp._crepe.weights",
     "ddsp._losses.base",
@@ -112,11 +113,6 @@ NOT_YET: tuple[str, ...] = (
     "ddsp.spectral_ops",
     "ddsp.streaming",
     "ddsp.synths",
-    "ddsp.test_util",
-    "ddsp.testing.case",
-    "ddsp.testing.expectations",
-    "ddsp.testing.layers",
-    "ddsp.testing.streams",
     "ddsp.training.best_checkpoint",
     "ddsp.training.data.integrity",
     "ddsp.training.data.legacy",
@@ -196,18 +192,22 @@ def _public_definitions() -> Iterator[tuple[str, Definition]]:
                 yield f"{module}.{node.name}", node
             elif isinstance(node, ast.ImportFrom) and "._" in (node.module or ""):
                 path = ROOT / (node.module.replace(".", "/") + ".py")
-                if not _reexports(tree) or not path.is_file():
-                    continue
-                source = ast.parse(path.read_text(encoding="utf-8"))
-                wanted = {alias.name for alias in node.names}
-                for found in source.body:
-                    if isinstance(found, Definition) and found.name in wanted:
-                        yield f"{node.module}.{found.name}", found
+                if path.is_file():
+                    names = {alias.name for alias in node.names} & _exported(tree)
+                    for found in ast.parse(path.read_text(encoding="utf-8")).body:
+                        if isinstance(found, Definition) and found.name in names:
+                            yield f"{node.module}.{found.name}", found
 
 
-def _reexports(tree: ast.Module) -> bool:
-    """Whether a module consists of imports, such as `core` and `losses`."""
-    return not any(isinstance(node, Definition) for node in tree.body)
+def _exported(tree: ast.Module) -> set[str]:
+    """Returns `__all__`; without it, the imports of a module that defines nothing."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    if any(isinstance(node, Definition) for node in tree.body):
+        return set()
+    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    return {alias.name for node in imports for alias in node.names}
 
 
 DEFINITIONS = dict(_public_definitions())

@@ -1,8 +1,9 @@
-"""Checks for processors, losses and streams: the library's, and your own.
+"""Checks for processors, losses and streams, yours and those of the library.
 
 One line checks a layer: shapes, finite gradients, gradients against finite
 differences, eager execution against graphs and XLA, unknown sizes, independent rows of
-a batch, config round trip, bad input, and, for streams, blocks against the whole.
+a batch, config round trip, bad input, and, for streams, blocks against the whole. No
+test framework is needed; a failed check raises AssertionError.
 
     ddsp.testing.check_processor(MyProcessor, {"audio": audio})
 """
@@ -13,11 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from ddsp.testing import layers, streams
-from ddsp.testing.case import Case
-from ddsp.testing.expectations import expect, expect_close, expect_value_error
-from ddsp.testing.models import tiny_autoencoder
-from ddsp.testing.tiny_data import tiny_provider
+from ddsp.testing import _layers, _streams
+from ddsp.testing._case import Case
+from ddsp.testing._expectations import expect, expect_close, expect_value_error
+from ddsp.testing._models import tiny_autoencoder
+from ddsp.testing._tiny_data import tiny_provider
 
 __all__ = [
     "Case",
@@ -27,27 +28,25 @@ __all__ = [
     "expect",
     "expect_close",
     "expect_value_error",
-    "layers",
-    "streams",
     "tiny_autoencoder",
     "tiny_provider",
 ]
 
 _LAYER_CHECKS = (
-    layers.check_gradient,
-    layers.check_same_compiled,
-    layers.check_graph,
-    layers.check_unknown_sizes,
-    layers.check_wrong_ranks_are_refused,
-    layers.check_nan_stays,
-    layers.check_round_trip,
-    layers.check_float32_under_mixed_precision,
+    _layers.check_gradient,
+    _layers.check_same_compiled,
+    _layers.check_graph,
+    _layers.check_unknown_sizes,
+    _layers.check_wrong_ranks_are_refused,
+    _layers.check_nan_stays,
+    _layers.check_round_trip,
+    _layers.check_float32_under_mixed_precision,
 )
 _STREAM_CHECKS = (
-    streams.check_blocks_equal_the_whole,
-    streams.check_compiled_blocks,
-    streams.check_state_round_trip,
-    streams.check_bad_blocks_are_refused,
+    _streams.check_blocks_equal_the_whole,
+    _streams.check_compiled_blocks,
+    _streams.check_state_round_trip,
+    _streams.check_bad_blocks_are_refused,
 )
 
 
@@ -78,8 +77,8 @@ def check_processor(
     for check in _LAYER_CHECKS:
         check(case)
     for extreme in (0.0, 1e4, -1e4):
-        layers.check_finite_everywhere(case, extreme)
-    layers.check_rows_are_independent(case)
+        _layers.check_finite_everywhere(case, extreme)
+    _layers.check_rows_are_independent(case)
     layer = case.make()
     audio = case.run(layer, case.arguments())
     expect(
@@ -118,7 +117,7 @@ def check_loss(
     for check in _LAYER_CHECKS:
         check(case)
     for extreme in (0.0, 1e4):
-        layers.check_finite_everywhere(case, extreme)
+        _layers.check_finite_everywhere(case, extreme)
     value = case.run(case.make(), case.arguments())
     expect(
         value.shape == () and value > 0.0, f"A loss is a positive number, got {value}."

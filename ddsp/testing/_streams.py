@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp._core import compilation
-from ddsp.testing.case import Case, Inputs, nodes
-from ddsp.testing.expectations import expect, expect_close, expect_value_error
+from ddsp.testing._case import Case, Inputs, nodes
+from ddsp.testing._expectations import expect, expect_close, expect_value_error
 
 
 def _split_controls(layer: Any, case: Case) -> tuple[Inputs, Inputs]:

@@ -30,6 +30,14 @@ class Case:
       step: Step of the finite differences; the inputs are of order 1.
       n_frames: Frames of the inputs, for streams; their length must be a multiple.
       hop_size: Samples per frame, for streams whose layer does not know it.
+
+    Example:
+
+    >>> case = ddsp.testing.Case(
+    ...     ddsp.processors.Add,
+    ...     lambda rng: {"one": rng.random([2, 8]), "two": rng.random([2, 8])})
+    >>> case.run(case.make(), case.arguments()).shape
+    TensorShape([2, 8])
     """
 
     make: Callable[..., keras.layers.Layer]
@@ -59,14 +67,14 @@ class Case:
 
 
 def total(outputs: Any) -> tf.Tensor:
-    """One number out of audio, of a loss, or of a dictionary of losses."""
+    """Returns the sum of all values of a nest."""
     return tf.add_n([tf.reduce_sum(x) for x in tf.nest.flatten(outputs)])
 
 
 def value_and_gradients(
     case: Case, layer: keras.layers.Layer, inputs: dict[str, tf.Tensor]
 ) -> tuple[Any, list[tf.Tensor]]:
-    """The output, and the gradients of its sum for all inputs and weights."""
+    """Returns the output, and the gradients of its sum for all inputs and weights."""
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         outputs = case.run(layer, inputs)
@@ -76,7 +84,7 @@ def value_and_gradients(
 
 
 def nodes(function: Any) -> list[Any]:
-    """Every operation of a traced function and of those that it calls."""
+    """Returns the operations of a traced function and of those that it calls."""
     graph = function.graph.as_graph_def()
     called = [node for f in graph.library.function for node in f.node_def]
     return [*graph.node, *called]

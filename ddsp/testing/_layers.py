@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ddsp.testing.case import Case, Inputs, nodes, total, value_and_gradients
-from ddsp.testing.expectations import expect, expect_close, expect_value_error
+from ddsp.testing._case import Case, Inputs, nodes, total, value_and_gradients
+from ddsp.testing._expectations import expect, expect_close, expect_value_error
 
 _FLOAT64 = tf.float64.as_datatype_enum
 

@@ -10,7 +10,19 @@ import tensorflow as tf
 
 
 def expect(condition: Any, message: str) -> None:
-    """Raises AssertionError with a message unless a condition holds."""
+    """Raises AssertionError unless a condition holds.
+
+    Args:
+      condition: Truth value, also a NumPy or TensorFlow one.
+      message: Message of the error.
+
+    Raises:
+      AssertionError: If the condition is false.
+
+    Example:
+
+    >>> ddsp.testing.expect(1.0 > 0.5, "1.0 expected above 0.5.")
+    """
     if not condition:
         raise AssertionError(message)
 
@@ -22,6 +34,14 @@ def expect_value_error(pattern: str, what: str) -> Iterator[None]:
     Args:
       pattern: Regular expression.
       what: What should be refused, for the message.
+
+    Raises:
+      AssertionError: If no ValueError is raised, or its message does not match.
+
+    Example:
+
+    >>> with ddsp.testing.expect_value_error("got 3", "three"):
+    ...     raise ValueError("Two expected, got 3.")
     """
     try:
         yield
@@ -45,6 +65,10 @@ def expect_close(actual: Any, expected: Any, tolerance: float, what: str) -> Non
 
     Raises:
       AssertionError: If shapes or values differ.
+
+    Example:
+
+    >>> ddsp.testing.expect_close([1.0, 2.0], [1.0, 2.000001], 1e-5, "a list")
     """
     tf.nest.assert_same_structure(actual, expected)
     for a, e in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
