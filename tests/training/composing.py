@@ -1,4 +1,4 @@
-"""Composing gin files as the command does."""
+"""Composition of gin files, as in `ddsp_run`."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from ddsp.commands import ddsp_run
 
 
 def compose(files: Iterable[str], params: Iterable[str] = ()) -> None:
-    """Parses as `ddsp_run` does: its defaults first, then files, then parameters."""
+    """Parses like `ddsp_run`: defaults, then files, then parameters."""
     arguments = [f"--gin_file={x}" for x in files] + [
         f"--gin_param={x}" for x in params
     ]

@@ -1,4 +1,4 @@
-"""Checkpoints as the original library wrote them, with Keras 2, from tables.
+"""Checkpoints in the Keras 2 format of the original library, from tables.
 
 A table is a nested dictionary: attributes of the original's layers, which lead to
 further tables or to the shapes of variables. Where Keras 2 has two names for one
@@ -26,7 +26,7 @@ def conv_transpose(height, width, n_in, n_out):
 
 
 def gru(n_in, n):
-    """Gates z, r, h; two biases, for `reset_after` is Keras 2's default."""
+    """Gates z, r, h; two biases, because Keras 2 defaults to `reset_after`."""
     cell = {"kernel": (n_in, 3 * n), "recurrent_kernel": (n, 3 * n), "bias": (2, 3 * n)}
     return {"cell": cell}
 
@@ -38,7 +38,7 @@ def lstm(n_in, n):
 
 
 def sequential(*layers):
-    """All layers are numbered, and those with weights among themselves first."""
+    """Numbers all layers, and separately those with weights."""
     weighted = [layer for layer in layers if layer]
     return {
         **{f"layer_with_weights-{i}": layer for i, layer in enumerate(weighted)},

@@ -1,7 +1,7 @@
-"""The original's layers: tables of what leads to their variables, see `keras2`.
+"""Tables of the variable paths of the layers of the original, see `keras2`.
 
-Beside the table of each stands where its variables belong: pairs of a variable here
-and its path there.
+Each table comes with pairs of a variable of this library and the path of the
+corresponding variable of the original.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ class Holder(models.Model):
 
 
 def assert_arrived(model, values, expected):
-    """Each variable has the value of its path, and no other is left."""
+    """Asserts that each variable has the value of its path, and that none is left."""
     assert len(expected) == len(model.weights)
     assert len({id(variable) for variable, _ in expected}) == len(model.weights)
     for variable, path in expected:
@@ -53,7 +53,7 @@ def of_norm(layer, path):
 
 
 def fc_stack(n_in, ch, n_layers):
-    """`nn.FcStack`: each layer a dense one, a normalization and a nonlinearity."""
+    """`nn.FcStack`: each layer dense, normalization and nonlinearity."""
     sizes = [n_in, *[ch] * n_layers]
     return keras2.sequential(
         *(
@@ -93,7 +93,7 @@ def of_decoder(decoder, path="decoder"):
 
 
 def spectrally_normalized(layer):
-    """The original's own wrapper, which has two names for each variable."""
+    """The wrapper of the original, with two names for each variable."""
     u = (1, layer["kernel"][-1])
     return {"layer": layer, "w": layer["kernel"], "u": u, "sn_u": u}
 

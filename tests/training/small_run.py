@@ -1,4 +1,4 @@
-"""A training run of a small model, as training leaves it on the disk."""
+"""Directory of a training run of a small model."""
 
 from pathlib import Path
 

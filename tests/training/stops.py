@@ -1,4 +1,4 @@
-"""Processes that die at a given file-system call, without ending this one."""
+"""Simulation of processes that die at a given file-system call."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ class Killed(BaseException):
 
 @contextlib.contextmanager
 def killed_after(n_calls: int):
-    """Lets a number of file-system calls of the block succeed.
+    """Makes the file-system calls of the block fail after a given number.
 
     Yields:
       A list that grows by the name of each call that was made.

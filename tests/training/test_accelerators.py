@@ -1,4 +1,4 @@
-"""What accelerators ask for, on CPU: training compiled by XLA, and in bfloat16."""
+"""Training compiled by XLA and in bfloat16, tested on CPU."""
 
 import gin
 import keras
@@ -70,7 +70,7 @@ def test_a_compiled_step_is_the_step():
     plain, compiled = (tiny.built_trainer(jit_compile=jit) for jit in (False, True))
     for _ in range(3):
         expected, actual = plain.train_step(batch), compiled.train_step(batch)
-    # float32, summed in another order.
+    # Summation order in float32.
     np.testing.assert_allclose(actual["l2"], expected["l2"], rtol=1e-5)
     for a, b in zip(tiny.weights(compiled), tiny.weights(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)

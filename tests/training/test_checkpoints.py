@@ -1,4 +1,4 @@
-"""Checkpoints are whole or absent, whatever interrupts their writing."""
+"""Atomicity of checkpoints under interruptions."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def _read(path):
 
 @contextlib.contextmanager
 def _full_disk():
-    """Makes writing fail beyond 1,000 bytes a file."""
+    """Makes writes fail beyond 1,000 bytes per file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
@@ -54,7 +54,7 @@ def test_written_and_found(tmp_path):
     latest = checkpoints.find_latest(str(directory))
     assert latest.endswith("ckpt-10") and _read(latest) == 10
     assert _read(checkpoints.find_latest(f"{paths[0]}.index")) == 2
-    # TensorFlow's own way to find the last one written.
+    # TensorFlow's lookup of the latest checkpoint.
     assert tf.train.latest_checkpoint(str(directory)).endswith("ckpt-9")
 
 
@@ -63,7 +63,7 @@ def test_oldest_are_removed(tmp_path):
         _write(tmp_path, step, keep=2)
     assert list(checkpoints.list_checkpoints(str(tmp_path))) == [3, 4]
     assert len(list(tmp_path.iterdir())) == 5
-    # The one just written stays, even if others have higher steps.
+    # The checkpoint just written is kept, even if others have higher steps.
     _write(tmp_path, 1, keep=1)
     assert list(checkpoints.list_checkpoints(str(tmp_path))) == [1]
 
@@ -93,7 +93,7 @@ def test_full_disk_leaves_the_previous_one(tmp_path):
 
 @pytest.mark.parametrize("step", [2, 1])
 def test_stopped_anywhere(tmp_path, step):
-    """Whatever file operation is the last one, a whole checkpoint is the newest.
+    """The newest checkpoint is complete after an interruption at any file operation.
 
     Of step 1 there is one already: the old or the new values are found.
     """
@@ -115,7 +115,7 @@ def test_stopped_anywhere(tmp_path, step):
         for name in names:
             assert not name.startswith(".")
             assert ".data" not in name or name.split(".")[0] + ".index" in names
-        # The same again, to the end.
+        # The same without interruption.
         _write(here, step, value=9, keep=1)
         assert _read(checkpoints.find_latest(str(here))) == 9
         assert len(os.listdir(here)) == 3
@@ -134,7 +134,7 @@ def test_an_index_alone_is_no_checkpoint(tmp_path):
 
 
 def test_the_state_file_leads_nowhere_else(tmp_path):
-    """TensorFlow's own way takes what it names, wherever that is."""
+    """TensorFlow follows the paths in a state file anywhere."""
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
     state = tf.train.Checkpoint(v=tf.Variable(np.zeros(1000, np.float32)))
@@ -143,7 +143,7 @@ def test_the_state_file_leads_nowhere_else(tmp_path):
     assert tf.train.latest_checkpoint(str(inside)) == other
     with pytest.raises(FileNotFoundError, match="No checkpoint"):
         checkpoints.find_latest(str(inside))
-    # In the directory itself it says which one to take.
+    # Within the directory, it selects the checkpoint.
     for name in ("model", "another"):
         state.write(str(inside / name))
     assert checkpoints.find_latest(str(inside)) == str(inside / "model")
@@ -162,7 +162,7 @@ def test_the_config_of_a_run_is_found_from_its_best(tmp_path):
     config = str(tmp_path / "run" / "operative_config-10.gin")
     for place in (tmp_path / "run", best, path):
         assert checkpoints.find_config(str(place)) == config
-    # A new training below another's directory is not of that run.
+    # A training in a subdirectory is a different run.
     (tmp_path / "run" / "new").mkdir()
     with pytest.raises(FileNotFoundError, match="operative_config"):
         checkpoints.find_config(str(tmp_path / "run" / "new"))
@@ -192,7 +192,7 @@ def test_remote_directory():
 
 
 def test_kill_while_saving(tmp_path):
-    """A process that saves without end is killed: all checkpoints are whole."""
+    """All checkpoints are complete after killing a process that saves repeatedly."""
     program = (
         "import sys, numpy as np, tensorflow as tf\n"
         "from ddsp.training import checkpoints\n"

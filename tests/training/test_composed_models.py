@@ -1,4 +1,4 @@
-"""Models composed as the original composes them learn; overrides make them small."""
+"""Training of the models of the original, made smaller by overrides."""
 
 import gin
 import numpy as np
@@ -49,7 +49,7 @@ Z_MIDI = [
     "ee/ExpressionEncoder.z_dims=4",
     "zn/ExpressionEncoder.z_dims=4",
 ]
-# The encoder hears frames of 2048 samples, 512 apart.
+# The encoder analyzes frames of 2048 samples, 512 apart.
 N_SINUSOIDS, INVERSE_FRAMES = 10, 4
 INVERSE = [
     *SPECTRAL,
@@ -66,7 +66,7 @@ VST_FRAMES = 6
 
 
 def vst(sample_rate):
-    """Five hops of audio, of which frames are centered, so six."""
+    """Five hops of audio, thus six centered frames."""
     return [
         f"n_samples={VST_FRAMES * sample_rate // 50}",
         "SpectralLoss.fft_sizes=(256, 64)",
@@ -95,7 +95,7 @@ def recordings(rng):
 
 
 def notes(rng):
-    """Recordings of an instrument with the notes that are played."""
+    """Recordings of an instrument with their notes."""
     features = recordings(rng)
     pitch = np.rint(12 * np.log2(features["f0_hz"] / 440.0) + 69).astype(int)
     velocities = np.zeros([BATCH, N_FRAMES, 128], np.float32)
@@ -128,7 +128,7 @@ def plug_in(sample_rate):
 
 
 def synthetic_notes(rng):
-    """Controls of notes: some sinusoids are harmonics of the pitch."""
+    """Controls of notes; some sinusoids are harmonics of f0."""
     n_frames = INVERSE_FRAMES
     f0_hz = np.repeat(floats(rng, 200.0, 400.0, 1, 1), n_frames, axis=1)
     harm_amp = floats(rng, 0.1, 0.5, n_frames, 1)
@@ -145,7 +145,7 @@ def synthetic_notes(rng):
 
 
 def zipped(rng):
-    """As the two data sets of the fine-tuning come: notes, then recordings."""
+    """The two data sets of fine-tuning: notes, then recordings."""
     audio = floats(rng, -0.2, 0.2, 512 * INVERSE_FRAMES)
     return synthetic_notes(rng), {"audio": audio}
 
@@ -153,7 +153,7 @@ def zipped(rng):
 PAPERS = "papers/icml2020"
 MIDIAE = "models/midiae"
 WITH_NOTES = "datasets/urmp/all_midi.gin"
-# name: (files in the order in which the original names them, overrides, data).
+# name: (gin files in the order of the original, overrides, data).
 COMPOSED: dict = {
     "solo": (["papers/iclr2020/solo_instrument.gin"], SOLO, recordings),
     "tiny": (["papers/iclr2020/tiny_instrument.gin"], SOLO, recordings),

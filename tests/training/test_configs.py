@@ -1,4 +1,4 @@
-"""Every config of the original stands in its place, parses, and makes what it names.
+"""Every config of the original exists, parses and builds its objects.
 
 `parity/configs.json` holds the files they include and their bindings, as gin writes
 values, with spaces for line breaks.
@@ -19,7 +19,7 @@ from tests.training.composing import compose
 CONFIGS = json.loads(
     (Path(__file__).parents[1] / "parity" / "configs.json").read_text()
 )
-# Rates and lengths come from the data; the values that the original binds are defaults.
+# Rates and lengths are derived from the data; the original binds default values.
 DERIVED = {
     "F0LoudnessPreprocessor.time_steps": "1000",
     "FilteredNoise.n_samples": "64000",
@@ -31,7 +31,7 @@ UNRELEASED = "models/midiae/mixins/hmm_prior.gin"
 
 
 class Spelled(config_parser.ParserDelegate):
-    """Leaves references as they are written."""
+    """Keeps references unchanged."""
 
     def configurable_reference(self, scoped_configurable_name, evaluate):
         return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
@@ -41,13 +41,13 @@ class Spelled(config_parser.ParserDelegate):
 
 
 def bindings_of(name):
-    """The original's bindings, without those that are derived here."""
+    """Bindings of the original, except those that are derived from the data."""
     bindings = CONFIGS[name]["bindings"]
     return {k: v for k, v in bindings.items() if DERIVED.get(k) != v}
 
 
 def statements(text):
-    """({binding as written: value}, [file that is included])."""
+    """Returns ({binding: value}, [included file])."""
     bindings, includes = {}, []
     for statement in config_parser.ConfigParser(text, Spelled()):
         if isinstance(statement, config_parser.IncludeStatement):
@@ -92,7 +92,7 @@ def test_config_has_the_originals_bindings(name):
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != UNRELEASED])
 def test_config_parses_with_what_it_includes(name):
     compose([name])
-    # The last to bind a name wins; what a file binds itself comes after its includes.
+    # The last binding wins; bindings of a file follow its includes.
     for key in bindings_of(name):
         if "." in key and not key.startswith(("HmmMidiAutoencoder", "eval_discrete")):
             gin.query_parameter(key)

@@ -1,4 +1,4 @@
-"""Reading examples: of the original's form, by the manifest, and bad ones."""
+"""Reading of examples: in the format of the original, with a manifest, corrupt."""
 
 import json
 
@@ -14,7 +14,7 @@ RATE, FRAMES = 1000, 50
 
 
 def write_shard(path, n=3, first=0, secs=2, rate=RATE, frames=FRAMES, **extra):
-    """Writes records as the original does: float lists, recognizable by number."""
+    """Writes records in the format of the original, with distinct values."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for i in range(first, first + n):
             values = {
@@ -58,7 +58,7 @@ def provider(pattern, **kwargs):
 
 
 def numbers(dataset):
-    """Which examples come out, in order."""
+    """Returns the indices of the examples, in order."""
     return [
         int(i)
         for batch in dataset

@@ -1,4 +1,4 @@
-"""Data sets of known form: older records, notes, NSynth, URMP, and several at once."""
+"""Data providers: older records, synthetic notes, NSynth, URMP, and mixtures."""
 
 import builtins
 
@@ -44,7 +44,7 @@ def note():
 
 
 def piece(n_frames, instrument=b"vn"):
-    """A part of URMP: one note from the second frame on, struck there."""
+    """Example of URMP: one note with an onset in the second frame."""
     rolls = np.zeros([4, n_frames, 128], np.float32)
     rolls[:2, 1:, 60] = [[1.0], [0.5]]
     rolls[2, 1, 60] = rolls[3, -1, 60] = 1.0
@@ -217,7 +217,7 @@ def test_zipped_batches_go_side_by_side(two_sources):
     a, b = next(iter(zipped.get_dataset(shuffle=False)))
     assert a["audio"][0] == 0
     assert b["audio"][0] == 10
-    # The shorter one starts again, and the longer one is read to its end.
+    # The shorter data set repeats until the longer one ends.
     endless = zipped.get_batch(2, shuffle=False).take(4)
     assert [numbers(b)[0] for _, b in endless] == [10, 12, 14, 16]
 
@@ -289,7 +289,7 @@ def test_saved_dataset(tmp_path):
 
 @pytest.fixture
 def nsynth(tmp_path):
-    """NSynth's form with two short notes, written by TensorFlow Datasets."""
+    """Data set in the NSynth format with two short notes."""
     scalar = tfds.features.Scalar(tf.int64)
     features = {
         "audio": tfds.features.Tensor(shape=[64], dtype=tf.float32),
@@ -338,7 +338,7 @@ def test_nsynth_under_the_usual_names(nsynth):
         "instrument_family": (2,),
         "instrument_source": (2,),
     }
-    # The package stores examples in an order of its own.
+    # TensorFlow Datasets shuffles the examples.
     assert sorted(read["pitch"].numpy()) == [60, 61]
     np.testing.assert_array_equal(
         read["f0_hz"][:, 0] - 100.0, tf.cast(read["pitch"] - 60, tf.float32)

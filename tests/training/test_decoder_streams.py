@@ -1,4 +1,4 @@
-"""Decoders in blocks: any partition gives the whole, and what cannot be cut refuses."""
+"""Decoders block by block: equal to offline for any partition, or an error."""
 
 import functools
 import itertools
@@ -15,7 +15,7 @@ from ddsp.training.models import restoring
 BATCH, TIME = 2, 23
 CHANNELS = {"ld_scaled": 1, "f0_scaled": 1, "z": 4}
 SPLITS = (("amps", 1), ("harmonic_distribution", 6))
-# Sums of some tens of float32 products of values of a few units, in another order.
+# Summation order of some tens of float32 products of values of order 1 to 10.
 ATOL = 1e-5
 
 rnn = functools.partial(decoders.RnnFcDecoder, 16, ch=8, output_splits=SPLITS)
@@ -61,7 +61,7 @@ def features(rng):
 
 
 def called(maker, features):
-    """A decoder and its outputs for the whole, without the state if it has one."""
+    """Returns a decoder and its offline outputs, without the state."""
     decoder = maker()
     state = {}
     if getattr(decoder, "stateless", False):
@@ -103,7 +103,7 @@ def test_any_partition_gives_the_whole(name, features, rng):
 def test_a_compiled_step_gives_the_whole(name, jit_compile, features):
     decoder, whole = called(MAKERS[name], features)
     step = tf.function(decoder.step, autograph=False, jit_compile=jit_compile)
-    # 11 frames: more than are written out one by one.
+    # 11 frames exceed the limit of unrolled steps.
     assert_equal(in_blocks(decoder, features, [1, 2, 13, 22], step), whole)
 
 
@@ -170,7 +170,7 @@ def test_a_stack_is_sums_over_taps_and_moments(causal, rng):
         kernel, bias = norm.get_weights()
         scale, shift = np.split(z @ kernel + bias, 2, axis=-1)
         y = y + inner * scale + shift
-    # Weights of unit variance make outputs of tens.
+    # With weights of unit variance, outputs are of order 10 to 100.
     np.testing.assert_allclose(stack(inputs), y, atol=1e-5 * np.abs(y).max())
 
 
@@ -207,7 +207,7 @@ def test_spectral_norm_bounds_the_kernels_while_training(features):
         stack(features["z"], training=True)
     kernel = stack.conv_in.layer.kernel
     largest = np.linalg.svd(np.reshape(kernel, [-1, 8]), compute_uv=False)[0]
-    # The power iteration converges from below, so the norm it leaves is above 1.
+    # Power iteration converges from below, so the remaining norm is above 1.
     assert 0.99 < largest < 1.05
 
 
@@ -224,7 +224,7 @@ def test_config_and_weights_make_an_equal_decoder(name, features):
 
 def test_checkpoints_hold_every_weight(features):
     decoder, _ = called(MAKERS["conv, all options"], features)
-    # Raises where a weight is missing.
+    # Raises if a weight is missing.
     assert len(restoring.model_variables(decoder)) >= len(decoder.weights)
 
 

@@ -1,4 +1,4 @@
-"""Encoder and decoder: shapes, parameter counts, blocks against the whole."""
+"""Encoders and decoders: shapes, parameter counts, streaming."""
 
 import keras
 import numpy as np

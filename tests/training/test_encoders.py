@@ -1,4 +1,4 @@
-"""Encoders, against numpy and against what they are made of."""
+"""Encoders, compared with NumPy and with their components."""
 
 import gin
 import keras
@@ -161,7 +161,7 @@ def test_note_encoders(encoder_class, keys, f0_residual, features, rng):
     expected = (standardized(x, (1, 2)) * scale[0] + shift[0]) @ kernel + bias
     outputs = encoder(features)
     pitch = outputs["z_pitch"] - (features["f0_midi"] if f0_residual else 0.0)
-    # float32 holds 70 to 8e-6.
+    # The resolution of float32 at 70 is 8e-6.
     np.testing.assert_allclose(pitch, expected[..., :1], atol=1e-4)
     np.testing.assert_allclose(outputs["z_vel"], expected[..., 1:], atol=1e-4)
 
@@ -206,11 +206,11 @@ def test_sinusoidal_to_harmonic_encoder_takes_a_network_of_dicts(features):
 def test_resnet_sinusoidal_encoder(features):
     encoder = encoders.ResnetSinusoidalEncoder((("frequencies", 12), ("amplitudes", 3)))
     outputs = encoder(features)
-    # Frames of 2048 samples with an overlap of three quarters: a hop of 512.
+    # Frames of 2048 samples with an overlap of 75 %: a hop of 512.
     assert outputs["frequencies"].shape == [2, 16, 12]
     assert outputs["amplitudes"].shape == [2, 16, 3]
     alone = encoder(features["audio"][1:])
-    # Other sizes of a batch sum in another order.
+    # The summation order depends on the batch size.
     np.testing.assert_allclose(
         alone["frequencies"], outputs["frequencies"][1:], atol=1e-4
     )
@@ -243,7 +243,7 @@ def test_resnet_f0_encoder_is_the_mean_of_log_spaced_bins(features):
         np.testing.assert_allclose(outputs["f0_hz"], np.full([2, 125, 1], hz), 1e-4)
         midi = 69 + 12 * np.log2(hz / 440.0)
         np.testing.assert_allclose(outputs["f0_scaled"], midi / 127, atol=1e-5)
-    # All equally likely: halfway on a logarithmic scale.
+    # The mean of a uniform distribution on a logarithmic scale.
     encoder.dense_out.set_weights([0 * kernel, 0 * bias])
     middle = np.sqrt(8.2 * 13300.0)
     np.testing.assert_allclose(encoder(features)["f0_hz"][0, 0], [middle], rtol=1e-4)
@@ -256,7 +256,7 @@ def test_resnet_f0_encoder_at_other_rates(features):
         encoders.ResnetF0Encoder("tiny", frame_rate=252)
 
 
-def test_pitch_is_learned_through_what_is_synthesised_from_it(features):
+def test_f0_is_learned_through_synthesis(features):
     encoder = encoders.ResnetF0Encoder("tiny")
     with tf.GradientTape() as tape:
         f0_hz = encoder(features)["f0_hz"]
@@ -333,7 +333,7 @@ def test_graphs_of_any_batch_and_length(make, features):
         input_signature=[{key: unknown(x) for key, x in inputs.items()}],
     )
     for name, value in run(inputs).items():
-        # Other kernels for the same sums; frequencies by their size.
+        # Kernels differ; frequencies have a relative tolerance.
         np.testing.assert_allclose(value, expected[name], rtol=1e-3, atol=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of checkpoints: the measures, the table, the files."""
+"""Evaluation of checkpoints: metrics, table and files."""
 
 import json
 import types
@@ -42,7 +42,7 @@ def test_measures_of_the_latest(tmp_path, capsys):
 def test_each_example_counts_once(tmp_path, n_examples, batch_size):
     trainer = _saved(tmp_path)
     provider = tiny.TinyProvider(n_examples, seed=2)
-    # The examples differ much, so that weights of batches show.
+    # Examples differ strongly, so that batch weights matter.
     provider.examples["audio"] *= 3.0 ** np.arange(n_examples)[:, np.newaxis]
     seen = []
 
@@ -62,7 +62,7 @@ def test_each_example_counts_once(tmp_path, n_examples, batch_size):
     np.testing.assert_array_equal(seen, provider.examples["audio"])
     outputs = trainer.model(provider.examples, training=False)
     expected = np.mean((outputs["audio_synth"] - provider.examples["audio"]) ** 2)
-    # Float32 sums of squares in another order.
+    # Summation order of squares in float32.
     assert results["losses/l2"] == pytest.approx(expected, rel=1e-5)
 
 

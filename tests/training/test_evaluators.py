@@ -1,4 +1,4 @@
-"""Evaluators of notes and of the pitch of sinusoids, as configs make them."""
+"""Evaluators of notes and of f0 from sinusoids, created by configs."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ CONFIGS = Path(gin_files.config_dir())
 
 
 def parse(name):
-    """The evaluators that a config gives `evaluate`, with what else it sets."""
+    """Returns the evaluators and settings of `evaluate` in a config."""
     gin.parse_config((CONFIGS / "eval" / f"{name}.gin").read_text())
     bindings = gin.get_bindings(eval_util.evaluate)
     return [make(SAMPLE_RATE, RATE) for make in bindings.get("evaluator_classes", [])]
@@ -29,7 +29,7 @@ def roll_of(notes):
 
 
 def recording(notes=PLAYED):
-    """A batch of one: notes, their pitch and level, and audio."""
+    """Returns a batch of one: notes, pitch, level and audio."""
     roll = roll_of(notes)
     on = roll.any(axis=1)
     f0_hz = np.where(on, 440.0 * 2.0 ** ((roll.argmax(axis=1) - 69) / 12), 0.0)
@@ -44,7 +44,7 @@ def recording(notes=PLAYED):
 
 
 def rendered(batch):
-    """Controls and audio of a harmonic synthesizer that plays a batch."""
+    """Returns controls and audio of a harmonic synthesizer for a batch."""
     on = batch["f0_confidence"][..., np.newaxis]
     harmonic = synths.Harmonic(n_samples=SAMPLE_RATE, scale_fn=None)
     outputs = harmonic(
@@ -57,7 +57,7 @@ def rendered(batch):
 
 
 def midi_autoencoder(batch, notes):
-    """What a MIDI autoencoder would put out that finds some notes, and 0 in rests."""
+    """Outputs of a MIDI autoencoder that detects some notes, with 0 in rests."""
     pitch = roll_of(notes).argmax(axis=1)
     outputs = {
         "q_pitch": pitch[:, np.newaxis],
@@ -75,7 +75,7 @@ def midi_autoencoder(batch, notes):
 
 @pytest.fixture
 def tags(tmp_path):
-    """Runs a function under a writer; returns the tags that it wrote."""
+    """Runs a function with a summary writer; returns the written tags."""
 
     def run(function, *args):
         writer = tf.summary.create_file_writer(str(tmp_path))
@@ -93,7 +93,7 @@ def tags(tmp_path):
 
 
 def run(evaluator, batch, outputs):
-    """One evaluation as `forward.run_evaluators` makes it."""
+    """Runs one evaluation like `forward.run_evaluators`."""
     return forward.run_evaluators(
         lambda _: (outputs, {"total_loss": tf.constant(0.5)}),
         [tf.nest.map_structure(tf.constant, batch)],
@@ -110,7 +110,7 @@ def test_midi_autoencoder(tags):
         "MidiAutoencoderEvaluator",
     ]
     batch = recording()
-    # The first note is right, the second a semitone off, and rests are rests.
+    # The first note and the rests are correct; the second is off by a semitone.
     outputs = midi_autoencoder(batch, [PLAYED[0], (77, 100, 0.6, 1.0)])
     outputs["audio_gen"] = outputs["midi_audio"]
     results = {}
@@ -159,7 +159,7 @@ def test_midi_heuristic(tags, name):
     outputs = rendered(batch)
     evaluator = evaluators.MidiHeuristicEvaluator(SAMPLE_RATE, RATE)
     if name == "heuristic_power":
-        # Told by the audio alone: these amplitudes would find nothing.
+        # Detected from the audio only: these amplitudes contain no notes.
         batch["audio"] = outputs["audio_gen"].numpy()
         quiet = tf.zeros_like(outputs["harmonic"]["controls"]["amplitudes"])
         outputs["harmonic"]["controls"]["amplitudes"] = quiet
@@ -167,13 +167,13 @@ def test_midi_heuristic(tags, name):
     written = tags(lambda: results.update(run([evaluator], batch, outputs)))
     for measure in ("onset", "full_note"):
         assert results[f"metrics/midi/heuristic/{measure}/f1"] == 1.0
-    # Windows of power reach two frames further at the two ends next to the rest.
+    # Power windows extend two frames into the rest at both ends.
     assert results["metrics/midi/heuristic/frame/f1"] >= 0.98
     assert {"midi_heuristic/0", "pianoroll_heuristic/0", *results} <= written
 
 
 def test_midi_heuristic_of_a_model():
-    """All that an autoencoder puts out: nested controls, a reverb, shares of energy."""
+    """All outputs of an autoencoder: nested controls, reverb, energy shares."""
     model = test_models.small(n_samples=SAMPLE_RATE)
     batch = recording()
     forward.build(model, batch)
@@ -185,7 +185,7 @@ def test_midi_heuristic_of_a_model():
         measure=[evaluator],
         show=[evaluator],
     )
-    # An untrained model plays the same amplitude everywhere, so pitch alone tells.
+    # The amplitude of an untrained model is constant, so only pitch defines notes.
     assert results["metrics/midi/heuristic/onset/f1"] == 1.0
 
 
@@ -205,7 +205,7 @@ def test_missing_notes_are_named():
 
 
 def sinusoids(f0_hz):
-    """Five harmonics of a pitch and a bit of noise, in no order."""
+    """Five harmonics of f0 and some noise sinusoids, shuffled."""
     order = np.array([3, 1, 5, 2, 4])
     frequencies = np.where(f0_hz > 0, f0_hz, 200.0)[..., np.newaxis] * order
     amplitudes = np.broadcast_to(0.5 / order, frequencies.shape)
@@ -224,13 +224,13 @@ def test_two_way_mismatch(tags, frames_of_model):
     results = {}
     written = tags(lambda: results.update(run([evaluator], batch, outputs)))
     accuracy = results["metrics/f0_twm/raw_pitch_accuracy"]
-    # With fewer frames the pitch glides into and out of the rest.
+    # With fewer frames, interpolation smears the pitch at the edges of the rest.
     assert accuracy == 1.0 if frames_of_model == N_FRAMES else accuracy > 0.9
     assert "f0_midi_f0_twm/0" in written
 
 
 def test_noise_counts_for_nothing():
-    """Louder harmonics of another pitch, all noise, hide the pitch, unless told so."""
+    """Louder noise sinusoids mask f0, unless they are excluded."""
     batch = recording()
     tone = sinusoids(batch["f0_hz"])
     numbers = np.arange(1.0, 11.0, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The GRU against Keras's own, whose variables it shares."""
+"""The GRU, compared with that of Keras with the same variables."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ BATCH, TIME, CHANNELS, UNITS = 3, 23, 5, 8
 
 
 def _pair(**kwargs):
-    """Keras's layer and ours, with the same random weights."""
+    """Returns the layer of Keras and ours, with the same random weights."""
     rng = np.random.default_rng(1)
     layers = [cls(UNITS, **kwargs) for cls in (keras.layers.GRU, gru.GRU)]
     for layer in layers:
@@ -30,7 +30,7 @@ def _inputs(time=TIME):
 
 
 def _run(layer, x, state):
-    """Everything the layer returns, and the gradients of a weighted sum of it."""
+    """Returns all outputs, and the gradients of a weighted sum of them."""
     with tf.GradientTape() as tape:
         tape.watch([x, state])
         outputs = tf.nest.flatten(layer(x, initial_state=[state]))
@@ -41,7 +41,7 @@ def _run(layer, x, state):
 
 def _assert_equal(actual, expected):
     for a, b in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
-        # float32 through 23 steps, summed in another order: relative to the largest.
+        # Summation order in float32 over 23 steps, relative to the maximum.
         scale = max(1.0, np.abs(b).max())
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * scale)
 
@@ -149,14 +149,14 @@ def test_checkpoints_are_interchangeable_with_keras(tmp_path):
 
 
 def test_mixed_precision():
-    """Computes in bfloat16, near the float32 result; variables stay float32."""
+    """Computes in bfloat16, close to float32; variables stay float32."""
     _, ours = _pair(return_sequences=True)
     _, mixed = _pair(return_sequences=True, dtype="mixed_bfloat16")
     x, state = _inputs()
     (actual,), gradients = _run(mixed, x, state)
     (expected,), exact = _run(ours, x, state)
     assert actual.dtype == tf.bfloat16
-    # bfloat16 rounds to 2**-9; the loop carries it on for a few steps.
+    # bfloat16 rounds to 2**-9; errors accumulate over a few steps.
     np.testing.assert_allclose(tf.cast(actual, tf.float32), expected, atol=0.05)
     for gradient, other in zip(gradients, exact, strict=True):
         assert gradient.dtype == tf.float32
@@ -175,7 +175,7 @@ def test_the_gradient_does_not_depend_on_the_chunk_size(monkeypatch, chunk_size)
 
 
 def test_nothing_but_states_is_kept_for_the_gradient():
-    """What is kept is 4 numbers a unit and step: the projection and the state."""
+    """Keeps 4 values per unit and step: the projection and the state."""
     layer = gru.GRU(UNITS, return_sequences=True)
     forward = tf.function(layer).get_concrete_function(
         tf.TensorSpec([BATCH, TIME, CHANNELS])

@@ -1,4 +1,4 @@
-"""Notes found by rule: against loops over frames, and on made recordings."""
+"""Note detection by heuristics, compared with loops and on synthetic audio."""
 
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def test_dips_against_a_loop():
 
 
 def test_changes_of_pitch():
-    """A step of a semitone is one frame, found in the narrowest window."""
+    """A step of one semitone takes one frame, found with the shortest window."""
     f0_hz = 440.0 * 2.0 ** (np.repeat([0.0, 1.0, 1.5], 50) / 12)
     f0_hz[140:] = 0.0
     marks = heuristics.strided_freq_change({"f0_hz": f0_hz})
@@ -128,7 +128,7 @@ def test_changes_of_pitch():
 
 
 def test_slow_change_of_pitch():
-    """A glide of 0.3 semitones a frame shows in windows of four frames, not of two."""
+    """A glide of 0.3 semitones per frame is found with 4 frames, not with 2."""
     steps = np.clip(np.arange(100) - 50, 0, 10) * 0.3
     controls = {"f0_hz": 440.0 * 2.0 ** (steps / 12)}
     narrow = heuristics.strided_freq_change(controls, frame_widths=(2,))
@@ -141,7 +141,7 @@ def test_slow_change_of_pitch():
 
 @pytest.mark.parametrize("value", [69.9, 127.0, 0.4])
 def test_steady_pitch_is_one_note(value):
-    """Padding that rounds would see a change at the start."""
+    """Padding must not cause an onset at the start."""
     f0_hz = np.full(100, 440.0 * 2.0 ** ((value - 69) / 12))
     assert heuristics.strided_freq_change({"f0_hz": f0_hz}).all()
 
@@ -172,7 +172,7 @@ def test_repeated_notes_are_cut_at_the_dip():
 def test_silence_has_no_notes():
     silent = controls_of(np.zeros(200), np.zeros(200))
     assert found(silent) == []
-    # The tracker may find pitch in silence; the synthesizer is at its floor there.
+    # The tracker may detect pitch in silence, where the synthesizer is at its floor.
     assert found(controls_of(np.full(200, 440.0), np.full(200, 1e-7))) == []
     assert found(controls_of([], [])) == []
 
@@ -197,7 +197,7 @@ def test_notes_by_power(n_frames):
     controls["audio"] = tone(16000)
     notes = found(controls, heuristics.midi_heuristic_power)
     assert [pitch for pitch, *_ in notes] == [64, 64]
-    # A centered window of 256 samples reaches two frames into the silence.
+    # A centered window of 256 samples extends two frames into the silence.
     np.testing.assert_allclose(
         [times for _, *times in notes], [[50, 125], [132, 225]], atol=2
     )
@@ -240,7 +240,7 @@ def test_batch_is_cut_one_by_one():
         controls_of(0 * f0_hz, np.zeros(100)),
     ]
     batch = tf.nest.map_structure(lambda *x: tf.constant(np.stack(x)), *examples)
-    # What is no batch, and what is no array, is no obstacle.
+    # Values that are no batches or no arrays are ignored.
     batch = {**batch, "reverb": {"controls": {"ir": tf.ones([1, 7])}}, "none": None}
     notes = heuristics.segment_notes_batch(*HEURISTICS, batch)
     assert [rows(n) for n in notes] == [found(example) for example in examples]

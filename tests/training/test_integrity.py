@@ -1,4 +1,4 @@
-"""Damaged, missing and foreign shards and hostile manifests are named in one line."""
+"""Errors about corrupt, missing and foreign shards and malicious manifests."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ RATE = writing.RATE
 
 @pytest.fixture
 def prepared(tmp_path):
-    """A set of two splits, two shards each."""
+    """A data set of two splits with two shards each."""
     writing.prepare(tmp_path / "v", [1, 2, 3], ("train", "eval"), 2)
     return tmp_path
 
@@ -28,7 +28,7 @@ def provider(pattern):
 
 
 def refused(folder, pattern="v*"):
-    """The message with which the data is refused before anything is read from it."""
+    """Returns the error message that refuses the data before it is read."""
     with pytest.raises(ValueError) as caught:
         provider(str(folder / pattern))
     message = str(caught.value).split("\n  In call to configurable")[0]
@@ -79,7 +79,7 @@ def damage(name):
 def test_a_shard_that_is_not_as_prepared_is_named(prepared, name):
     damage(name)(prepared)
     assert SHARD in refused(prepared, "v*")
-    # The other split is not concerned.
+    # The other split is not affected.
     assert provider(str(prepared / "v-eval*")).n_examples == 3
 
 
@@ -100,7 +100,7 @@ def test_a_lost_evaluation_split_is_named(prepared):
 
 
 def test_data_without_a_manifest(prepared):
-    """As the original wrote it: names and contents are all there is to go by."""
+    """Data set of the original, without a manifest."""
     (prepared / "manifest-v.json").unlink()
     assert provider(str(prepared / "v*")).n_examples == 3
     shutil.copy(prepared / SHARD, prepared / "v-train-copy")
@@ -108,7 +108,7 @@ def test_data_without_a_manifest(prepared):
     (prepared / "v-train-copy").unlink()
     (prepared / SHARD).rename(prepared / "elsewhere")
     assert f"{SHARD} is missing" in refused(prepared)
-    # Whoever lists files means these.
+    # An explicit list of files is not checked.
     assert provider([str(prepared / "v-train-00000-of-00002")]).n_examples == 2
     (prepared / "elsewhere").rename(prepared / "v-train-00002-of-00003")
     assert "two data sets" in refused(prepared)
@@ -167,7 +167,7 @@ def test_hostile_manifests_are_refused_in_one_line(prepared, change):
 
 
 def test_counts_of_an_older_manifest_are_checked(prepared):
-    """One that does not describe each shard."""
+    """Manifest that does not describe each shard."""
     path = prepared / "manifest-v.json"
     content = json.loads(path.read_text())
     del content["shards"]
@@ -234,7 +234,7 @@ def test_a_bad_record_is_named_when_it_is_read(tmp_path, bad, fault):
     assert fault in text and "\n" not in text and "{{" not in text
     assert "Iterator" not in text and len(text) < 400
     assert not checkpoints.list_checkpoints(str(tmp_path / "run"))
-    # The same while training, where statistics were there before.
+    # The same during training, with existing statistics.
     manifest = SimpleNamespace(
         statistics=postprocessing.statistics_to_dict(small_run.STATISTICS),
         center=False,

@@ -1,4 +1,4 @@
-"""Inverse synthesis: what is rendered, what is compared, and where gradients stop."""
+"""Inverse synthesis: outputs, losses, and where gradients stop."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ from ddsp.training.models import restoring
 
 BATCH, TIME, HOP = 2, 8, 64
 N_SAMPLES, N_SINUSOIDS = TIME * HOP, 3
-# What `exp_sigmoid` makes nothing of, so that the noise is silent.
+# `exp_sigmoid` maps this to about zero, so that the noise is silent.
 SILENT = -100.0
 
 
 @configurable.layer(module="tests.inverse_synthesis")
 class Sinusoids(nn.DictLayer):
-    """Raw controls from a dense layer over hops of audio; the noise is silent."""
+    """Dense layer from hops of audio to raw controls, with silent noise."""
 
     def __init__(self, **kwargs):
         keys = ["frequencies", "amplitudes", "noise_magnitudes"]
@@ -32,7 +32,7 @@ class Sinusoids(nn.DictLayer):
 
 @configurable.layer(module="tests.inverse_synthesis")
 class Harmonics(nn.DictLayer):
-    """One dense layer from sinusoids to a pitch of some 200 Hz and two harmonics."""
+    """Dense layer from sinusoids to f0 near 200 Hz and two harmonics."""
 
     def __init__(self, **kwargs):
         super().__init__(output_keys=["harm_amp", "harm_dist", "f0_hz"], **kwargs)
@@ -58,7 +58,7 @@ class Distance(losses.Loss):
 
 @configurable.layer(module="tests.inverse_synthesis")
 class Sets(losses.Loss):
-    """Differences of the means of two sets, each in two respects."""
+    """Differences of the means of two sets, for two quantities."""
 
     def call(self, a, b, c, d):
         a, b, c, d = (tf.reduce_mean(x, axis=-1) for x in (a, b, c, d))
@@ -120,7 +120,7 @@ def notes(rng):
 
 
 def steady(frequencies, amplitudes):
-    """Sinusoids that do not change, as sums of sines; constant over the second axis."""
+    """Synthesizes stationary sinusoids as sums of sines."""
     phase = 2.0 * np.pi * np.arange(1, N_SAMPLES + 1)[:, np.newaxis] / 16000.0
     frequencies = np.asarray(frequencies, np.float64)[:, :1]
     amplitudes = np.asarray(amplitudes, np.float64)[:, :1]
@@ -129,7 +129,7 @@ def steady(frequencies, amplitudes):
 
 def test_sinusoids_and_harmonics_are_rendered(recordings):
     model = small()
-    # The same hop again and again makes controls that do not change.
+    # A repeated hop results in constant controls.
     audio = tf.tile(recordings["audio"][:, :HOP], [1, TIME])
     outputs = model({"audio": audio})
     assert outputs["sin_freqs"].shape == [BATCH, TIME, N_SINUSOIDS]
@@ -212,7 +212,7 @@ def test_synthetic_notes_are_compared_with_their_controls(notes):
     expected["total_loss"] = sum(expected.values())
     assert set(values) == set(expected)
     for name, value in values.items():
-        # Means of float32 in another order.
+        # Summation order of float32 means.
         np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
 
 
@@ -281,7 +281,7 @@ def test_config_round_trip(recordings):
     copy(recordings)
     copy.set_weights(model.get_weights())
     again, copied = copy(recordings, return_losses=True)
-    # The noise is of 1e-7, and drawn anew at every call.
+    # The noise of 1e-7 differs between calls.
     np.testing.assert_allclose(again["harm_audio"], outputs["harm_audio"], atol=1e-5)
     assert set(copied) == set(values)
 

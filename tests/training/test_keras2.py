@@ -1,4 +1,4 @@
-"""The tables of layers against the checkpoints of Keras 2 itself."""
+"""Tables of layers, compared with checkpoints of Keras 2."""
 
 import pytest
 import tensorflow as tf

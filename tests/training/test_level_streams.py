@@ -1,4 +1,4 @@
-"""Loudness and power in blocks, compared with those of the whole recording."""
+"""Loudness and power block by block, compared with offline analysis."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ PADDINGS = ("causal", "center", "same")
 
 
 def recording(seed=0, n_hops=N_HOPS, hop=HOP):
-    """Two rows of noise that swells, a tone in one of them."""
+    """Returns two rows of swelling noise, one with a tone."""
     rng = np.random.default_rng(seed)
     time = np.arange(n_hops * hop)
     swell = 0.5 - 0.49 * np.cos(2.0 * np.pi * time / len(time))
@@ -31,7 +31,7 @@ def partition(n_hops, seed):
 
 
 def play(stream, audio, sizes):
-    """All that a stream says, in blocks of so many hops."""
+    """Returns the outputs of a stream, in blocks of the given numbers of hops."""
     state, done, said = stream.initial_state(len(audio)), 0, []
     for size in sizes:
         stop = done + size * stream.hop_size
@@ -51,7 +51,7 @@ def test_loudness_of_any_partition_is_that_of_the_whole(padding, seed):
     stream = LoudnessStream(padding=padding)
     played = play(stream, audio, partition(N_HOPS, seed))
     whole = spectral_ops.compute_loudness(audio, padding=padding)
-    # An FFT of another batch rounds differently: 1e-7 of the spectrum's largest bin.
+    # FFT rounding depends on the batch size: 1e-7 of the largest bin.
     np.testing.assert_allclose(
         played[:, stream.latency_frames :], whole[:, :N_HOPS], atol=1e-3
     )
@@ -86,7 +86,7 @@ def test_power_is_the_mean_square_of_what_was_heard_last():
 @pytest.mark.parametrize(
     ("padding", "lag", "look_ahead"),
     # A frame of 512 reaches 256 samples, four hops, past its center, and 512, eight
-    # hops, past its start. The hop that it starts in has been heard itself.
+    # hops, past its start. The hop in which it starts is already available.
     [("causal", 0, 0), ("center", 3, 256), ("same", 7, 512)],
 )
 def test_the_lag_is_what_the_padding_needs(padding, lag, look_ahead):

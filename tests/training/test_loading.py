@@ -1,4 +1,4 @@
-"""Several models at once, each with its own settings; gin's are left as they were."""
+"""Several models at once with their own settings, without changes to gin's state."""
 
 import shutil
 import threading
@@ -27,7 +27,7 @@ def run(tmp_path_factory):
 
 
 def with_config(run, folder, *lines):
-    """A copy of a run with more in its config."""
+    """Copies a run, and appends to its config."""
     shutil.copytree(run, folder)
     config = folder / "operative_config-7.gin"
     config.write_text("\n".join([config.read_text(), *lines]))
@@ -61,11 +61,11 @@ def test_a_second_model_changes_nothing_of_the_first(run, loud):
     before = play(first)
     second = models.load(loud)
     louder = play(second)
-    # Every amplitude is 25 times larger; the reverb and the sum are linear.
+    # All amplitudes are 25 times larger; reverb and sum are linear.
     assert np.std(louder) > 5.0 * np.std(before)
     np.testing.assert_array_equal(play(first), before)
     np.testing.assert_array_equal(play(second), louder)
-    # What is traced once both are there.
+    # Traced after both models are loaded.
     traced = tf.function(lambda: play(first), autograph=False)()
     np.testing.assert_allclose(traced, before, atol=1e-5)
     gin.parse_config("exp_sigmoid.max_value = 3.0")
@@ -106,7 +106,7 @@ def test_models_of_eight_threads_keep_their_configs(run, tmp_path):
         harmonic, noise, *_ = model.processor_group.processors
         for layer in (harmonic, noise):
             np.testing.assert_allclose(layer.scale_fn(LARGE), value, rtol=1e-6)
-            # Threads share what the common part of the config says.
+            # Threads share the common part of the config.
             assert layer.scale_fn.arguments["exponent"] == 9.0
 
 

@@ -1,4 +1,4 @@
-"""Measures against closed forms."""
+"""Metrics, compared with closed forms."""
 
 import keras
 import numpy as np
@@ -49,7 +49,7 @@ def test_audio_features():
     assert {
         len(features[key]) for key in ("loudness_db", "f0_hz", "f0_confidence")
     } == {126}
-    # The tracker's own accuracy: within a quarter of a semitone in the middle.
+    # Accuracy of the tracker: a quarter of a semitone, away from the edges.
     np.testing.assert_allclose(features["f0_hz"][30:-30], 220.0, rtol=0.015)
 
 
@@ -57,7 +57,7 @@ def test_loudness_of_a_softer_copy():
     measure = metrics.LoudnessMetrics(RATE, FRAMES)
     audio = tf.constant(np.concatenate([_tone(220.0), _tone(330.0)]))
     measure.update_state({"audio": audio}, audio * 10 ** (-6 / 20))
-    # 6 dB softer everywhere, except for the edge frames that touch the floor.
+    # 6 dB softer, except for edge frames at the floor.
     assert measure.flush(0) == {
         "metrics/loudness/loudness_db": pytest.approx(6.0, abs=0.1)
     }
@@ -81,8 +81,8 @@ def test_pitch_of_a_transposed_copy():
     measure = metrics.F0CrepeMetrics(RATE, FRAMES)
     measure.update_state(batch, generated)
     results = measure.flush(0)
-    # The tracker is good to a tenth of a semitone on a steady tone.
-    # Two semitones and two octaves are compared where the tracker is sure.
+    # The tracker is accurate to a tenth of a semitone for a stationary tone.
+    # Two semitones and two octaves, at frames of high confidence.
     assert results["metrics/f0_crepe/f0_midi"] == pytest.approx(13.0, abs=0.15)
     assert results["metrics/f0_crepe/unpitched_ratio"] == pytest.approx(1 / 4)
     # Of the three with a pitch, only the first is nearer than an octave: what the
@@ -97,7 +97,7 @@ def test_pitch_of_a_transposed_copy():
     assert results["metrics/f0_crepe/f0_dist"] == pytest.approx(np.mean(near), abs=0.01)
     ratio = results["metrics/f0_crepe/outlier_ratio"]
     assert ratio == pytest.approx(1 - len(near) / 3)
-    # Those of which the tracker is unsure; in silence all.
+    # Frames of low confidence; in silence all frames.
     _, sure = spectral_ops.compute_f0(generated[:3], FRAMES)
     lost = np.mean(sure[:, confidence[0] >= 0.85] < 0.85)
     expected = pytest.approx(lost, abs=1e-3)
@@ -129,7 +129,7 @@ def test_predicted_pitch():
 
 @pytest.mark.parametrize(("n_frames", "exact"), [(10, True), (41, True), (20, False)])
 def test_predicted_pitch_with_other_frames(n_frames, exact):
-    """A step after half the recording, with 40 frames: which others see it there?"""
+    """A pitch step in the middle of 40 frames, at other frame rates."""
     f0_hz = np.repeat(np.float32([200.0, 300.0]), 20)[np.newaxis]
     step = n_frames // 2 if exact else n_frames // 4
     predicted = np.where(np.arange(n_frames) < step, 200.0, 300.0)[np.newaxis]
@@ -137,7 +137,7 @@ def test_predicted_pitch_with_other_frames(n_frames, exact):
     batch = {"f0_hz": f0_hz, "f0_confidence": np.ones([1, 40], np.float32)}
     measure.update_state(batch, np.float32(predicted)[..., np.newaxis])
     accuracy = measure.flush(0)["metrics/f0/raw_pitch_accuracy"]
-    # Between two frames, four of the batch's, the pitch glides; the rest is right.
+    # Pitch is interpolated between two frames; the rest is correct.
     assert accuracy == pytest.approx(1.0 if exact else 0.75, abs=3.5 / 40)
 
 

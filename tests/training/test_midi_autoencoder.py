@@ -16,7 +16,7 @@ SPLITS = (("amplitudes", 1), ("harmonic_distribution", 4), ("magnitudes", 5))
 
 @configurable.layer(module="tests.midi_autoencoder")
 class NoteEncoder(nn.DictLayer):
-    """One dense layer from the controls to a distance from the pitch."""
+    """Dense layer from the controls to a difference from f0."""
 
     def __init__(self, **kwargs):
         super().__init__(output_keys=["z_pitch", "z_vel"], **kwargs)
@@ -41,7 +41,7 @@ class Latents(nn.DictLayer):
 
 @configurable.layer(module="tests.midi_autoencoder")
 class Mean(losses.Loss):
-    """The mean of its first argument, times that of a second."""
+    """Loss: the product of the means of its arguments."""
 
     def call(self, x, weights=1.0):
         return tf.reduce_mean(x * weights)
@@ -54,7 +54,7 @@ class Difference(losses.Loss):
 
 
 class Halved(Mean):
-    """A prior: its loss is the mean, what is decoded half of what was encoded."""
+    """Prior whose loss is the mean, and whose decoding halves the encoding."""
 
     def get_losses_dict(self, x):
         return {self.name: tf.reduce_mean(x)}
@@ -118,7 +118,7 @@ def batch():
 
 
 @pytest.fixture(autouse=True)
-def short_synthesisers():
+def short_synthesizers():
     import gin
 
     gin.parse_config(
@@ -231,7 +231,7 @@ def test_losses_of_encoded_notes(batch):
     np.testing.assert_allclose(values["quantized"], np.mean(distance), rtol=1e-5)
     rounding = np.mean(np.abs(z_pitch - q_pitch))
     np.testing.assert_allclose(values["rounding"], rounding, rtol=1e-5)
-    # All notes are short, and none is silent.
+    # All notes are short and audible.
     np.testing.assert_allclose(values["slow"], np.mean(z_pitch), rtol=1e-5)
     tagged = model.add_closeness_loss(Mean(name="a"), q_pitch, z_pitch, tag="_b")
     np.testing.assert_allclose(tagged["a_b"], rounding, rtol=1e-5)
@@ -323,7 +323,7 @@ def test_latent_variables(batch):
     assert outputs["z_global"].shape == [BATCH, TIME, 6]
     notes = np.argmax(batch["note_active_velocities"], axis=-1)
     z_notes = outputs["z_notes"].numpy()
-    # A note keeps its latent variables for as long as it lasts.
+    # Latent variables are constant over a note.
     for row in range(BATCH):
         for time in range(1, TIME):
             if notes[row, time] == notes[row, time - 1] > 0:

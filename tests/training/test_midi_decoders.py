@@ -1,4 +1,4 @@
-"""Decoders of notes: sums written out, blocks against the whole, what is refused."""
+"""Note decoders: explicit sums, streaming and errors."""
 
 import keras
 import numpy as np
@@ -10,8 +10,8 @@ from ddsp.training.models import restoring
 
 BATCH, TIME = 2, 13
 SPLITS = (("f0_midi", 1), ("amplitudes", 1), ("magnitudes", 3))
-# Sums of some tens of float32 products of values of a few units, in another order;
-# pitches are of some tens of units.
+# Summation order of some tens of float32 products of values of order 1 to 10;
+# pitches are of order 10 to 100.
 ATOL = 2e-5
 
 
@@ -73,7 +73,7 @@ def test_controls_follow_the_notes(zero_silence, notes):
         stack(), output_splits=SPLITS, midi_zero_silence=zero_silence
     )
     decoder(notes)
-    # A projection to nothing leaves the notes.
+    # With a projection to zero, only the notes remain.
     decoder.dense_out.set_weights([np.zeros([8, 5]), np.zeros([5])])
     outputs = decoder(notes, tf.ones_like(notes))
     assert list(outputs) == ["f0_midi", "amplitudes", "magnitudes", "f0_hz"]

@@ -1,4 +1,4 @@
-"""The autoencoder: composition by gin, parameter counts, restoring, any length."""
+"""Autoencoder: composition by gin, parameter counts, restoring, any length."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def n_trainable(model):
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        # The counts of the original's models, with a reverb of 48,000 samples.
+        # Counts of the models of the original, with a reverb of 48,000 samples.
         ("models/solo_instrument.gin", 4_849_150),
         ("papers/iclr2020/tiny_instrument.gin", 280_314),
         ("models/ae.gin", 7_251_186),
@@ -148,7 +148,7 @@ def test_config_round_trip():
     copy.build_variables()
     copy.set_weights(model.get_weights())
     features = batch(40)
-    # Not the sum: the noise is drawn anew at every call.
+    # Not the sum: the noise differs between calls.
     expected = model(features, training=False)["harmonic"]["signal"]
     actual = copy(features, training=False)["harmonic"]["signal"]
     np.testing.assert_array_equal(actual, expected)
@@ -178,7 +178,7 @@ def test_restore(tmp_path):
 
 
 def test_restore_layers_in_lists(tmp_path):
-    """The stacks of the decoder's inputs, which Keras alone leaves out."""
+    """The input stacks of the decoder, which Keras does not track."""
     gin.parse_config_file("models/solo_instrument.gin")
     gin.parse_config(
         """
@@ -200,7 +200,7 @@ def test_restore_layers_in_lists(tmp_path):
 def test_weights_that_no_attribute_leads_to_are_named(tmp_path):
     path = saved(small(), tmp_path)
     model = small()
-    # Lists are shown to checkpoints by the names of public attributes alone.
+    # Checkpoints only find lists in public attributes.
     model._hidden = [keras.layers.Dense(1)]
     model._hidden[0].build([1, 2])
     with pytest.raises(ValueError, match=r"got \['.*kernel', '.*bias'\]"):

@@ -1,4 +1,4 @@
-"""The building blocks, against numpy in float64 and against themselves in parts."""
+"""Layers, compared with NumPy in float64 and with parts of themselves."""
 
 import keras
 import numpy as np
@@ -76,7 +76,7 @@ def test_dict_layer_takes_paths(pair):
     layer = Affine(input_keys=["encoder/z", "b"])
     outputs = layer({"encoder": {"z": a}, "b": b})
     np.testing.assert_allclose(outputs["difference"], a - b, rtol=1e-6)
-    # A key with a slash of its own goes first.
+    # A key that contains a slash takes precedence.
     outputs = layer({"encoder": {"z": b}, "b": b, "encoder/z": a})
     np.testing.assert_allclose(outputs["difference"], a - b, rtol=1e-6)
 
@@ -174,7 +174,7 @@ def test_normalize_op(norm_type, rng):
         mean = x.mean(axis=axes, keepdims=True)
         expected = (x - mean) / np.sqrt(x.var(axis=axes, keepdims=True) + 1e-5)
     actual = nn.normalize_op(tf.constant(x, tf.float32), norm_type)
-    # A handful of float32 roundings at values of a few units.
+    # A few float32 roundings of values of order 1 to 10.
     np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
@@ -237,7 +237,7 @@ def test_fc_has_the_gradients_of_its_layers(nonlinearity, jit_compile, rng):
         jit_compile=jit_compile,
     )
     for a, b in zip(run(x), gradients(one_by_one, x), strict=True):
-        # float32 roundings of sums of a few units, divided by small variances.
+        # float32 roundings of sums, divided by small variances.
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 

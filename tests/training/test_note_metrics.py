@@ -1,4 +1,4 @@
-"""Measures of notes against `mir_eval` by hand and closed forms."""
+"""Note metrics, compared with `mir_eval` and closed forms."""
 
 import mir_eval
 import numpy as np
@@ -14,7 +14,7 @@ PLAYED = [
     (67, 100, 1.0, 2.0),
     (72, 100, 2.0, 2.5),
 ]
-# Right; 40 ms late; ends at half; a semitone off; a note too many.
+# Correct; 40 ms late; half as long; a semitone off; spurious.
 FOUND = [
     (60, 90, 0.0, 0.5),
     (64, 90, 0.54, 1.0),
@@ -114,7 +114,7 @@ def test_frames_against_mir_eval():
 
 
 def f0_of(notes, n_frames):
-    """The pitch of piano rolls of one voice, Hz."""
+    """Returns the pitch of monophonic piano rolls, in Hz."""
     roll = midi.to_pianoroll(midi.make_midi(notes), RATE, n_frames)
     hz = 440.0 * 2.0 ** ((roll.argmax(axis=1) - 69) / 12)
     return np.float32(np.where(roll.max(axis=1) > 0, hz, 0.0))
@@ -128,14 +128,14 @@ def test_alignment_moves_notes_to_their_pitch():
     measure = metrics.MidiMetrics(RATE, "x")
     notes = midi.make_midi(PLAYED)
     assert times(measure.align_midi_with_f0(notes, f0_of(PLAYED, 300))) == times(notes)
-    # The recording is 30 ms later than the score, and a note starts after a breath.
+    # The recording is 30 ms late, and one note starts after a pause.
     heard = [(p, v, start + 0.03, end + 0.03) for p, v, start, end in PLAYED]
     heard[2] = (67, 100, 1.2, 2.0)
     aligned = measure.align_midi_with_f0(notes, f0_of(heard, 300)[:, np.newaxis])
     expected = [(60, 0.03, 0.5), (64, 0.53, 1.0), (67, 1.2, 2.0), (72, 2.03, 2.53)]
     np.testing.assert_allclose(times(aligned), expected)
     assert times(notes) == [(p, start, end) for p, _, start, end in PLAYED]
-    # Silence, and a pitch shorter than the score, move nothing.
+    # Silence, and a pitch shorter than the score, cause no shift.
     for f0_hz in (np.zeros(300), np.zeros(10)):
         assert times(measure.align_midi_with_f0(notes, f0_hz)) == times(notes)
 
@@ -174,7 +174,7 @@ def test_measures_of_a_batch(form):
             "metrics/midi/test/frame/f1": 2 * both / (np.sum(heard) + np.sum(on)),
         }
     )
-    # Nothing is left of it.
+    # The note vanishes.
     assert set(measure.flush(1).values()) == {0.0}
 
 

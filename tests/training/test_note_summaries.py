@@ -1,4 +1,4 @@
-"""Pictures of notes show what they should, where they should."""
+"""Content of the figures of notes."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def f0_of(table):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that are written, by their tags."""
+    """Returns the written figures by tag."""
     found = {}
 
     def keep(tag, fig, step):
@@ -44,7 +44,7 @@ def curve(axis, label):
 
 
 def pixel(axis, x, y):
-    """The color of a figure at a place of its axes."""
+    """Returns the color of a figure at data coordinates."""
     canvas = FigureCanvasAgg(axis.figure)
     canvas.draw()
     image = np.asarray(canvas.buffer_rgba())

@@ -11,7 +11,7 @@ from ddsp.commands import ddsp_run
 from ddsp.training import decoders, models, preprocessing
 from ddsp.training.models import older_configs
 
-# Version 0.2, in the form in which gin writes the config of a run.
+# Operative config of version 0.2.
 VERSION_0 = r"""
 import ddsp
 import ddsp.training
@@ -79,7 +79,7 @@ train.data_provider = @data.SoloViolin()
 
 
 def settings(text):
-    """{binding: value} of a config with today's names."""
+    """Returns {binding: value} of a config with current names."""
     with gin.unlock_config():
         gin.clear_config()
         gin.parse_config(older_configs.updated(text), skip_unknown=True)
@@ -155,7 +155,7 @@ def test_what_cannot_be_any_more_is_named(tmp_path):
 def test_fine_tuning_starts_from_todays_names(tmp_path):
     (tmp_path / "operative_config-0.gin").write_text(VERSION_0)
     with flagsaver.flagsaver():
-        # Its data had a class that is no more.
+        # The class of its data was removed.
         provider = "--gin_param=train.data_provider=@data.TFRecordProvider()"
         ddsp_run.FLAGS(["ddsp_run", "--gin_param=RnnFcDecoder.ch=5", provider])
         ddsp_run.parse_gin(str(tmp_path))

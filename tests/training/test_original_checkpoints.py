@@ -1,4 +1,4 @@
-"""Checkpoints of the original library, which Keras 2 wrote.
+"""Checkpoints of the original library, in the Keras 2 format.
 
 One was written by the original itself; the others are built by hand from tables of the
 attributes that lead to its variables, see `keras2`.
@@ -23,14 +23,14 @@ CONTROLS = ("amps", "harmonic_distribution", "noise_magnitudes")
 
 @pytest.fixture(scope="module")
 def reference():
-    """The batch that the original was fed, and what it made of that."""
+    """Returns the batch and the outputs of the original."""
     with np.load(LEGACY_TINY / "reference.npz") as arrays:
         return dict(arrays)
 
 
 @pytest.fixture(scope="module")
 def restored(reference):
-    """What the restored model makes of the batch."""
+    """Returns the outputs of the restored model."""
     model = models.load(LEGACY_TINY)
     features = {key: reference[key] for key in ("audio", "f0_hz", "loudness_db")}
     return model(features, training=False)
@@ -47,7 +47,7 @@ def test_controls_of_the_original(reference, restored):
 
 
 def added_up(f0_hz, amplitudes, n_harmonics, dtype):
-    """The sum of sinusoids whose phases are added up in a precision."""
+    """Returns a sum of sinusoids, with phases accumulated in the given dtype."""
     numbers = np.arange(1, n_harmonics + 1, dtype=np.float32)
     frequencies = core.resample(f0_hz * numbers, amplitudes.shape[1]).numpy()
     steps = frequencies * np.float32(2.0 * np.pi) / np.float32(16000)
@@ -56,7 +56,7 @@ def added_up(f0_hz, amplitudes, n_harmonics, dtype):
 
 
 def test_harmonic_signal_of_the_original(reference, restored):
-    """The original adds up phases in float32, which drift: 0.3 off after 4 s.
+    """The original accumulates phase in float32, which drifts: 0.3 off after 4 s.
 
     Its signal is what the restored controls give when they are rendered so. The signal
     here is what they give without drift, which the rounding of a partial's frequency
@@ -72,7 +72,7 @@ def test_harmonic_signal_of_the_original(reference, restored):
     )
     np.testing.assert_allclose(reference["harmonic/signal"], expected, atol=3e-3)
     np.testing.assert_allclose(harmonic["signal"], exact, atol=3e-3)
-    # Before there is much to drift.
+    # Before the drift is large.
     np.testing.assert_allclose(
         harmonic["signal"][:, :2000], reference["harmonic/signal"][:, :2000], atol=3e-3
     )
@@ -89,7 +89,7 @@ def from_config(name, *bindings):
 
 @pytest.mark.parametrize("rnn_type", ["gru", "lstm"])
 def test_solo_instrument(tmp_path, rnn_type):
-    """Dense stacks with layer normalization around a recurrent layer, a reverb."""
+    """Dense stacks with layer normalization around a recurrent layer, and a reverb."""
     reverb = {"ir": (400,)}
     reverb["_ir"] = reverb["ir"]
     rnn = getattr(keras2, rnn_type)(8, 8)
@@ -119,7 +119,7 @@ def test_solo_instrument(tmp_path, rnn_type):
 
 
 def test_autoencoder_with_latent_variable(tmp_path):
-    """A normalization of MFCCs, a recurrent and a dense layer before the decoder.
+    """Normalized MFCCs, a recurrent and a dense layer before the decoder.
 
     The constants of the pitch tracker that a loss compares with are no part of ours.
     """
@@ -153,7 +153,7 @@ def test_autoencoder_with_latent_variable(tmp_path):
 
 
 def test_version_0(tmp_path):
-    """Stacks had names, the recurrent layer no wrapper, processors no attribute."""
+    """Named stacks, an unwrapped recurrent layer, processors without an attribute."""
     reverb = {"ir": (400,)}
     chain = ({}, {}, {}, reverb)
     table = original.rnn_fc_decoder([1, 1], keras2.gru(8, 8))
@@ -191,7 +191,7 @@ def test_version_0(tmp_path):
 
 
 def changed_autoencoder(tmp_path, change):
-    """A model, its weights, and the checkpoint of a table that was changed."""
+    """Returns a model, its weights, and a checkpoint of a modified table."""
     table = {"decoder": original.rnn_fc_decoder([1, 1], keras2.gru(8, 8))}
     table["processor_group"] = {"reverb": {"ir": (400,)}}
     change(table)
@@ -236,7 +236,7 @@ def test_a_mismatch_is_named_and_nothing_changed(tmp_path, change, message):
 
 
 def test_some_parts(tmp_path):
-    """Another instrument's decoder without its reverb."""
+    """The decoder of another instrument, without its reverb."""
     model, before = changed_autoencoder(tmp_path, longer)
     model.restore(str(tmp_path), restore_keys=["decoder"])
     changed = [

@@ -1,4 +1,4 @@
-"""Layers of the original in its checkpoints, one by one."""
+"""Single layers of the original in its checkpoints."""
 
 import pytest
 import tensorflow as tf
@@ -40,7 +40,7 @@ def test_conditional_convolutions_with_spectral_norm(tmp_path):
 
 
 def test_convolutional_decoder(tmp_path):
-    """Its latent variable passes a stack of its own."""
+    """The latent variable has its own stack."""
     stack = {
         "stack": original.fc_stack(3, 5, 1),
         "dense_out": keras2.dense(5, 2),

@@ -1,4 +1,4 @@
-"""Whole models of the original in its checkpoints: notes, and inverse synthesis."""
+"""Models of the original in its checkpoints: MIDI autoencoder, inverse synthesis."""
 
 import gin
 import tensorflow as tf
@@ -12,7 +12,7 @@ SPLITS = (("amplitudes", 1), ("harmonic_distribution", 4), ("magnitudes", 5))
 
 
 def normed_net(n_in, ch, n_out):
-    """A net of convolutions, a normalization and a dense layer."""
+    """Convolutional network, normalization and dense layer."""
     return {
         "net": original.dilated_conv_stack(n_in, ch, 2),
         "norm": original.norm(ch),
@@ -120,8 +120,8 @@ def test_midi_autoencoder_with_latent_variables(tmp_path):
 
 
 def test_inverse_synthesis(tmp_path):
-    """A residual network, then a recurrent layer between dense stacks."""
-    # 64 mel bands, of which every layer that strides leaves half.
+    """Residual network, followed by a recurrent layer between dense stacks."""
+    # 64 mel bands, halved by every strided layer.
     n_flat = 512 * 64 // 32
     values = keras2.write(
         tmp_path / "ckpt-4",

@@ -1,4 +1,4 @@
-"""Training that goes on where the original library left it."""
+"""Resumption of trainings of the original library."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_a_run_of_the_original_goes_on():
     assert trainer.step == 4
     kernel = model.decoder.dense_out.kernel
     (index,) = (i for i, x in enumerate(model.trainable_variables) if x is kernel)
-    # Of the original's optimizer, the eighth variable.
+    # The eighth variable of the optimizer of the original.
     expected = tf.train.load_variable(
         str(LEGACY_TINY), "optimizer/_variables/8/.ATTRIBUTES/VARIABLE_VALUE"
     )
@@ -40,7 +40,7 @@ def stack(module):
 
 @pytest.mark.parametrize("kind", ["until TensorFlow 2.10", "from 2.11 on"])
 def test_moments_belong_to_their_variables(tmp_path, kind):
-    """Of variables of one shape too, in whichever order the optimizer has them."""
+    """Also for variables of equal shape, in any order of the optimizer."""
 
     class Model(tf_keras.Model):
         def __init__(self):

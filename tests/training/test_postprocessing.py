@@ -1,4 +1,4 @@
-"""Notes, quantiles and statistics, against scikit-learn and closed forms."""
+"""Notes, quantiles and statistics, compared with scikit-learn and closed forms."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FRAME_RATE = 250
 
 
 class Provider:
-    """One batch a call, as a `DataProvider` gives them."""
+    """Yields batches like a `DataProvider`."""
 
     sample_rate = SAMPLE_RATE
     frame_rate = FRAME_RATE
@@ -31,7 +31,7 @@ class Provider:
 
 
 def batch_of(pitch_hz, loud_db=-20.0, n_frames=500, amplitude=0.5):
-    """A note over the first half, silence over the second."""
+    """A note in the first half, silence in the second."""
     n_samples = n_frames * SAMPLE_RATE // FRAME_RATE
     on = np.arange(n_frames) < n_frames // 2
     time = np.arange(n_samples) / SAMPLE_RATE
@@ -49,7 +49,7 @@ def batch_of(pitch_hz, loud_db=-20.0, n_frames=500, amplitude=0.5):
 @pytest.mark.parametrize("size", [1, 2, 3, 40])
 def test_smooth_is_a_box_filter(size):
     x = np.random.default_rng(0).normal(size=(2, 100))
-    # Rounding to float32 is the only difference.
+    # The only difference is rounding to float32.
     expected = [
         np.convolve(row, np.ones(size) / size)[(size - (size - 1) // 2 - 1) :][:100]
         for row in x
@@ -127,7 +127,7 @@ def test_a_constant_sample_maps_to_the_upper_end():
 
 
 def test_quantiles_of_earlier_releases():
-    """Values that the library computed before it used scikit-learn."""
+    """Values computed by the library before it used scikit-learn."""
     stored = (
         '{"n_quantiles": 7, "output_distribution": "uniform", "subsample": 100000, '
         '"quantiles": [[-43.0], [-40.333333333333336], [-35.0], [-31.5], '
@@ -176,7 +176,7 @@ def test_fit_quantile_transform_maps_only_the_notes():
     alone = postprocessing.fit_quantile_transform(loudness, mask)
     np.testing.assert_array_equal(alone.quantiles_, fitted.quantiles_)
     assert mapped.shape == (1000, 1)
-    # Sampling error of a mean of 600 values of deviation 2 is 0.1.
+    # The standard error of a mean of 600 values with deviation 2 is 0.1.
     assert abs(np.mean(mapped[:600]) + 20.0) < 0.4
     np.testing.assert_array_equal(mapped[600:, 0], loudness[0, 600:])
     assert np.all(np.argsort(mapped[:600, 0]) == np.argsort(loudness[0, :600]))
@@ -189,7 +189,7 @@ def test_fit_quantile_transform_maps_only_the_notes():
 def test_statistics_are_of_the_notes():
     batches = [batch_of(440.0, -20.0), batch_of(880.0, -30.0)]
     statistics = postprocessing.compute_dataset_statistics(Provider(batches))
-    # Both notes last equally long: the means lie in the middle.
+    # Both notes have equal length: the means are in the middle.
     assert statistics["mean_pitch"] == pytest.approx(75.0, abs=0.2)
     assert statistics["min_pitch"] == pytest.approx(69.0, abs=1e-3)
     assert statistics["max_pitch"] == pytest.approx(81.0, abs=1e-3)
@@ -197,7 +197,7 @@ def test_statistics_are_of_the_notes():
     assert statistics["max_loudness"] == pytest.approx(-20.0)
     # A sine of amplitude 0.5 has a power of 1/8: -9 dB.
     assert statistics["mean_max_power"] == pytest.approx(-9.03, abs=0.2)
-    # Each example holds one note of one level.
+    # Each example contains one note of constant level.
     for name, value, tolerance in (("pitch", 75.0, 1e-3), ("power", -9.03, 0.2)):
         assert statistics[f"mean_max_{name}_note"] == pytest.approx(
             value, abs=tolerance

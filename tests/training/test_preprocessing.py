@@ -1,4 +1,4 @@
-"""Preprocessors, against their definitions in numpy."""
+"""Preprocessors, compared with their definitions in NumPy."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def test_scalings_follow_their_definitions():
     midi = 69 + 12 * np.log2(f0_hz.astype(np.float64) / 440)
     scaled = preprocessing.scale_f0_hz(f0_hz)
     np.testing.assert_allclose(scaled, midi / 127, rtol=1e-5)
-    # A rounding of the scaled value is multiplied by 127 / 12 octaves.
+    # Rounding errors of the scaled value are multiplied by 127 / 12 octaves.
     np.testing.assert_allclose(preprocessing.inv_scale_f0_hz(scaled), f0_hz, rtol=1e-5)
 
 
@@ -54,7 +54,7 @@ def test_loudness_is_computed_where_there_is_audio(features):
     layer = preprocessing.F0LoudnessPreprocessor(time_steps=None)
     outputs = layer(features)
     computed = spectral_ops.compute_loudness(features["audio"], 16000, 250)
-    # 21 centered frames become 20 steps: the first is the same, the others move on.
+    # 21 centered frames become 20 steps: only the first is unchanged.
     np.testing.assert_allclose(
         outputs["loudness_db"][:, 0, 0], computed[:, 0], atol=1e-4
     )
@@ -87,7 +87,7 @@ def test_power_preprocessor(features):
 
 
 def test_causal_levels_hear_nothing_later_than_their_hop(features):
-    """Frame i of a causal level is the one valid frame that ends with hop i."""
+    """Frame i of a causal level is the valid frame that ends with hop i."""
     f0_hz, audio = features["f0_hz"], features["audio"]
     loudness = preprocessing.F0LoudnessPreprocessor(time_steps=None, padding="causal")
     power = preprocessing.F0PowerPreprocessor(
@@ -141,7 +141,7 @@ def test_online_features_are_measured_in_the_audio():
     )
     audio = note(8000)
     outputs = layer({"audio": audio})
-    # Centered frames: one more than there are hops.
+    # Centered frames: one more than hops.
     assert outputs["f0_hz"].shape == [1, 26, 1]
     assert outputs["f0_confidence"].shape == [1, 26]
     expected = spectral_ops.compute_power(
@@ -151,7 +151,7 @@ def test_online_features_are_measured_in_the_audio():
     np.testing.assert_allclose(
         outputs["pw_scaled"], outputs["pw_db"] / 80.0 + 1.0, atol=1e-5
     )
-    # Bins of the tracker are 20 cents wide; at the ends half a frame is silence.
+    # Bins of the tracker are 20 cents wide; edge frames are half silent.
     cents = 1200.0 * np.log2(outputs["f0_hz"][0, 2:-2, 0] / 440.0)
     assert np.max(np.abs(cents)) < 20.0
     notes = 69.0 + 12.0 * np.log2(outputs["f0_hz"] / 440.0)
@@ -218,7 +218,7 @@ def test_online_preprocessor_refuses_bad_settings():
 
 
 def test_loudness_on_another_scale():
-    """What the original's first models were trained on: 120 dB, not 80."""
+    """Loudness range of the first models of the original: 120 dB, not 80."""
     preprocessor = preprocessing.F0LoudnessPreprocessor(
         time_steps=None, compute_loudness=False, db_range=120.0
     )

@@ -1,4 +1,4 @@
-"""Rates have one source: a model plays 220 Hz as 220 Hz at the rates of its data."""
+"""Models synthesize the correct pitch at the rates of their data."""
 
 import gin
 import numpy as np
@@ -31,7 +31,7 @@ RATES = [
 ]
 SECS = 0.5
 F0_HZ = 220.0
-# One harmonic: whatever an untrained decoder says, the loudest frequency is the pitch.
+# With one harmonic, the loudest frequency is f0, also with an untrained decoder.
 SMALL = [
     "RnnFcDecoder.rnn_channels=4",
     "RnnFcDecoder.ch=4",
@@ -49,7 +49,7 @@ def write_data(
     center=False,
     **extra,
 ):
-    """One example; returns the pattern that a user gives."""
+    """Writes one example; returns the file pattern."""
     n_frames = round(secs * frame_rate) + center
     lengths = {
         "audio": round(secs * sample_rate),
@@ -82,7 +82,7 @@ def write_data(
 
 
 def built(pattern, *params, config="papers/iclr2020/solo_instrument.gin"):
-    """The model and the data of `ddsp_run` with the README's flags."""
+    """Returns model and data of `ddsp_run` with the flags of the README."""
     compose([config], [f"TFRecordProvider.file_pattern={pattern!r}", *SMALL, *params])
     provider = data.TFRecordProvider()
     with rate_bindings.derived(provider):
@@ -97,7 +97,7 @@ def controls(n_frames):
 
 
 def frequency(audio, sample_rate):
-    """Of the loudest partial: the vertex of a parabola through the peak of a spectrum.
+    """Frequency of the loudest partial, by parabolic interpolation of the spectrum.
 
     In a Hann window of 0.5 s it is off by less than 0.1 Hz; rates mistaken for one
     another are off by 9 % and more.
@@ -118,13 +118,13 @@ def test_220_hz_at_the_rates_of_the_data(tmp_path, sample_rate, frame_rate):
     assert model.hop_size == sample_rate // frame_rate
     assert model.preprocessor.sample_rate == sample_rate
     assert model.preprocessor.time_steps == n_frames
-    # The room lasts as long at every rate.
+    # The reverb has the same duration at every rate.
     assert model.processor_group.reverb._reverb_length == 3 * sample_rate
     audio = model(controls(n_frames), training=False)["audio_synth"]
     assert audio.shape == [1, n_samples]
     assert frequency(audio, sample_rate) == pytest.approx(F0_HZ, abs=0.5)
 
-    # So it does when it is loaded, by its config alone.
+    # The same after loading, from the config only.
     run = tmp_path / "run"
     tf.train.Checkpoint(model=model).write(str(run / "ckpt-1"))
     train_util.write_gin_config(None, str(run), 1)
@@ -280,7 +280,7 @@ def parts(**changes):
 
 def test_layers_that_agree_make_a_model():
     assert models.Autoencoder(**parts()).hop_size == 441
-    # Any length, at a hop that is the rates'.
+    # Any length, with the hop of the rates.
     any_length = {"n_samples": None, "hop_size": 441}
     models.Autoencoder(**parts(harmonic=any_length, noise=any_length))
 
@@ -288,7 +288,7 @@ def test_layers_that_agree_make_a_model():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        # Trained at 44.1 kHz, such a model played 220 Hz as 606 Hz.
+        # Trained at 44.1 kHz, such a model synthesized 606 Hz instead of 220 Hz.
         (
             {"harmonic": {"sample_rate": "default"}},
             r"sample_rate.*=44100 and Harmonic\.sample_rate=16000 \(the default\)",
@@ -305,7 +305,7 @@ def test_layers_that_agree_make_a_model():
             {"noise": {"n_samples": "default"}},
             r"Harmonic\.n_samples=22050 and FilteredNoise\.n_samples=64000 \(the def",
         ),
-        # Half a second as 1,000 frames.
+        # 1,000 frames for half a second.
         (
             {"preprocessor": {"time_steps": "default"}},
             r"make 441 samples.*n_samples=22050 and .*time_steps=1000.*make 22\.05",
@@ -321,7 +321,7 @@ def test_layers_that_disagree_are_named(changes, message):
         models.Autoencoder(**parts(**changes))
 
 
-# As gin writes it when a run ends, with defaults that nobody bound.
+# Operative config, including defaults that were not bound.
 TRAINED = """
 F0LoudnessPreprocessor.frame_rate = 250
 F0LoudnessPreprocessor.sample_rate = 16000

@@ -1,4 +1,4 @@
-"""What the lengths of records tell about their rates."""
+"""Rates inferred from the lengths of records."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Configs of strangers: read, and never run."""
+"""Untrusted configs are read, but never executed."""
 
 import sys
 
@@ -19,7 +19,7 @@ LAMBDA = "{'class_name': 'Lambda', 'config': {}, 'module': 'keras.layers'}"
 
 
 def build(extra, trusted=False):
-    """The model of a config with more in it."""
+    """Loads the model of a config with additional statements."""
     with gin_state.isolated():
         configs.parse(f"{small_run.CONFIG}\n{extra}\n", "This", trusted)
         return loading.build("This")
@@ -27,7 +27,7 @@ def build(extra, trusted=False):
 
 @pytest.fixture
 def evil(tmp_path, monkeypatch):
-    """A module that shows when it is run."""
+    """A module that records its execution."""
     (tmp_path / "evil.py").write_text(
         "import pathlib, gin\n"
         "pathlib.Path(__file__).with_name('ran').touch()\n"
@@ -39,7 +39,7 @@ def evil(tmp_path, monkeypatch):
 
 
 def forget(folder):
-    """Undoes what the module did."""
+    """Reverts the effects of the module."""
     (folder / "ran").unlink(missing_ok=True)
     sys.modules.pop("evil", None)
     if "evil.Evil" in gin.config._REGISTRY:
@@ -173,7 +173,7 @@ def test_references_that_lead_to_themselves_leave_keras_whole():
 
 
 def test_references_cannot_multiply():
-    """Fifty lines that stand for 2^50 layers."""
+    """Fifty lines that define 2^50 layers."""
     lines = ["x0 = @nn.Identity()", *(f"x{i + 1} = [%x{i}, %x{i}]" for i in range(50))]
     with pytest.raises(ValueError, match="10000"):
         build("\n".join([*lines, "Autoencoder.encoder = %x50"]))
@@ -191,7 +191,7 @@ def test_a_run_without_a_config_that_can_be_read(tmp_path):
 
 
 def test_a_model_is_no_larger_than_its_checkpoint(tmp_path):
-    """A kernel of 10^7 by 3 * 10^7 numbers is never made."""
+    """A kernel of 10^7 by 3 * 10^7 values is never allocated."""
     small_run.save_run(tmp_path)
     config = tmp_path / "operative_config-7.gin"
     config.write_text(f"{config.read_text()}\nRnnFcDecoder.rnn_channels = 10000000\n")
@@ -216,13 +216,13 @@ def test_runs_are_trusted_on_request(evil, tmp_path_factory):
         load(run, trusted=True)
         assert (evil / "ran").exists()
         forget(evil)
-    # Whoever gets the bundle does not have the module.
+    # The recipient of the bundle does not have the module.
     assert "evil" not in (bundled / "config.gin").read_text()
     assert bundle.load(bundled).check() <= 1e-6
 
 
 def test_ddsp_run_knows_what_its_own_gin_file_imports(evil, tmp_path):
-    """A training that was interrupted goes on when its command is given again."""
+    """Running the command again resumes an interrupted training."""
     (tmp_path / "mine.gin").write_text("import evil")
     (tmp_path / "operative_config-1.gin").write_text(
         "import evil\nHarmonic.n_samples = 640\ntrain.batch_size = 3"

@@ -1,4 +1,4 @@
-"""What is written for TensorBoard can be read back and shows what it should."""
+"""Content of the TensorBoard summaries."""
 
 import matplotlib
 import numpy as np
@@ -17,7 +17,7 @@ TONE = np.float32(0.5 * np.sin(2 * np.pi * 2000.0 * np.arange(RATE // 4) / RATE)
 
 @pytest.fixture
 def written(tmp_path):
-    """Runs a function under a writer; returns {tag: tensor} of its events."""
+    """Runs a function with a summary writer; returns {tag: tensor}."""
 
     def run(function, *args, **kwargs):
         writer = tf.summary.create_file_writer(str(tmp_path))
@@ -35,7 +35,7 @@ def written(tmp_path):
 
 
 def _image(entry):
-    """An image summary is width, height and PNG files."""
+    """Decodes an image summary: width, height and PNG files."""
     return tf.image.decode_png(entry[1][2]).numpy()
 
 
@@ -51,7 +51,7 @@ def test_spectrogram(written):
     image = _image(found["spectrogram_x/0"])[..., :3].astype(float).sum(axis=-1)
     height, width = image.shape
     left = image[:, : width // 2 - 8].mean(axis=1)
-    # 2 of 8 kHz from the bottom.
+    # 2 kHz of 8 kHz, from the bottom.
     assert np.argmax(left) == pytest.approx(0.75 * height, abs=4)
     # Silence is dark.
     assert image[:, width // 2 + 8 :].max() < left.max() / 10
@@ -84,7 +84,7 @@ def test_without_a_writer_nothing_happens():
 
 def test_transfer_function_against_scipy():
     impulse_response = scipy.signal.firwin(65, 0.5)
-    # As the functions of `core` return it; padded to 128.
+    # As returned by the functions of `core`, padded to 128.
     frequencies, magnitudes = plotting.transfer_function(
         impulse_response[np.newaxis, np.newaxis], RATE
     )

@@ -1,4 +1,4 @@
-"""The training run: what it writes, when it stops, how it goes on."""
+"""Training runs: outputs, stopping and resumption."""
 
 import json
 import math
@@ -27,7 +27,7 @@ def _train(save_dir, provider=None, trainer=None, **kwargs):
 
 @pytest.fixture(autouse=True)
 def no_pitch_tracking(monkeypatch):
-    """The tracker is tested elsewhere, and takes most of the time here."""
+    """Skips the pitch tracker, which is slow and tested elsewhere."""
     monkeypatch.setattr(
         "ddsp.spectral_ops.compute_f0",
         lambda audio, frame_rate, **_: (np.zeros((len(audio), tiny.N_FRAMES)),) * 2,
@@ -35,7 +35,7 @@ def no_pitch_tracking(monkeypatch):
 
 
 def _scalars(directory):
-    """{tag: {step: value}} of the event files in a directory."""
+    """Returns {tag: {step: value}} of the event files in a directory."""
     found: dict = {}
     for path in sorted(directory.glob("events*")):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
@@ -153,7 +153,7 @@ def test_best_is_not_compared_with_a_loss_of_other_validation(tmp_path, capsys, 
     quiet.examples["audio"] *= 0.0
     _train(tmp_path, tiny.TinyProvider(validation=quiet), num_steps=2)
     first = _best(tmp_path)
-    # Resumed, the same validation compares: the high learning rate makes it worse.
+    # After resumption, validation compares with the best: a high rate is worse.
     provider = tiny.TinyProvider(validation=quiet)
     worse = tiny.make_trainer(learning_rate=1.0)
     _train(tmp_path, provider, worse, num_steps=4)
@@ -183,7 +183,7 @@ def test_statistics_that_are_none_are_passed_over(tmp_path, capsys):
 def test_remote_directory():
     directory = "ram://bucket/model"
     provider = tiny.TinyProvider(validation=tiny.TinyProvider(4, seed=1))
-    # TensorFlow takes checkpoints of this file system for directories, and reads none.
+    # TensorFlow mistakes checkpoints of this file system for directories.
     _train(directory, provider, num_steps=3)
     assert list(checkpoints.list_checkpoints(directory)) == [2, 3]
     config = train_util.get_latest_operative_config(f"{directory}/best")
@@ -197,13 +197,13 @@ def test_fine_tunes_from_step_zero(tmp_path, capsys):
         tmp_path / "b",
         num_steps=1,
         restore_dir=str(tmp_path / "a"),
-        # So small that the weights stay those that were read.
+        # Small enough to keep the weights unchanged.
         trainer=tiny.make_trainer(seed=5, learning_rate=1e-12),
     )
     assert tuned.step == 1
     for a, b in zip(tiny.weights(source), tiny.weights(tuned), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
-    # The same command again resumes, and does not start from the source anew.
+    # The same command resumes, instead of restarting from the source.
     again = _train(tmp_path / "b", num_steps=2, restore_dir=str(tmp_path / "a"))
     assert again.step == 2
     assert "Resuming at step 1" in capsys.readouterr().out
@@ -254,7 +254,7 @@ def test_stops_early(tmp_path, capsys):
     assert trainer.step == 2
     assert list(checkpoints.list_checkpoints(str(tmp_path / "a"))) == [2]
 
-    # With a learning rate this high the first validation stays the best.
+    # With this high learning rate, the first validation stays the best.
     provider = tiny.TinyProvider(validation=tiny.TinyProvider(4, seed=1))
     trainer = tiny.make_trainer(learning_rate=100.0)
     _train(tmp_path / "b", provider, trainer, early_stop_patience=2, num_steps=50)
@@ -330,7 +330,7 @@ def test_strategies(monkeypatch):
 
 
 def test_statistics_say_how_pitch_was_tracked(tmp_path):
-    """Whoever plays the model must hear pitch as it was heard for training."""
+    """Synthesis must use the pitch tracker of the training data."""
     tracker = {"name": "crepe", "model": "full", "viterbi": True}
     transform = postprocessing.QuantileTransformer().fit(np.linspace(-50.0, -10.0, 9))
     statistics = postprocessing.statistics_to_dict({"quantile_transform": transform})

@@ -1,4 +1,4 @@
-"""The optimization step, alone and distributed, and how training goes on."""
+"""The optimization step, alone and distributed, and resumption."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def _batch(n=4, seed=0):
 
 
 def test_one_step_is_adam_by_hand():
-    """One step against Adam in NumPy (Kingma and Ba, 2015, algorithm 1)."""
+    """One step, compared with Adam in NumPy (Kingma and Ba, 2015, algorithm 1)."""
     trainer = tiny.built_trainer(learning_rate=0.01, grad_clip_norm=1e-3)
     batch = _batch()
     before = tiny.weights(trainer)
@@ -121,7 +121,7 @@ def test_bad_checkpoints(tmp_path):
 
 
 class WithList(nn.DictLayer):
-    """As users write layers: a class of theirs, layers in a list."""
+    """Layer of a user, with layers in a list."""
 
     def __init__(self):
         super().__init__(input_keys=["audio"], output_keys=["audio_synth"])
@@ -135,7 +135,7 @@ class WithList(nn.DictLayer):
 
 
 class Hidden(keras.layers.Layer):
-    """A list that no checkpoint finds: the class is Keras's alone."""
+    """Keras layer with a list that checkpoints do not find."""
 
     def __init__(self):
         super().__init__()
@@ -229,7 +229,7 @@ def _finish(processes):
 
 
 def _expected_weights():
-    """Weights that a single device gets from the data of `worker.py`."""
+    """Returns the weights after training with the data of `worker.py` on one device."""
     trainer = tiny.built_trainer()
     for _ in range(3):
         trainer.train_step(_batch())
@@ -240,7 +240,7 @@ def _check(path, expected):
     with np.load(path) as found:
         assert int(found["step"]) == 3
         for i, value in enumerate(expected):
-            # The replicas' sums are rounded in another order.
+            # The summation order differs with replicas.
             np.testing.assert_allclose(found[f"w{i}"], value, rtol=1e-5, atol=1e-6)
 
 

@@ -11,7 +11,7 @@ N_SAMPLES = N_FRAMES * SAMPLE_RATE // FRAME_RATE
 
 
 class TinyModel(models.Model):
-    """One dense layer from loudness to the amplitude of a sawtooth."""
+    """Dense layer from loudness to the amplitude of a sawtooth."""
 
     def __init__(self, units: int = 4):
         super().__init__()
@@ -50,7 +50,7 @@ class TinyProvider(data.DataProvider):
 
 
 def make_examples(n_examples: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Features of random recordings, arrays `[n_examples, ...]`."""
+    """Returns features of random recordings, shape [n_examples, ...]."""
     rng = np.random.default_rng(seed)
     features = {
         "audio": rng.normal(size=[n_examples, N_SAMPLES]) * 0.1,
@@ -62,7 +62,7 @@ def make_examples(n_examples: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def make_trainer(strategy=None, units: int = 4, seed: int = 1, **kwargs):
-    """A trainer of a `TinyModel` whose weights depend on the seed alone."""
+    """Returns a trainer of a `TinyModel`, with weights from the seed."""
     keras.utils.set_random_seed(seed)
     strategy = strategy or tf.distribute.OneDeviceStrategy("/cpu:0")
     with strategy.scope():
@@ -71,12 +71,12 @@ def make_trainer(strategy=None, units: int = 4, seed: int = 1, **kwargs):
 
 
 def built_trainer(**kwargs):
-    """A trainer whose variables exist."""
+    """Returns a built trainer."""
     trainer = make_trainer(**kwargs)
     trainer.build(make_examples(2))
     return trainer
 
 
 def weights(trainer) -> list[np.ndarray]:
-    """Values of the model's variables."""
+    """Returns the values of the variables of the model."""
     return [variable.numpy() for variable in trainer.model.weights]

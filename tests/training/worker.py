@@ -1,4 +1,4 @@
-"""One process of the tests of distributed training.
+"""Worker process for the tests of distributed training.
 
 `python -m tests.training.worker MODE OUT`: MODE is 'mirrored' for two virtual CPU
 devices, or a cluster config. Trains three steps, writes the weights to OUT.
@@ -24,7 +24,7 @@ def main(mode: str, out: str) -> None:
     else:
         strategy = train_util.get_strategy(cluster_config=mode)
     trainer = tiny.make_trainer(strategy)
-    # One file of data, so every worker reads it all and takes its share.
+    # With one data file, every worker reads all of it and takes its share.
     dataset = tf.data.Dataset.from_tensor_slices(tiny.make_examples(4))
     dataset = dataset.batch(4, drop_remainder=True).repeat()
     trainer.build(next(iter(dataset)))

@@ -1,4 +1,4 @@
-"""Keras's own layers in gin configs, and further small layers."""
+"""Keras layers in gin configs, and other small layers."""
 
 import gin
 import keras
@@ -56,7 +56,7 @@ def test_rnn_fc_keeps_the_time_steps():
     assert layer.count_params() == 2 * gru + 8 * 5 + 5 + 2 * 5
 
 
-def test_single_gru_is_normalised():
+def test_single_gru_is_normalized():
     x = tf.random.normal([2, 7, 3])
     layer = nn.SingleGru(16)
     y = layer(x)

@@ -1,4 +1,4 @@
-"""Notes, against numpy one note at a time."""
+"""Notes, compared with NumPy one note at a time."""
 
 import itertools
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ddsp.training import nn
 
-# Runs of two frames and more, so that none ends in the very last frame alone.
+# Runs of at least two frames, so that none starts in the last frame.
 PITCHES = np.array(
     [
         [0, 0, 60, 60, 60, 62, 62, 0, 0, 0, 60, 60],
@@ -19,7 +19,7 @@ PITCHES = np.array(
 
 
 def notes_of(pitches, with_silence=False):
-    """For each row the slices of equal frames, and where they stand among all."""
+    """Returns the slices of equal frames of each row, with their indices."""
     for row in pitches:
         start, found = 0, []
         for i, (pitch, run) in enumerate(itertools.groupby(row)):
@@ -80,7 +80,7 @@ def test_note_lengths():
 
 
 def test_moments_are_those_of_each_note(rng):
-    # Far from zero, where a difference of squares would lose the deviation.
+    # Far from zero, where a difference of squares would lose precision.
     x = 60.0 + 0.1 * rng.normal(size=[2, 12, 3])
     means, stds = nn.get_note_moments(x, nn.get_note_mask(PITCHES, 8))
     expected_means, expected_stds = np.zeros([2, 2, 8, 3])
@@ -88,7 +88,7 @@ def test_moments_are_those_of_each_note(rng):
         for i, frames in found:
             expected_means[row, i] = x[row, frames].mean(0)
             expected_stds[row, i] = x[row, frames].std(0)
-    # float32 holds 60 to 4e-6.
+    # The resolution of float32 at 60 is 4e-6.
     np.testing.assert_allclose(means, expected_means, atol=2e-5)
     np.testing.assert_allclose(stds, expected_stds, atol=2e-5)
 
@@ -149,7 +149,7 @@ def test_notes_in_a_graph_of_any_length(jit_compile, rng):
     x = rng.normal(size=[2, 12, 3]).astype(np.float32)
     expected = nn.pool_over_notes(x, nn.get_note_mask(PITCHES))
     for a, b in zip(pooled(PITCHES[..., None], x), expected, strict=True):
-        # Sums in another order.
+        # Summation order.
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 

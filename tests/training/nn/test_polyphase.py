@@ -1,4 +1,4 @@
-"""Time for channels and channels for time, against slices."""
+"""Polyphase resampling, compared with slices."""
 
 import numpy as np
 import pytest

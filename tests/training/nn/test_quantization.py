@@ -1,4 +1,4 @@
-"""Vector quantization, against numpy."""
+"""Vector quantization, compared with NumPy."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def rng():
 
 
 def with_codebook(codebook, **kwargs):
-    """A layer whose codebook is given, [k, channels of a head]."""
+    """Returns a layer with a given codebook, shape [k, channels / num_heads]."""
     k, n = codebook.shape
     layer = nn.VectorQuantization(k, **kwargs)
     layer.build([None, n * layer.num_heads])
@@ -77,7 +77,7 @@ def test_codebook_finds_the_means_of_clusters(rng):
     means = np.array([x[i::3].mean(0) for i in range(3)])
     order = np.argmin(((found[:, None] - means) ** 2).sum(-1), axis=-1)
     assert sorted(order) == [0, 1, 2]
-    # What a restart left behind has halved at each step since.
+    # The values before the restart decay by half at each step.
     np.testing.assert_allclose(found, means[order], atol=1e-3)
 
 
@@ -91,7 +91,7 @@ def test_vectors_never_chosen_start_again_from_the_batch(rng):
     dead = np.array([True, False, True, False])
     layer.set_weights([np.where(dead, 0.0, 1.0), 1e3 * np.outer(~dead, [1, 1])])
     quantized, places = layer(x, training=True)
-    # The other two are far away, so all come to the two that started again.
+    # The other two codes are far away, so all vectors use the two restarted ones.
     assert set(np.unique(places)) == {0, 2}
     exact = (np.abs(np.asarray(quantized) - x).max(-1) < 1e-6).sum()
     assert exact == 2

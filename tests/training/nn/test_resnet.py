@@ -1,4 +1,4 @@
-"""The residual network, against numpy and against itself without conditions."""
+"""Residual network, compared with NumPy and with the unconditional network."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def norm(x, scale, shift):
 
 
 def conv_3x3(x, kernel, bias):
-    """'Same' convolution of 3 frames and 3 bins with a stride of one."""
+    """'Same' convolution with a 3 x 3 kernel and stride 1."""
     y = np.zeros([*x.shape[:3], kernel.shape[-1]])
     for row, i, o in np.ndindex(x.shape[0], *kernel.shape[2:]):
         y[row, ..., o] += signal.correlate2d(
@@ -49,7 +49,7 @@ def test_layer_adds_a_bottleneck_to_a_projection(rng):
     scale, shift, kernel, bias = convs[2].get_weights()
     y = np.maximum(norm(y, scale, shift), 0) @ kernel[0, 0] + bias
     expected = expected + y
-    # float32 sums of products of a few units.
+    # Summation order of float32 products of order 1 to 10.
     np.testing.assert_allclose(layer(x.astype(np.float32)), expected, atol=1e-4)
 
 
@@ -85,7 +85,7 @@ def test_sizes_have_the_parameters_of_their_bottlenecks(size, ch, blocks):
             expected += conv_count(3, width, width) + 2 * width
             expected += conv_count(1, width, 4 * width)
             n_in = 4 * width
-    # Either stack ends in a normalization.
+    # Both stacks end with a normalization.
     expected += 2 * 16 * ch + 2 * 32 * ch
     assert net.count_params() == expected
 
@@ -123,7 +123,7 @@ def test_a_condition_that_says_nothing_changes_nothing(shift_only, rng):
 def test_rows_do_not_depend_on_each_other(rng):
     x = rng.normal(size=[3, 4, 9, 3]).astype(np.float32)
     net = nn.ResidualStack([2, 3], [2, 1], [1, 2], "layer")
-    # Other sizes of a batch sum in another order.
+    # The summation order depends on the batch size.
     np.testing.assert_allclose(net(x)[1:2], net(x[1:2]), atol=1e-4)
 
 
@@ -145,7 +145,7 @@ def test_gradients_in_a_graph_of_any_length(jit_compile, rng):
     )
     y, gradients = run(x)
     np.testing.assert_allclose(y, expected, atol=1e-4)
-    # A bias before a normalization over everything may have a gradient of zero.
+    # A bias before a normalization may have zero gradient.
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     kernels = [g for g in gradients if len(g.shape) == 4 and g.shape[0] > 1]
     assert all(np.abs(gradient).max() > 0 for gradient in kernels)

@@ -1,4 +1,4 @@
-"""Straight-through estimators: what they draw, and the gradient they let through."""
+"""Straight-through estimators: samples and gradients."""
 
 import numpy as np
 import pytest
