@@ -44,7 +44,7 @@ def load(path: str | os.PathLike) -> "Bundle":
 
     Returns:
       A `ddsp.playing.bundle.Bundle`: the `model`, the `statistics` of its training
-      data, `info` such as rates and licence, `stream()` to play it block by block and
+      data, `info` such as rates and license, `stream()` to play it block by block and
       `check()` to see that it plays here as it did where it was exported.
 
     Raises:

@@ -39,7 +39,7 @@ def split_keras_kwargs(kwargs: Mapping[str, Any]) -> tuple[dict, dict]:
 
 
 # A function, since gin would make instances of a class with a configurable method
-# instances of a subclass that Keras cannot serialise.
+# instances of a subclass that Keras cannot serialize.
 @gin.configurable("run_dag", module="ddsp.dags.DAGLayer")
 def _gin_verbose(verbose: bool = False) -> bool:
     return verbose
@@ -61,8 +61,8 @@ class DAGLayer(keras.layers.Layer):
       **kwarg_modules: Layers by name, and Keras's own arguments (`name`, ...).
 
     Raises:
-      TypeError: if a keyword argument is no layer.
-      ValueError: if a node is malformed, names a module that is not there, or two
+      TypeError: If a keyword argument is no layer.
+      ValueError: If a node is malformed, names a module that is not there, or two
         modules have one name.
     """
 
@@ -151,7 +151,7 @@ class DAGLayer(keras.layers.Layer):
           name, and the last module's outputs also under `'out'`.
 
         Raises:
-          KeyError: if an input key leads nowhere.
+          KeyError: If an input key leads nowhere.
         """
         verbose = verbose or self._verbose
         outputs = {"inputs": dict(inputs), **inputs}

@@ -20,14 +20,14 @@ _PARTITION = 128
 
 @configurable.layer(module="ddsp.effects")
 class Reverb(Processor):
-    """Convolution with an impulse response, learnt or given.
+    """Convolution with an impulse response, learned or given.
 
     Engel et al. (2020), section 3.6.
 
     Args:
       trainable: Whether the response is a weight, one for all audio. Otherwise it is
         given at the call.
-      reverb_length: Samples of the learnt response.
+      reverb_length: Samples of the learned response.
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
     """
@@ -50,7 +50,7 @@ class Reverb(Processor):
         self._add_dry = add_dry
 
     def build(self, unused_input_shape: Any) -> None:
-        """Makes the learnt response, almost silent at first."""
+        """Makes the learned response, almost silent at first."""
         if self._learnt and not self.built:
             self._ir = self.add_weight(
                 name="ir",
@@ -83,7 +83,7 @@ class Reverb(Processor):
           `audio` and `ir` [batch or 1, ir_size].
 
         Raises:
-          ValueError: if not trainable and no response is given.
+          ValueError: If not trainable and no response is given.
         """
         if self._learnt_controls(ir):
             ir = self._ir[tf.newaxis]
@@ -180,7 +180,7 @@ class ExpDecayReverb(Reverb):
         self._seed = seed
 
     def build(self, unused_input_shape: Any) -> None:
-        """Makes the learnt gain and decay."""
+        """Makes the learned gain and decay."""
         if self._learnt and not self.built:
             self._gain = self._constant_weight("gain", 2.0)
             self._decay = self._constant_weight("decay", 4.0)
@@ -205,7 +205,7 @@ class ExpDecayReverb(Reverb):
           `audio` and `ir` [batch or 1, reverb_length].
 
         Raises:
-          ValueError: if not trainable and one of them is not given.
+          ValueError: If not trainable and one of them is not given.
         """
         if self._learnt_controls(gain, decay):
             gain, decay = self._gain[tf.newaxis], self._decay[tf.newaxis]
@@ -229,8 +229,8 @@ class FilteredNoiseReverb(Reverb):
       trainable: Whether the magnitudes are weights. Otherwise they are given.
       reverb_length: Samples of the response.
       window_size: Samples of the filter's window.
-      n_frames: Frames of the filter, for learnt magnitudes.
-      n_filter_banks: Bands of the filter, for learnt magnitudes.
+      n_frames: Frames of the filter, for learned magnitudes.
+      n_filter_banks: Bands of the filter, for learned magnitudes.
       scale_fn: Maps magnitudes to values >= 0.
       initial_bias: Added before scaling.
       add_dry: Whether to add the unchanged audio.
@@ -265,7 +265,7 @@ class FilteredNoiseReverb(Reverb):
         )
 
     def build(self, unused_input_shape: Any) -> None:
-        """Makes the learnt magnitudes."""
+        """Makes the learned magnitudes."""
         if self._learnt and not self.built:
             self._magnitudes = self.add_weight(
                 name="magnitudes",
@@ -286,7 +286,7 @@ class FilteredNoiseReverb(Reverb):
           `audio` and `ir` [batch or 1, reverb_length].
 
         Raises:
-          ValueError: if not trainable and no magnitudes are given.
+          ValueError: If not trainable and no magnitudes are given.
         """
         if self._learnt_controls(magnitudes):
             magnitudes = self._magnitudes[tf.newaxis]
@@ -365,7 +365,7 @@ class FIRFilter(Processor):
 
 @configurable.layer(module="ddsp.effects")
 class ModDelay(Processor):
-    """A delay that moves: flanger, chorus and vibrato, by centre and depth.
+    """A delay that moves: flanger, chorus and vibrato, by center and depth.
 
     Args:
       center_ms: Shortest delay, at phase 0, milliseconds.

@@ -48,7 +48,7 @@ class GroupStream:
       latency_samples: See `Streaming`.
 
     Raises:
-      ValueError: if a node cannot be played in blocks.
+      ValueError: If a node cannot be played in blocks.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def activations_to_cents(activations: Any, centers: Any = None) -> tf.Tensor:
     bins = tf.clip_by_value(bins, 0, N_BINS - 1)
     weights = tf.gather(activations, bins, batch_dims=activations.shape.rank - 1)
     weights = tf.where(inside, weights, 0.0)
-    # Averaging distances from the centre keeps the digits that float32 would lose
+    # Averaging distances from the center keeps the digits that float32 would lose
     # on the cents themselves.
     spacing = float(BIN_CENTS[1] - BIN_CENTS[0])
     distance = tf.math.divide_no_nan(
@@ -142,7 +142,7 @@ def estimate_f0(
 
     Raises:
       ValueError: for a frame rate that does not divide, or bad audio.
-      FileNotFoundError: if the model's weights are not installed.
+      FileNotFoundError: If the model's weights are not installed.
     """
     audio = _checked_audio(audio)
     hop_size = checks.hop_size(SAMPLE_RATE, frame_rate)

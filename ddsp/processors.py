@@ -20,7 +20,7 @@ from ddsp.types import State
 
 @configurable.first_call_alone
 class Processor(Streaming, keras.layers.Layer):
-    """Base class of synthesisers and effects.
+    """Base class of synthesizers and effects.
 
     A processor computes in float32, also under a mixed-precision policy. How it is
     played in blocks is described in `ddsp.streaming`.
@@ -144,7 +144,7 @@ class ProcessorGroup(dags.DAGLayer, Stream):
         What is assigned goes to those that know none.
 
         Raises:
-          ValueError: if two processors have different hops.
+          ValueError: If two processors have different hops.
         """
         sizes = {p.name: p.hop_size for p in self._streaming() if p.hop_size}
         if len(set(sizes.values())) > 1:
@@ -357,7 +357,7 @@ class Crop(Processor):
       name: Name of the processor.
 
     Raises:
-      ValueError: if the location is unknown or the size negative.
+      ValueError: If the location is unknown or the size negative.
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE}

@@ -42,7 +42,7 @@ __all__ = [
 CREPE_SAMPLE_RATE = pitch.SAMPLE_RATE
 CREPE_FRAME_SIZE = pitch.FRAME_SIZE
 
-# The bin centres, as MIDI notes, that `activations_to_f0_and_confidence` assumes.
+# The bin centers, as MIDI notes, that `activations_to_f0_and_confidence` assumes.
 _CREPE_FIRST_MIDI = 23.5
 
 
@@ -287,7 +287,7 @@ def compute_rms_energy(
       [(batch,) n_frames], float32, >= 0.
 
     Raises:
-      ValueError: if the frame rate does not divide the sample rate, or `audio` has
+      ValueError: If the frame rate does not divide the sample rate, or `audio` has
         another rank or is not finite.
     """
     power = _mean_square(audio, sample_rate, frame_rate, frame_size, padding)
@@ -339,7 +339,7 @@ def compute_loudness(
     """Perceptual loudness: the mean of the A-weighted power spectrum, in decibels.
 
     The A-weighting is that of IEC 61672. The mean is taken over the bins of the
-    spectrum of a Hann-windowed frame, before any normalisation by the window.
+    spectrum of a Hann-windowed frame, before any normalization by the window.
 
     Args:
       audio: [batch, n_samples] or [n_samples].
@@ -357,7 +357,7 @@ def compute_loudness(
       `use_tf`.
 
     Raises:
-      ValueError: if the frame rate does not divide the sample rate, or `audio` has
+      ValueError: If the frame rate does not divide the sample rate, or `audio` has
         another rank or is not finite.
     """
     hop = checks.hop_size(sample_rate, frame_rate)
@@ -397,7 +397,7 @@ def compute_f0(
       f0_confidence: [(batch,) n_frames], float32, 0 to 1.
 
     Raises:
-      ValueError: if the frame rate does not divide 16000, or `audio` has another
+      ValueError: If the frame rate does not divide 16000, or `audio` has another
         rank or is not finite.
     """
     return pitch.estimate_f0(audio, frame_rate, viterbi, padding)
@@ -420,7 +420,7 @@ def pad_or_trim_to_expected_length(
       use_tf: Return a tensor; otherwise an array.
 
     Raises:
-      ValueError: if the lengths differ by more than `len_tolerance`.
+      ValueError: If the lengths differ by more than `len_tolerance`.
     """
     vector = tf.convert_to_tensor(vector) if use_tf else np.asarray(vector)
     checks.rank("vector", vector, (1, 2))

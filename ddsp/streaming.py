@@ -93,7 +93,7 @@ class Streaming(Stream):
         """Samples by which a stream comes later than what is rendered at once.
 
         Raises:
-          ValueError: if it depends on a hop or on shapes that are not known yet.
+          ValueError: If it depends on a hop or on shapes that are not known yet.
         """
         return self._lag()
 
@@ -109,7 +109,7 @@ class Streaming(Stream):
           A nest of tensors.
 
         Raises:
-          ValueError: if the processor has not been called yet, does not know its hop,
+          ValueError: If the processor has not been called yet, does not know its hop,
             lacks a static control, or cannot be played in blocks; the message says
             which.
         """
@@ -137,13 +137,13 @@ class Streaming(Stream):
             hop_size` samples for those at sample rate. Static ones are ignored.
           state: From `initial_state` or the step before.
           noise: [batch, n_samples], uniform in [-1, 1), in place of what a noise
-            synthesiser would draw.
+            synthesizer would draw.
 
         Returns:
           Audio [batch, n_samples], and the new state.
 
         Raises:
-          ValueError: if a control is missing, is of a wrong rank, batch size or
+          ValueError: If a control is missing, is of a wrong rank, batch size or
             length, or, outside a graph, has values that are NaN or above 1e12 in
             magnitude. The state is as it was: the stream can go on.
         """
@@ -236,7 +236,7 @@ class Streaming(Stream):
         """The shape that a control had when the processor was called.
 
         Raises:
-          ValueError: if it was not called.
+          ValueError: If it was not called.
         """
         if not self._control_shapes or name not in self._control_shapes:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Synthesisers: processors that make audio from controls at frame rate."""
+"""Synthesizers: processors that make audio from controls at frame rate."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ ScaleFn = Callable[[Any], tf.Tensor] | None
 
 
 class Synth(Processor):
-    """Base of the synthesisers: knows how many samples to render.
+    """Base of the synthesizers: knows how many samples to render.
 
     In this order: the length given at the call, `n_samples` of the constructor, or
     `hop_size` samples for each frame of the controls.

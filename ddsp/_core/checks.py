@@ -21,7 +21,7 @@ def hop_size(sample_rate: int, frame_rate: int) -> int:
       frame_rate: Frames a second; must divide `sample_rate`.
 
     Raises:
-      ValueError: if a rate is not positive or does not divide, naming the nearest
+      ValueError: If a rate is not positive or does not divide, naming the nearest
         frame rates that do.
     """
     if sample_rate <= 0 or frame_rate <= 0:

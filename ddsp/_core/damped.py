@@ -44,7 +44,7 @@ def damped_sinusoids(
       [batch, n_samples].
 
     Raises:
-      ValueError: if the shapes are others, or nothing is to be rendered.
+      ValueError: If the shapes are others, or nothing is to be rendered.
 
     Example:
       poles = ddsp.core.hz_to_poles([[220.0]], radius=0.999)
@@ -72,7 +72,7 @@ def damped_residual(audio: Any, poles: Any) -> tf.Tensor:
       [batch], 0 to 1; 0 for silence.
 
     Raises:
-      ValueError: if the shapes are others, or the length is not known when a graph is
+      ValueError: If the shapes are others, or the length is not known when a graph is
         built.
 
     Example:

@@ -24,7 +24,7 @@ def variable_length_delay(
       [batch, n_samples].
 
     Raises:
-      ValueError: if the batch sizes differ, or for a wrong rank.
+      ValueError: If the batch sizes differ, or for a wrong rank.
     """
     phase, audio = tf_float32(phase), tf_float32(audio)
     checks.rank("phase", phase, (2, 3))

@@ -48,7 +48,7 @@ def crop_and_compensate_delay(
         linear-phase filter, `(ir_size - 1) // 2 - 1`.
 
     Raises:
-      ValueError: if `padding` is unknown.
+      ValueError: If `padding` is unknown.
     """
     checks.one_of("padding", padding, PADDINGS)
     start = _first_sample(delay_compensation, ir_size)
@@ -219,31 +219,31 @@ def _convolve(
     if isinstance(fft_size, int) and fft_size >= _LONG:
         return long_signals.convolve_long(frames, responses, n_samples, fft_size)
 
-    def analyse(x):
+    def analyze(x):
         # Padded here, since TensorFlow does not pad an empty batch.
         missing = fft_size - _size(x)
         x = tf.pad(x, [[0, 0], [0, 0], [0, tf.maximum(missing, 0)]])
         return tf.signal.rfft(x, [fft_size])
 
-    def synthesise(spectrum, size):
+    def synthesize(spectrum, size):
         return tf.signal.irfft(spectrum, [fft_size])[..., :size]
 
     @tf.custom_gradient
     def forward(frames, responses):
-        spectrum, response = analyse(frames), analyse(responses)
+        spectrum, response = analyze(frames), analyze(responses)
 
         def grad(upstream):
-            upstream = analyse(upstream)
+            upstream = analyze(upstream)
             d_frames = upstream * tf.math.conj(response)
             d_responses = upstream * tf.math.conj(spectrum)
             if responses.shape[0] == 1:
                 d_responses = tf.reduce_sum(d_responses, axis=0, keepdims=True)
             return (
-                synthesise(d_frames, _size(frames)),
-                synthesise(d_responses, _size(responses)),
+                synthesize(d_frames, _size(frames)),
+                synthesize(d_responses, _size(responses)),
             )
 
-        return synthesise(spectrum * response, n_samples), grad
+        return synthesize(spectrum * response, n_samples), grad
 
     return forward(frames, responses)
 
@@ -272,26 +272,26 @@ def apply_window_to_impulse_response(
 
     Args:
       impulse_response: [..., ir_size], zero-phase (lag 0 first, negative lags last),
-        or centred when `causal`.
+        or centered when `causal`.
       window_size: Samples of the window; 0, or more than `ir_size`, takes the whole
         response.
-      causal: Whether the input is already centred.
+      causal: Whether the input is already centered.
 
     Returns:
-      [..., size], centred: `size` is `ir_size` for the whole response, else
+      [..., size], centered: `size` is `ir_size` for the whole response, else
       `window_size`, one less when that is even.
     """
     impulse_response = tf_float32(impulse_response)
     ir_size = impulse_response.shape[-1]
-    centred = (
+    centered = (
         impulse_response if causal else tf.signal.fftshift(impulse_response, axes=-1)
     )
     if causal and ir_size % 2:
         # An odd response keeps its middle one place later when it was shifted twice.
-        centred = tf.roll(centred, -1, axis=-1)
+        centered = tf.roll(centered, -1, axis=-1)
     if window_size <= 0 or window_size >= ir_size:
         window = tf.signal.hann_window(ir_size)
-        return centred * tf.roll(window, -(ir_size % 2), axis=0)
+        return centered * tf.roll(window, -(ir_size % 2), axis=0)
     half = (window_size + 1) // 2
     size = 2 * half - 1
     first = ir_size // 2 - (half - 2)
@@ -299,7 +299,7 @@ def apply_window_to_impulse_response(
     # outermost values fall away on the left and zeros follow on the right.
     window = tf.signal.hann_window(window_size)[2:]
     window = tf.pad(window, [[0, size - (window_size - 2)]])
-    return centred[..., first : first + size] * window
+    return centered[..., first : first + size] * window
 
 
 def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tensor:
@@ -312,7 +312,7 @@ def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tens
       window_size: See `apply_window_to_impulse_response`.
 
     Returns:
-      [..., ir_size], centred, `2 * (n_frequencies - 1)` samples before windowing.
+      [..., ir_size], centered, `2 * (n_frequencies - 1)` samples before windowing.
 
     Raises:
       ValueError: for fewer than two frequencies, which make no response.
@@ -413,7 +413,7 @@ def _units(n_frequencies: int, window_size: int) -> np.ndarray:
 
 
 def sinc(x: Any, threshold: float = 1e-20) -> tf.Tensor:
-    """Normalised sinc, sin(pi x) / (pi x), with 0 moved to `threshold`."""
+    """Normalized sinc, sin(pi x) / (pi x), with 0 moved to `threshold`."""
     x = tf_float32(x)
     x = np.float32(np.pi) * tf.where(x == 0.0, threshold, x)
     return tf.sin(x) / x

@@ -20,7 +20,7 @@ def get_framed_lengths(
       frame_size: Samples in a frame.
       hop_size: Samples between the starts of two frames.
       padding: Where frames stand, frame i starting at `i * hop_size` of the padded
-        signal. `'center'`: frame i is centred on sample `i * hop_size`, with half a
+        signal. `'center'`: frame i is centered on sample `i * hop_size`, with half a
         frame added on both sides, which gives `input_length // hop_size + 1` frames.
         `'same'`: frame i starts at sample `i * hop_size`, with zeros added at the
         end, which gives `ceil(input_length / hop_size)` frames. `'causal'`: frame i
@@ -33,7 +33,7 @@ def get_framed_lengths(
       (n_frames, padded_length).
 
     Raises:
-      ValueError: if a size is not positive, the padding is unknown, no frame fits
+      ValueError: If a size is not positive, the padding is unknown, no frame fits
         under `'valid'`, or a frame is shorter than a hop under `'causal'`.
     """
     checks.one_of("padding", padding, PADDINGS)
@@ -65,7 +65,7 @@ def samples_before(frame_size: int, hop_size: int, padding: str) -> int:
       Samples, which are also those added in front of the signal.
 
     Raises:
-      ValueError: if a frame is shorter than a hop under `'causal'`.
+      ValueError: If a frame is shorter than a hop under `'causal'`.
     """
     if padding == "center":
         return frame_size // 2
@@ -156,6 +156,6 @@ def frame(
     for i in range(hops_per_frame):
         start, stop = i * hop_size, min((i + 1) * hop_size, frame_size)
         piece = hops[..., i : i + n_frames, : stop - start]
-        # Before they are joined: a product over joined hops is not vectorised.
+        # Before they are joined: a product over joined hops is not vectorized.
         pieces.append(piece if window is None else piece * window[start:stop])
     return tf.concat(pieces, axis=-1)

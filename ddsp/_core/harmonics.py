@@ -20,7 +20,7 @@ def get_harmonic_frequencies(frequencies: Any, n_harmonics: int) -> tf.Tensor:
       [batch, time, n_harmonics], Hz.
 
     Raises:
-      ValueError: if there are no harmonics.
+      ValueError: If there are no harmonics.
     """
     if isinstance(n_harmonics, int):
         checks.positive("n_harmonics", n_harmonics)
@@ -63,7 +63,7 @@ def normalize_harmonics(
       [batch, time, n_harmonics]. All zeros stay zeros.
 
     Raises:
-      ValueError: if an argument does not have three axes.
+      ValueError: If an argument does not have three axes.
     """
     distribution = tf_float32(harmonic_distribution)
     checks.rank("harmonic_distribution", distribution, 3)
@@ -78,7 +78,7 @@ def normalize_harmonics(
 def harmonic_to_sinusoidal(
     harm_amp: Any, harm_dist: Any, f0_hz: Any, sample_rate: int = 16000
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turns the controls of a harmonic synthesiser into those of sinusoids.
+    """Turns the controls of a harmonic synthesizer into those of sinusoids.
 
     Args:
       harm_amp: [batch, time, 1], overall amplitude.
@@ -105,7 +105,7 @@ def sinusoidal_to_harmonic(
     sample_rate: int = 16000,
     normalize: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Reads the controls of a harmonic synthesiser out of free sinusoids.
+    """Reads the controls of a harmonic synthesizer out of free sinusoids.
 
     Each sinusoid adds to the harmonics near it, weighted by a Gaussian over its
     distance in units of the fundamental.

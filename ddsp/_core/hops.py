@@ -1,4 +1,4 @@
-"""Controls of a stream, frame by frame, with the neighbours that a hop needs.
+"""Controls of a stream, frame by frame, with the neighbors that a hop needs.
 
 A hop is rendered from its frame and those around it, so a stream lags by as many hops
 as it looks ahead. What it looks at again is kept from block to block.

@@ -40,10 +40,10 @@ def convolve_long(
     # Transforms in kernels of their own run side by side, and only where needed.
     @tf.custom_gradient
     def forward(signal, responses):
-        spectrum, response = _analyse(signal, size), _analyse(responses, size)
+        spectrum, response = _analyze(signal, size), _analyze(responses, size)
 
         def grad(upstream):
-            upstream = _analyse(upstream, size)
+            upstream = _analyze(upstream, size)
             shared = responses.shape[0] == 1
             return (
                 _correlate(upstream, response, signal.shape[2], size, False),
@@ -56,7 +56,7 @@ def convolve_long(
 
 
 @fused
-def _analyse(signal: tf.Tensor, size: int) -> tf.Tensor:
+def _analyze(signal: tf.Tensor, size: int) -> tf.Tensor:
     """Returns a spectrum, complex [batch, n_signals, n_residues, block_size]."""
     n_blocks, block_size = _layout(size)
     n_heard = -(-signal.shape[2] // block_size)
@@ -72,7 +72,7 @@ def _analyse(signal: tf.Tensor, size: int) -> tf.Tensor:
 
 @fused
 def _convolve(spectrum, response, n_samples, size):
-    return _synthesise(spectrum * response, n_samples, size)
+    return _synthesize(spectrum * response, n_samples, size)
 
 
 @fused
@@ -80,11 +80,11 @@ def _correlate(upstream, spectrum, n_samples, size, over_batch):
     product = upstream * tf.math.conj(spectrum)
     if over_batch:
         product = tf.reduce_sum(product, axis=0, keepdims=True)
-    return _synthesise(product, n_samples, size)
+    return _synthesize(product, n_samples, size)
 
 
-def _synthesise(spectrum: tf.Tensor, n_samples: int, size: int) -> tf.Tensor:
-    """Undoes `_analyse`, [batch, n_signals, n_samples]."""
+def _synthesize(spectrum: tf.Tensor, n_samples: int, size: int) -> tf.Tensor:
+    """Undoes `_analyze`, [batch, n_signals, n_samples]."""
     n_blocks, block_size = _layout(size)
     n_heard = -(-n_samples // block_size)
     rows = tf.reshape(spectrum, [-1, n_blocks // 2, block_size])

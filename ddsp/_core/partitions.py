@@ -47,7 +47,7 @@ def start_convolution(
         tf.pad(response, [[0, 0], [0, missing]]),
         [-1, (response.shape[1] + missing) // size, size],
     )
-    spectra = _analyse(tf.pad(parts, [[0, 0], [0, 0], [0, size]]))
+    spectra = _analyze(tf.pad(parts, [[0, 0], [0, 0], [0, size]]))
     matrices = tf.stack(spectra, axis=2)
     past = tf.zeros([batch_size, matrices.shape[1], matrices.shape[3] - 1])
     state = {
@@ -77,7 +77,7 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
       Audio of the same shape, and the new state.
 
     Raises:
-      ValueError: if the state wants whole partitions and the block has others.
+      ValueError: If the state wants whole partitions and the block has others.
     """
     if "pending" in state:
         return _step_any_length(state, audio)
@@ -93,13 +93,13 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     windows = tf.concat([joined[:, :-1], joined[:, 1:]], axis=2)
     if n_stretches == 1:
         # Most of a stream's time goes here: nothing large is moved more than once.
-        new = _analyse(windows)
+        new = _analyze(windows)
         sums = _multiply(new, state["response"]["first"])
         sums += _multiply(state["spectra"], state["response"]["others"])
         sums = sums[:, tf.newaxis]
         spectra = _push(new, state["spectra"])
     else:
-        new = _analyse(tf.reverse(windows, [1]))
+        new = _analyze(tf.reverse(windows, [1]))
         past = _push(new, state["spectra"], drop=False)
         response = _response(state)
         n_partitions = response.shape[3]
@@ -118,7 +118,7 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
             )
             sums = tf.transpose(sums, [1, 0, 2])
         spectra = tuple(x[:, :, : n_partitions - 1] for x in past)
-    wet = tf.reshape(_synthesise(sums, size), [-1, n_samples])
+    wet = tf.reshape(_synthesize(sums, size), [-1, n_samples])
     return wet, {**state, "spectra": spectra, "previous": joined[:, -1]}
 
 
@@ -139,9 +139,9 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
         new = (source >= done) & (source < done + n_new)
         taken = tf.gather(audio, tf.clip_by_value(source, 0, n_samples - 1), axis=1)
         pending = tf.where(new, taken, pending)
-        spectrum = _analyse(tf.concat([previous, pending], axis=1)[:, tf.newaxis])
+        spectrum = _analyze(tf.concat([previous, pending], axis=1)[:, tf.newaxis])
         sums = _multiply(spectrum, first) + _multiply(spectra, others)
-        heard = _synthesise(sums[:, tf.newaxis], size)[:, 0]
+        heard = _synthesize(sums[:, tf.newaxis], size)[:, 0]
         source = at - done + n_pending
         given = tf.gather(heard, tf.clip_by_value(source, 0, size - 1), axis=1)
         wet = tf.where((at >= done) & (at < done + n_new), given, wet)
@@ -172,7 +172,7 @@ def _response(state: State) -> tf.Tensor:
     return tf.concat([state["response"]["first"], state["response"]["others"]], axis=3)
 
 
-def _analyse(windows: tf.Tensor) -> Parts:
+def _analyze(windows: tf.Tensor) -> Parts:
     """Real and imaginary parts of [batch, n, 2 * size], [batch, n_bins, n] each."""
     n, size = windows.shape[1:]
     transform, _ = fourier_matrices(size)
@@ -198,7 +198,7 @@ def _multiply(past: Parts, response: tf.Tensor) -> tf.Tensor:
     return tf.concat(sums, axis=1)
 
 
-def _synthesise(spectra: tf.Tensor, size: int) -> tf.Tensor:
+def _synthesize(spectra: tf.Tensor, size: int) -> tf.Tensor:
     """The last `size` samples of what has the spectra [batch, n, 2 * n_bins]."""
     _, inverse = fourier_matrices(2 * size)
     flat = tf.reshape(spectra, [-1, spectra.shape[2]]) @ np.ascontiguousarray(

@@ -1,6 +1,6 @@
 """Changing the number of time steps of a signal.
 
-Between two frames every method is a weighted sum of neighbouring frames. Where the
+Between two frames every method is a weighted sum of neighboring frames. Where the
 output has a whole number of samples for each frame (the case of synthesis) the
 weights are the same in every frame, so one multiplication by a short ramp does it,
 with no gather and no per-sample weights in memory.
@@ -38,7 +38,7 @@ def resample(
       The interpolated signal, with `n_timesteps` in place of time.
 
     Raises:
-      ValueError: if the method is unknown, the rank is wrong, or `'window'` cannot
+      ValueError: If the method is unknown, the rank is wrong, or `'window'` cannot
         be used for these lengths.
     """
     checks.one_of("method", method, METHODS)
@@ -91,7 +91,7 @@ def upsample_with_windows(
       [batch, n_timesteps, channels].
 
     Raises:
-      ValueError: if the rank is not 3 or the ratio is not a whole number above 1.
+      ValueError: If the rank is not 3 or the ratio is not a whole number above 1.
     """
     inputs = tf_float32(inputs)
     checks.rank("inputs", inputs, 3)
@@ -169,7 +169,7 @@ def whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
     return known and n_timesteps >= n_frames > 0 and n_timesteps % n_frames == 0
 
 
-def neighbours(
+def neighbors(
     n_frames: Any, n_timesteps: Any
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Which frames `resample` mixes linearly for each time step.
@@ -185,11 +185,11 @@ def neighbours(
 def _resample_any(
     frames: tf.Tensor, n_timesteps: Any, method: str, add_endpoint: bool
 ) -> tf.Tensor:
-    """Interpolates [batch, time, channels] at any ratio, by gathering neighbours."""
+    """Interpolates [batch, time, channels] at any ratio, by gathering neighbors."""
     index, fraction = _positions(tf.shape(frames)[1], n_timesteps, add_endpoint)
     last = tf.shape(frames)[1] - 1
 
-    def neighbour(offset: int) -> tf.Tensor:
+    def neighbor(offset: int) -> tf.Tensor:
         return tf.gather(frames, tf.clip_by_value(index + offset, 0, last), axis=1)
 
     fraction = fraction[:, tf.newaxis]
@@ -200,9 +200,9 @@ def _resample_any(
         )
         return tf.gather(frames, tf.clip_by_value(nearer, 0, last), axis=1)
     if method == "linear":
-        return neighbour(0) + fraction * (neighbour(1) - neighbour(0))
+        return neighbor(0) + fraction * (neighbor(1) - neighbor(0))
     weights = cubic_weights(fraction)
-    return tf.add_n([weight * neighbour(o) for o, weight in weights.items()])
+    return tf.add_n([weight * neighbor(o) for o, weight in weights.items()])
 
 
 def cubic_weights(fraction: tf.Tensor) -> dict[int, tf.Tensor]:
@@ -247,7 +247,7 @@ def _cubic_kernel(x: tf.Tensor, a: float = -0.75) -> tf.Tensor:
 def center_crop(audio: Any, frame_size: int) -> tf.Tensor:
     """Cuts half a frame off both ends of audio.
 
-    Features centred on their frames cover half a frame beyond the audio on each
+    Features centered on their frames cover half a frame beyond the audio on each
     side; this removes it again.
 
     Args:
@@ -258,7 +258,7 @@ def center_crop(audio: Any, frame_size: int) -> tf.Tensor:
       [batch, n_samples - 2 * (frame_size // 2)].
 
     Raises:
-      ValueError: if nothing would be left.
+      ValueError: If nothing would be left.
     """
     audio = tf_float32(audio)
     crop = frame_size // 2

@@ -125,22 +125,22 @@ def frequencies_critical_bands(
     hz_max: float = 8000.0,
     scale: str = "bark",
 ) -> tf.Tensor:
-    """Frequencies near the centres of critical bands, each within its bandwidth.
+    """Frequencies near the centers of critical bands, each within its bandwidth.
 
     Args:
       freqs: [batch, time, n * depth] or [batch, time, n, depth], any value.
       depth: Number of values that refine each frequency.
       depth_scale: Each value acts this many times less than the one before.
       bandwidth_scale: Reach of a frequency, in equivalent rectangular bandwidths.
-      hz_min: Centre of the first band.
-      hz_max: Centre of the last band.
-      scale: Along which the centres are equally spaced, `'bark'` or `'mel'`.
+      hz_min: Center of the first band.
+      hz_max: Center of the last band.
+      scale: Along which the centers are equally spaced, `'bark'` or `'mel'`.
 
     Returns:
       [batch, time, n], Hz, bent towards [hz_min, hz_max] by `soft_limit`.
 
     Raises:
-      ValueError: if `scale` is unknown.
+      ValueError: If `scale` is unknown.
     """
     checks.one_of("scale", scale, ("bark", "mel"))
     freqs = _with_depth(freqs, depth)

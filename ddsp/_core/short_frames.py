@@ -59,13 +59,13 @@ def _times(x: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flat, [-1, x.shape[1], matrix.shape[1]])
 
 
-def _analyse(x: tf.Tensor, matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _analyze(x: tf.Tensor, matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Real and imaginary parts, which are the halves of the matrix's columns."""
     n_bins = matrix.shape[1] // 2
     return _times(x, matrix[:, :n_bins]), _times(x, matrix[:, n_bins:])
 
 
-def _synthesise(real: tf.Tensor, imaginary: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+def _synthesize(real: tf.Tensor, imaginary: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """The inverse, where they are the halves of its rows."""
     n_bins = matrix.shape[0] // 2
     return _times(real, matrix[:n_bins]) + _times(imaginary, matrix[n_bins:])
@@ -78,15 +78,15 @@ def _convolve(frames, controls, responses, n_heard):
     if frames.shape[1] != 1:
         late = [[0, 0], [n_heard - 1, n_heard - 1], [0, 0]]
         frames, controls = tf.pad(frames, late), tf.pad(controls, late)
-    real, imaginary = _analyse(frames, transform[:frame_size])
-    gain, shift = _analyse(controls, responses)
+    real, imaginary = _analyze(frames, transform[:frame_size])
+    gain, shift = _analyze(controls, responses)
     spectrum = real * gain - imaginary * shift, real * shift + imaginary * gain
     if frames.shape[1] == 1:
         # A stream's block of one frame, which overlaps with no other.
-        return _synthesise(*spectrum, inverse)[:, 0]
+        return _synthesize(*spectrum, inverse)[:, 0]
     # The frames heard in one are itself and those before it.
     heard = _add_turned(*spectrum, list(reversed(range(n_heard))), 1)
-    audio = _synthesise(*heard, inverse[:, :frame_size])
+    audio = _synthesize(*heard, inverse[:, :frame_size])
     return tf.reshape(audio, [-1, audio.shape[1] * frame_size])
 
 
@@ -95,7 +95,7 @@ def _upstream_spectrum(upstream, n_heard, frame_size):
     _, inverse = fourier_matrices(n_heard * frame_size)
     n_frames = upstream.shape[1] // frame_size
     frames = tf.reshape(upstream, [-1, n_frames, frame_size])
-    spectrum = _analyse(frames, tf.transpose(inverse[:, :frame_size]))
+    spectrum = _analyze(frames, tf.transpose(inverse[:, :frame_size]))
     return _add_turned(*spectrum, list(range(n_heard)), -1)
 
 
@@ -104,8 +104,8 @@ def _controls_gradient(upstream, frames, responses, n_heard):
     frame_size = frames.shape[2]
     heard_real, heard_imaginary = _upstream_spectrum(upstream, n_heard, frame_size)
     transform, _ = fourier_matrices(n_heard * frame_size)
-    real, imaginary = _analyse(frames, transform[:frame_size])
-    return _synthesise(
+    real, imaginary = _analyze(frames, transform[:frame_size])
+    return _synthesize(
         heard_real * real + heard_imaginary * imaginary,
         heard_imaginary * real - heard_real * imaginary,
         tf.transpose(responses),
@@ -116,9 +116,9 @@ def _controls_gradient(upstream, frames, responses, n_heard):
 def _frames_gradient(upstream, controls, responses, n_heard):
     frame_size = upstream.shape[1] // (controls.shape[1] + n_heard - 1)
     heard_real, heard_imaginary = _upstream_spectrum(upstream, n_heard, frame_size)
-    gain, shift = _analyse(controls, responses)
+    gain, shift = _analyze(controls, responses)
     transform, _ = fourier_matrices(n_heard * frame_size)
-    return _synthesise(
+    return _synthesize(
         heard_real * gain + heard_imaginary * shift,
         heard_imaginary * gain - heard_real * shift,
         tf.transpose(transform[:frame_size]),

@@ -48,7 +48,7 @@ def oscillator_bank(
       [batch, n_samples], or [batch, n_samples, n_sinusoids] unsummed.
 
     Raises:
-      ValueError: if the envelopes do not have three axes.
+      ValueError: If the envelopes do not have three axes.
     """
     del use_angular_cumsum
     frequencies = tf_float32(frequency_envelopes)

@@ -50,7 +50,7 @@ def to_dict(x: Any, keys: Sequence[str]) -> dict[str, Any]:
       keys: One name for each value.
 
     Raises:
-      ValueError: if the numbers of keys and values differ.
+      ValueError: If the numbers of keys and values differ.
     """
     if isinstance(x, Mapping):
         return dict(x)
@@ -92,7 +92,7 @@ def nested_lookup(
     """Returns the value at a path such as `'harmonic/signal'`.
 
     Raises:
-      KeyError: if the path leads nowhere, with the keys that there are.
+      KeyError: If the path leads nowhere, with the keys that there are.
     """
     value: Any = nested_dict
     for key in nested_key.split(delimiter):
@@ -135,7 +135,7 @@ def diff(x: Any, axis: int = -1) -> tf.Tensor:
     """Returns the first difference, one shorter along `axis`.
 
     Raises:
-      ValueError: if `axis` does not exist.
+      ValueError: If `axis` does not exist.
     """
     x = tf.convert_to_tensor(x)
     rank = x.shape.rank

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ddsp._core import checks
 from ddsp._core.compilation import fused
 from ddsp._core.phase import interpolated_phase
-from ddsp._core.resampling import neighbours, resample
+from ddsp._core.resampling import neighbors, resample
 from ddsp._core.tensors import tf_float32
 
 
@@ -25,7 +25,7 @@ def linear_lookup(phase: Any, wavetables: Any) -> tf.Tensor:
       [batch, n_samples].
 
     Raises:
-      ValueError: if the shapes do not broadcast.
+      ValueError: If the shapes do not broadcast.
     """
     phase, tables = tf_float32(phase), tf_float32(wavetables)
     checks.rank("phase", phase, (2, 3, 4))
@@ -91,7 +91,7 @@ def _lookup_between(phase: tf.Tensor, tables: tf.Tensor) -> tf.Tensor:
     Mixing what is read from two frames' tables is reading from the mixed table, which
     would take the memory of a table for each sample.
     """
-    now, following, ramp = neighbours(tf.shape(tables)[1], tf.shape(phase)[1])
+    now, following, ramp = neighbors(tf.shape(tables)[1], tf.shape(phase)[1])
     before = lookup(phase, tables, now)
     return before + ramp * (lookup(phase, tables, following) - before)
 

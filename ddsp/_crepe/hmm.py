@@ -58,12 +58,12 @@ class HiddenMarkovModel:
         padded = np.full(N_BINS + 2 * _REACH, -np.inf)
         score = padded[_REACH : _REACH + N_BINS]
         score[:] = 0.0
-        neighbours = np.lib.stride_tricks.sliding_window_view(padded, N_BINS)
+        neighbors = np.lib.stride_tricks.sliding_window_view(padded, N_BINS)
         candidates = np.empty_like(band)
         scores = np.empty([self.num_steps, N_BINS])
         for t, observed in enumerate(observations):
             if t > 0:
-                np.add(neighbours, band, out=candidates)
+                np.add(neighbors, band, out=candidates)
                 np.max(candidates, axis=0, out=score)
                 # Only differences count, and a long sum would lose its digits.
                 score -= score.max()

@@ -32,7 +32,7 @@ _MIN_BLOCK = 32  # smaller ones take long to compile and save little
 
 
 class _Block(keras.layers.Layer):
-    """ReLU, batch normalisation and pooling by 2 after a convolution."""
+    """ReLU, batch normalization and pooling by 2 after a convolution."""
 
     def __init__(self, weights: dict[str, np.ndarray], **kwargs):
         super().__init__(dtype="float32", trainable=False, **kwargs)
@@ -226,7 +226,7 @@ class Crepe(keras.Model):
       model: Size or path, see `ddsp.pitch.find_weights`.
 
     Raises:
-      FileNotFoundError: if the weights are not installed.
+      FileNotFoundError: If the weights are not installed.
     """
 
     def __init__(self, model: str = "tiny", **kwargs):
@@ -263,7 +263,7 @@ class Crepe(keras.Model):
 
         Args:
           frames: [n_frames, 1024], samples at 16 kHz, any scale.
-          layer: `'conv1-BN'` to `'conv6-BN'`, after activation and normalisation,
+          layer: `'conv1-BN'` to `'conv6-BN'`, after activation and normalization,
             `'conv1-maxpool'` to `'conv6-maxpool'`, after pooling, or `'classifier'`.
 
         Returns:

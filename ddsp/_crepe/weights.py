@@ -24,8 +24,8 @@ def find_weights(model: str = "tiny") -> str:
         `crepe` package; or the path of a Keras HDF5 file.
 
     Raises:
-      FileNotFoundError: if the weights are not installed, naming what to install.
-      ValueError: if `model` is neither a size nor a file.
+      FileNotFoundError: If the weights are not installed, naming what to install.
+      ValueError: If `model` is neither a size nor a file.
     """
     if os.path.isfile(model):
         return model

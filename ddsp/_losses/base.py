@@ -110,7 +110,7 @@ def mean_difference(
       A scalar.
 
     Raises:
-      ValueError: if `loss_type` is unknown, or there is nothing to compare.
+      ValueError: If `loss_type` is unknown, or there is nothing to compare.
     """
     loss_type = loss_type.upper()
     checks.one_of("loss_type", loss_type, LOSS_TYPES)

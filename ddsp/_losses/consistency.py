@@ -1,4 +1,4 @@
-"""Losses that compare synthesiser controls with known ones.
+"""Losses that compare synthesizer controls with known ones.
 
 They train encoders on synthetic sounds, whose controls are known, and hold two
 descriptions of one sound together: Engel et al. (2020), "Self-supervised Pitch
@@ -36,7 +36,7 @@ def amp_loss(
       A scalar.
 
     Raises:
-      ValueError: if `loss_type` is unknown, or `amin` is not positive.
+      ValueError: If `loss_type` is unknown, or `amin` is not positive.
     """
     amp, amp_target = core.tf_float32(amp), core.tf_float32(amp_target)
     if log:
@@ -63,7 +63,7 @@ def freq_loss(
       A scalar.
 
     Raises:
-      ValueError: if `loss_type` is unknown.
+      ValueError: If `loss_type` is unknown.
     """
     notes, target = core.hz_to_midi(f_hz), core.hz_to_midi(f_hz_target)
     return mean_difference(notes, target, loss_type, weights)
@@ -89,7 +89,7 @@ class FilteredNoiseConsistencyLoss(Loss):
 
 @configurable.layer(module="ddsp.losses")
 class HarmonicConsistencyLoss(Loss):
-    """Differences of a harmonic synthesiser's controls.
+    """Differences of a harmonic synthesizer's controls.
 
     Shares of the harmonics and pitch count only where the target sounds.
 
@@ -163,7 +163,7 @@ class ParamLoss(Loss):
       **kwargs: Passed on to `Loss`.
 
     Raises:
-      ValueError: if `loss_type` is unknown.
+      ValueError: If `loss_type` is unknown.
     """
 
     def __init__(self, weight: float = 1.0, loss_type: str = "L1", **kwargs: Any):

@@ -42,7 +42,7 @@ class EmbeddingLoss(Loss):
       name: Name of the loss.
 
     Raises:
-      ValueError: if `loss_type` is unknown.
+      ValueError: If `loss_type` is unknown.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EmbeddingLoss(Loss):
         """Compares audio [batch, n_samples] with its target; returns a scalar.
 
         Raises:
-          ValueError: if there is no pretrained model.
+          ValueError: If there is no pretrained model.
         """
         if self.pretrained_model is None:
             raise ValueError(
@@ -87,8 +87,8 @@ class PretrainedCREPEEmbeddingLoss(EmbeddingLoss):
       sample_rate: Samples a second; the tracker is given 16 kHz.
 
     Raises:
-      ValueError: if there is no such layer, or `loss_type` is unknown.
-      FileNotFoundError: if the weights are not installed.
+      ValueError: If there is no such layer, or `loss_type` is unknown.
+      FileNotFoundError: If the weights are not installed.
     """
 
     def __init__(
@@ -138,8 +138,8 @@ class PretrainedCREPE(keras.layers.Layer):
       trainable: Accepted for compatibility; the weights are constant.
 
     Raises:
-      ValueError: if there is no such layer.
-      FileNotFoundError: if the weights are not installed.
+      ValueError: If there is no such layer.
+      FileNotFoundError: If the weights are not installed.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class PretrainedCREPE(keras.layers.Layer):
         Args:
           audio: [batch, n_samples], at 16 kHz.
           hop_length: Samples between two frames.
-          center: Whether frames are centred at their times.
+          center: Whether frames are centered at their times.
 
         Returns:
           [batch, n_frames, 1024].

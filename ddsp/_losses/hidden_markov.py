@@ -25,7 +25,7 @@ class HiddenMarkovModel(Loss):
       **kwargs: Passed on to `Loss`.
 
     Raises:
-      ValueError: if there are less than two states, a scale is not positive, or states
+      ValueError: If there are less than two states, a scale is not positive, or states
         are as likely to be left for each other as to last.
     """
 

@@ -56,7 +56,7 @@ def check_sinusoids(**sinusoids: Any) -> None:
       **sinusoids: The two by their names, [batch, n_frames, n_sinusoids].
 
     Raises:
-      ValueError: if they do not have three axes, are empty, or differ in shape.
+      ValueError: If they do not have three axes, are empty, or differ in shape.
     """
     shapes = []
     for name, x in sinusoids.items():

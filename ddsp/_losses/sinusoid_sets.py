@@ -22,7 +22,7 @@ def wasserstein_distance(
     Args:
       u_values: [..., n], where the first has its points.
       v_values: [..., m], where the second has them.
-      u_weights: [..., n], >= 0, normalised here; None for equal ones.
+      u_weights: [..., n], >= 0, normalized here; None for equal ones.
       v_weights: [..., m], the same.
       p: Order of the norm, >= 1.
 
@@ -31,7 +31,7 @@ def wasserstein_distance(
       weight.
 
     Raises:
-      ValueError: if `p` is below 1.
+      ValueError: If `p` is below 1.
     """
     if p < 1.0:
         raise ValueError(f"`p` must be at least 1, got {p}.")
@@ -114,7 +114,7 @@ class KDEConsistencyLoss(Loss):
       **kwargs: Passed on to `Loss`.
 
     Raises:
-      ValueError: if a scale is not positive.
+      ValueError: If a scale is not positive.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class HmmTranscriber(HiddenMarkovModel):
       **kwargs: Passed on to `Loss`.
 
     Raises:
-      ValueError: if there are less than 2 notes, a standard deviation is not positive,
+      ValueError: If there are less than 2 notes, a standard deviation is not positive,
         or `avg_length` is so short that notes do not last.
     """
 

@@ -34,7 +34,7 @@ class TWMLoss(Loss):
       **kwargs: Passed on to `Loss`.
 
     Raises:
-      ValueError: if a scale, a number, the temperature or the rate is not positive.
+      ValueError: If a scale, a number, the temperature or the rate is not positive.
     """
 
     def __init__(

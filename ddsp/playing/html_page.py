@@ -13,7 +13,7 @@ from ddsp.training import plotting
 
 # Longer audio would make the page too heavy to open.
 PLAYER_SECS = 120.0
-_COLOURS = ("#2563a8", "#c2571a")
+_COLORS = ("#2563a8", "#c2571a")
 _STYLE = """
 :root { color-scheme: light dark; --text: #1d2430; --faint: #5d6675;
   --page: #f7f8fa; --card: #ffffff; --line: #dde1e8; }
@@ -162,12 +162,12 @@ def waveforms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any:
       A `matplotlib.figure.Figure`.
     """
     figure, axes = _rows(len(recordings), height=1.3)
-    colours = [_COLOURS[i % len(_COLOURS)] for i in range(len(recordings))]
-    for ax, colour, (title, (audio, rate)) in zip(
-        axes, colours, recordings.items(), strict=True
+    colors = [_COLORS[i % len(_COLORS)] for i in range(len(recordings))]
+    for ax, color, (title, (audio, rate)) in zip(
+        axes, colors, recordings.items(), strict=True
     ):
         lows, highs, seconds = _envelope(audio, rate)
-        ax.fill_between(seconds, lows, highs, color=colour, linewidth=0.6)
+        ax.fill_between(seconds, lows, highs, color=color, linewidth=0.6)
         ax.set(ylim=(-1.0, 1.0), ylabel="Amplitude")
         ax.set_title(title, loc="left", fontsize=10)
     axes[-1].set_xlabel("Time (s)")
@@ -233,7 +233,7 @@ def curves_figure(
             x,
             y,
             label=name,
-            color=_COLOURS[i % len(_COLOURS)] if i < len(_COLOURS) else None,
+            color=_COLORS[i % len(_COLORS)] if i < len(_COLORS) else None,
             # Where curves coincide, the first is seen around the others.
             linewidth=2.6 if i == 0 and len(curves) > 1 else 1.1,
             marker="o" if few else None,

@@ -27,7 +27,7 @@ class PitchStream(Stream):
     output holds
 
     * 'causal': the last pitch frame that is heard whole when hop i is;
-    * 'center': the last one centred at or before the start of hop i. It ends up to
+    * 'center': the last one centered at or before the start of hop i. It ends up to
       half a frame (32 ms) later, by which the output lags.
 
     Which that is depends on i alone, not on how the stream is cut. Before the first

@@ -2,7 +2,7 @@
 
 Frame-rate features of the whole performance are small; audio and the decoder's
 activations are not. The recording is therefore played in blocks that join without a
-seam: decoder and synthesisers carry their state from block to block, and the reverb's
+seam: decoder and synthesizers carry their state from block to block, and the reverb's
 tail is added to what follows.
 """
 
@@ -32,7 +32,7 @@ class Performance:
     Attributes:
       f0_hz: [n_frames], Hz.
       loudness_db: [n_frames], dB.
-      gate: [n_frames], gain of the synthesisers before the reverb, 0 to 1.
+      gate: [n_frames], gain of the synthesizers before the reverb, 0 to 1.
       audio: Reads samples [start, stop) at the model's rate, for models with an
         encoder.
     """
@@ -152,7 +152,7 @@ def _scale(
 
 
 class _Controls:
-    """What the model's synthesisers are given, read forwards in blocks."""
+    """What the model's synthesizers are given, read forwards in blocks."""
 
     def __init__(self, model: models.Autoencoder, performance: Performance, block: int):
         self._model = model

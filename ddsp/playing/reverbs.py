@@ -6,7 +6,7 @@ from ddsp import effects, processors
 
 
 def impulse_response(reverb: effects.Reverb) -> tf.Tensor:
-    """The response that a trained reverb has learnt; noise in it is drawn anew.
+    """The response that a trained reverb has learned; noise in it is drawn anew.
 
     Args:
       reverb: One that is trained, not given its response at the call.

@@ -148,8 +148,8 @@ def measure(
       frame_rate: Frames a second.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
       progress: Show a progress bar.
-      centered: Whether frames are centred on their times, as in the data that the
-        model learnt from; otherwise they start there.
+      centered: Whether frames are centered on their times, as in the data that the
+        model learned from; otherwise they start there.
       causal: Whether the loudness is that of a model made for real time: its frames
         hear nothing later than their hop.
 
@@ -409,7 +409,7 @@ def write_audio(
 def _watched(
     blocks: Iterable[np.ndarray], seconds: float, rate: int, label: str | None
 ) -> Iterator[np.ndarray]:
-    """Shows a progress bar over blocks of `rate` rows a second, if labelled."""
+    """Shows a progress bar over blocks of `rate` rows a second, if labeled."""
     layout = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}]"
     with tqdm.tqdm(
         total=seconds, desc=label, disable=label is None, bar_format=layout

@@ -12,9 +12,9 @@ class Voice:
     """Harmonics and filtered noise of a model.
 
     Attributes:
-      harmonic: The synthesiser of harmonics.
+      harmonic: The synthesizer of harmonics.
       harmonic_keys: Keys of its inputs.
-      noise: The synthesiser of noise.
+      noise: The synthesizer of noise.
       noise_keys: Keys of its inputs.
       n_harmonics: Number of harmonics.
       n_noise: Number of bands of the noise's filter.
@@ -46,7 +46,7 @@ def find_voice(model: models.Autoencoder) -> Voice:
         if key not in sizes:
             raise ValueError(
                 f"The decoder of a model for plug-ins must give '{key}', which its "
-                f"synthesisers take; got {model.decoder.output_splits}."
+                f"synthesizers take; got {model.decoder.output_splits}."
             )
     return Voice(
         harmonic, harmonic_keys, noise, noise_keys, sizes[shares], sizes[magnitudes]

@@ -203,7 +203,7 @@ class VSTPredictControls(VSTBaseModule):
     The form 'call' takes `f0_scaled` and `pw_scaled`, [1] each, as `VSTExtractFeatures`
     returns them. It returns the amplitude [1], the shares of the harmonics
     [n_harmonics] and the magnitudes of the noise's filter [n_noise], all scaled to be
-    synthesised.
+    synthesized.
     """
 
     output_names = ("amps", "hd", "noise")

@@ -1,4 +1,4 @@
-"""How recordings are cut and analysed."""
+"""How recordings are cut and analyzed."""
 
 import dataclasses
 import math
@@ -22,9 +22,9 @@ class Settings:
       hop_secs: From the start of an example to the next, seconds; a whole number
         of frames. Not used where recordings are not cut.
       eval_split_fraction: Share of the audio kept for evaluation, 0 <= x < 1.
-      chunk_secs: How much audio is analysed at a time, seconds. Results do not
+      chunk_secs: How much audio is analyzed at a time, seconds. Results do not
         depend on it; memory does.
-      center: Whether frame `i` is centred on time `i / frame_rate` (and there is
+      center: Whether frame `i` is centered on time `i / frame_rate` (and there is
         one more frame) rather than starting there.
       viterbi: Whether pitch follows the most likely path through the whole
         recording rather than each frame's own peak.

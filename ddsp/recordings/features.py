@@ -1,8 +1,8 @@
 """Pitch and loudness of a whole recording, a stretch at a time.
 
 A frame depends on the samples it covers, and with Viterbi decoding on its
-neighbours. Every stretch is therefore analysed with what surrounds it, so that the
-result is that of the recording as a whole, and no frame is analysed twice however
+neighbors. Every stretch is therefore analyzed with what surrounds it, so that the
+result is that of the recording as a whole, and no frame is analyzed twice however
 much examples overlap.
 """
 

@@ -478,7 +478,7 @@ class OnlineF0PowerPreprocessor(Preprocessor):
                 f"`{name}` must have {time_steps or of_audio} frames, for {n_samples} "
                 f"samples of audio at 16 kHz and {self.frame_rate} frames a second "
                 f"with padding='{self.padding}' and frame_size={self.frame_size}; "
-                f"received {n_frames}. (Data prepared with centred frames have one "
+                f"received {n_frames}. (Data prepared with centered frames have one "
                 "more than others.)"
             )
         return x[:, :time_steps]

@@ -2,7 +2,7 @@
 
 | file | what it is |
 | --- | --- |
-| `bundle.json` | rates, pitch tracker, licence, attribution, versions, exports, and the SHA-256 of every other file |
+| `bundle.json` | rates, pitch tracker, license, attribution, versions, exports, and the SHA-256 of every other file |
 | `README.md` | the model card |
 | `config.gin`, `weights.npz` | the model, without what only training needs |
 | `dataset_statistics.json` | what it was trained on, to adjust features to it |

@@ -31,7 +31,7 @@ class Bundle:
         lengths than it was trained on.
       statistics: Of the training data, as `postprocessing.compute_dataset_statistics`
         returns them; None if the bundle has none.
-      info: Rates, pitch tracker, licence, attribution, versions, exports.
+      info: Rates, pitch tracker, license, attribution, versions, exports.
     """
 
     path: str

@@ -34,7 +34,7 @@ class BundleManifest:
       latency_samples: By how much blocks of audio lag behind blocks of features.
       n_parameters: Numbers that the weights consist of.
       pitch_tracker: `name`, `model` (its size), `sample_rate` (of the audio that it
-        hears, samples a second) and `centered` (whether frames are centred on their
+        hears, samples a second) and `centered` (whether frames are centered on their
         times) of the tracker whose pitch the model knows.
       license: Terms of use, text.
       attribution: Whom to name, text.

@@ -23,7 +23,7 @@ def write(
       OSError: If it cannot be written.
     """
     sections = [
-        "# A DDSP model\n\nA synthesiser that was trained on recordings. It is played "
+        "# A DDSP model\n\nA synthesizer that was trained on recordings. It is played "
         f"from {_listed(info.features)}, {info.frame_rate} frames a second, and "
         f"answers with audio at {info.sample_rate} Hz.",
         "## Use\n\n```python\nimport ddsp\n\n"
@@ -34,7 +34,7 @@ def write(
         "path/to/this/directory -o played.wav`.",
         "## What it is\n\n" + _table(("", ""), _facts(info).items()),
         "## What it was trained on\n\n" + _training_data(statistics),
-        f"## Licence\n\n{info.license}",
+        f"## License\n\n{info.license}",
         f"## Attribution\n\n{info.attribution}",
         "## Other forms\n\n" + _exports(info.exports),
         "## Test vector\n\n`test_vector.npz` holds features, noise and the audio that "
@@ -56,7 +56,9 @@ def _facts(info: BundleManifest) -> dict[str, str]:
         f"{milliseconds:g} ms",
         "Pitch tracker": f"{tracker['name']}, {tracker['model']}, hears "
         f"{tracker['sample_rate']} Hz, frames "
-        + ("centred on their times" if tracker["centered"] else "start at their times"),
+        + (
+            "centered on their times" if tracker["centered"] else "start at their times"
+        ),
         "Written by": f"ddsp {info.library_version}",
     }
 

@@ -19,7 +19,7 @@ VECTOR_FILE = "test_vector.npz"
 N_FRAMES = 128
 _NOISE = "noise/"
 _AUDIO = "expected_audio"
-# Where there are no statistics: A3, and a level at which every model has learnt.
+# Where there are no statistics: A3, and a level at which every model has learned.
 _PITCH, _LEVEL_DB = 57.0, -25.0
 
 
@@ -32,7 +32,7 @@ class Vector:
         `power_db` (dB); `audio` [1, n_frames * hop_size] for a model with an encoder.
       noise: {name of the processor: [1, n_frames * hop_size]}, float32, in [-1, 1).
       audio: [1, n_frames * hop_size], float32, streamed: it starts with the latency
-        of the synthesisers, in zeros.
+        of the synthesizers, in zeros.
     """
 
     features: dict[str, np.ndarray]
@@ -149,7 +149,7 @@ def synthesize(
       [1, n_frames * hop_size], as in `Vector`.
 
     Raises:
-      ValueError: If the synthesisers cannot stream.
+      ValueError: If the synthesizers cannot stream.
     """
     tensors = {name: tf.constant(feature) for name, feature in features.items()}
     if model.encoder is None:

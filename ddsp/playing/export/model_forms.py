@@ -100,7 +100,7 @@ def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
 
 
 def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
-    """The decoder of a model, for synthesisers that the runtime has of its own.
+    """The decoder of a model, for synthesizers that the runtime has of its own.
 
     Args:
       model: Built, of pitch and loudness or power, without encoder.
@@ -109,7 +109,7 @@ def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
     Returns:
       A form named 'decoder'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
       n_frames, 1], and the state; its outputs those of the decoder, as they are before
-      synthesisers scale them, [1, n_frames, channels], and the new state.
+      synthesizers scale them, [1, n_frames, channels], and the new state.
 
     Raises:
       ValueError: If the model cannot be played so, with the reason.

@@ -21,7 +21,7 @@ class LegacyTFRecordProvider(TFRecordProvider):
       example_secs: Length of an example, seconds.
       sample_rate: Of the audio, samples a second; see `TFRecordProvider`.
       frame_rate: Of the features, frames a second; divides `sample_rate`.
-      centered: Whether frames are centred on their times, which makes one more.
+      centered: Whether frames are centered on their times, which makes one more.
       seed: Of the shuffling; see `DataProvider`.
 
     Raises:

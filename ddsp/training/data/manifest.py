@@ -36,7 +36,7 @@ class Manifest:
       frame_rate: Of the features, frames a second; None if there are none.
       example_secs: Length of an example, seconds; None if each is a whole recording.
       hop_secs: From the start of an example to the next in a recording, seconds.
-      center: Whether frame `i` is centred on time `i / frame_rate` rather than
+      center: Whether frame `i` is centered on time `i / frame_rate` rather than
         starting there; there is then one frame more.
       features: Length of each float feature, by name; None where it differs from
         example to example.

@@ -11,7 +11,7 @@ from ddsp.training.data.legacy import LegacyTFRecordProvider
 class SyntheticNotes(LegacyTFRecordProvider):
     """Reads the records of `ddsp_generate_synthetic_dataset`.
 
-    Examples hold controls of synthesisers, float32: `f0_hz` and `harm_amp`
+    Examples hold controls of synthesizers, float32: `f0_hz` and `harm_amp`
     [n_timesteps, 1], `harm_dist`, `sin_amps` and `sin_freqs` [n_timesteps,
     n_harmonics], and `noise_magnitudes` [n_timesteps, n_mags]. There is no audio:
     `models.InverseSynthesis` renders it. As in the original, `frame_rate` is always

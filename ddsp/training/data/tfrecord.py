@@ -36,7 +36,7 @@ class TFRecordProvider(DataProvider):
       sample_rate: Of the audio, samples a second. By default that of the files.
       frame_rate: Of the features, frames a second; divides `sample_rate`. By default
         that of the files.
-      centered: Whether frames are centred on their times, which makes one more. A
+      centered: Whether frames are centered on their times, which makes one more. A
         manifest overrides it; by default, lengths tell.
       seed: Of the shuffling; see `DataProvider`.
       features: Names of the features to read. By default all there are of `audio`,
@@ -143,7 +143,7 @@ class TFRecordProvider(DataProvider):
         """Number of frames in an example.
 
         Args:
-          centered: Whether frames are centred on their times.
+          centered: Whether frames are centered on their times.
         """
         n_frames = round(self._example_secs * self._frame_rate)
         return n_frames + 1 if centered else n_frames

@@ -107,7 +107,7 @@ def write_records(
     """Writes the records that a function makes of each task.
 
     Args:
-      make_records: From a task to serialised records; found by its name in its module.
+      make_records: From a task to serialized records; found by its name in its module.
       tasks: What it is applied to, in any order and on any machine.
       prefix: What the names of the shards begin with.
       num_shards: Shards to write.

@@ -19,7 +19,7 @@ from ddsp.training.data.manifest import SPLITS
 TRAIN, EVAL = SPLITS
 # How far from the wanted share whole recordings may be, as a part of it.
 _TOLERANCE = 0.5
-# A serialised example cannot pass 2 GiB.
+# A serialized example cannot pass 2 GiB.
 _MAX_VALUES = 2**28
 
 

@@ -28,11 +28,11 @@ USED, SKIPPED, NOT_AUDIO = "used", "skipped", "not audio"
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A serialised `tf.train.Example`, its split, and how far the recording is.
+    """A serialized `tf.train.Example`, its split, and how far the recording is.
 
     Attributes:
       split: Name of the split.
-      record: Serialised.
+      record: Serialized.
       seconds: Of the recording that are done with it.
     """
 
@@ -174,7 +174,7 @@ def _open(plan: Plan, sample_rate: int) -> RollingReader:
 
 
 def serialize(values: dict[str, np.ndarray]) -> bytes:
-    """Serialises float features, [length] each, as a `tf.train.Example`."""
+    """Serializes float features, [length] each, as a `tf.train.Example`."""
     return tf.train.Example(
         features=tf.train.Features(
             feature={

@@ -102,7 +102,7 @@ def make_records(block: Block, seed: int, settings: NoteSettings) -> Iterator[by
       settings: What the notes are like.
 
     Yields:
-      Serialised `tf.train.Example`s, in order.
+      Serialized `tf.train.Example`s, in order.
     """
     for index in range(block.start, block.stop):
         notes = generate_notes(seed, index, settings)

@@ -59,10 +59,10 @@ def prepare_tfrecord(
       eval_split_fraction: Share of the audio kept for evaluation: whole recordings
         if that comes near it, else the end of each. No example of one split shares
         audio with one of the other.
-      chunk_secs: Audio analysed at a time, seconds; memory depends on it, results
+      chunk_secs: Audio analyzed at a time, seconds; memory depends on it, results
         do not. None or 0: the default. Without `example_secs`, the length of an
         example; then None or 0 makes each recording one example.
-      center: Whether frames are centred on their times, which makes one more.
+      center: Whether frames are centered on their times, which makes one more.
       viterbi: Whether pitch follows the most likely path.
       pipeline_options: Of Apache Beam, to run there; empty to run in local
         processes.

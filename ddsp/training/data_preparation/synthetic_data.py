@@ -1,4 +1,4 @@
-"""Made-up notes: random controls of a harmonic and a noise synthesiser.
+"""Made-up notes: random controls of a harmonic and a noise synthesizer.
 
 Their pitch is known, so a model can learn to find it before it hears recordings, as in
 Engel et al., "Self-supervised Pitch Detection by Inverse Audio Synthesis" (ICML 2020
@@ -87,7 +87,7 @@ def generate_notes(
       settings: What the notes are like.
 
     Returns:
-      Controls as synthesisers take them, float32: `f0_hz` [n_timesteps, 1], Hz, 0 in
+      Controls as synthesizers take them, float32: `f0_hz` [n_timesteps, 1], Hz, 0 in
       rests; `harm_amp` [n_timesteps, 1], 0 to 1; `harm_dist` [n_timesteps,
       n_harmonics], of sum 1; `sin_amps` and `sin_freqs` (Hz) [n_timesteps,
       n_harmonics], the same sound as sinusoids; `noise_magnitudes` [n_timesteps,

@@ -1,4 +1,4 @@
-"""Networks from latent features to synthesiser controls."""
+"""Networks from latent features to synthesizer controls."""
 
 from ddsp.training.decoders.convolutional import DilatedConvDecoder
 from ddsp.training.decoders.midi_decoders import MidiDecoder, MidiToHarmonicDecoder

@@ -54,13 +54,13 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
           input_keys: Keys of the inputs of the convolutions.
           output_splits: Pairs (name, number of channels) of the outputs.
           conditioning_keys: Keys of further inputs, which set scales and shifts of the
-            normalisations. None or none: there are none, scales and shifts are learned.
+            normalizations. None or none: there are none, scales and shifts are learned.
           precondition_stack: A layer that the conditioning inputs pass first.
           spectral_norm: Whether to divide kernels by their spectral norm while
             training.
           ortho_init: Whether kernels start orthogonal.
           causal: Whether no output depends on later frames: convolutions look back
-            only, and every frame is normalised by itself. Such a decoder can be played
+            only, and every frame is normalized by itself. Such a decoder can be played
             in blocks, see `step`.
           **kwargs: Passed on to `keras.layers.Layer`.
 

@@ -163,8 +163,8 @@ class MidiDecoder(_NoteDecoder):
           f0_residual: Whether the network gives the pitch's distance from the note,
             not the pitch itself.
           center_loudness: Whether the network's 0 means -70 dB, and its 1 30 dB more.
-          norm: Whether to normalise what the network gives.
-          causal: Whether every frame is normalised by itself. With a causal network
+          norm: Whether to normalize what the network gives.
+          causal: Whether every frame is normalized by itself. With a causal network
             such a decoder can be played in blocks, see `step`.
           **kwargs: Passed on to `keras.layers.Layer`.
 
@@ -185,7 +185,7 @@ class MidiDecoder(_NoteDecoder):
 
 @configurable.layer(module="ddsp.training.decoders")
 class MidiToHarmonicDecoder(_NoteDecoder):
-    """From notes to pitch and raw controls of the synthesisers.
+    """From notes to pitch and raw controls of the synthesizers.
 
     Beside the outputs of `output_splits` there is 'f0_hz', the pitch in Hz.
     """
@@ -212,11 +212,11 @@ class MidiToHarmonicDecoder(_NoteDecoder):
             channels].
           f0_residual: Whether the network gives the pitch's distance from the note,
             not the pitch itself.
-          norm: Whether to normalise what the network gives.
+          norm: Whether to normalize what the network gives.
           output_splits: Pairs (name, number of channels) of the outputs, 'f0_midi'
             (MIDI notes) among them.
           midi_zero_silence: Whether note 0 means silence, 0 Hz, not 8.2 Hz.
-          causal: Whether every frame is normalised by itself. With a causal network
+          causal: Whether every frame is normalized by itself. With a causal network
             such a decoder can be played in blocks, see `step`.
           **kwargs: Passed on to `keras.layers.Layer`.
 

@@ -44,10 +44,10 @@ class Autoencoder(SynthesisModel, Stream):
         Args:
           preprocessor: From a batch of features to scaled features.
           encoder: From scaled features to a latent variable; optional.
-          decoder: From features to the controls of the synthesisers.
+          decoder: From features to the controls of the synthesizers.
           processor_group: From controls to audio.
           losses: A loss or a list of losses between the batch's audio and the
-            synthesised.
+            synthesized.
           **kwargs: Passed on to `keras.Model`.
 
         Raises:
@@ -70,7 +70,7 @@ class Autoencoder(SynthesisModel, Stream):
         Args:
           features: {key: tensor}, what the preprocessor takes.
           training: Whether this is a training step.
-          n_samples: Length of the audio to be synthesised, see `call`.
+          n_samples: Length of the audio to be synthesized, see `call`.
 
         Returns:
           A new dictionary.
@@ -89,20 +89,20 @@ class Autoencoder(SynthesisModel, Stream):
         return self.get_audio_from_outputs(outputs)
 
     def get_audio_from_outputs(self, outputs: dict[str, Any]) -> tf.Tensor:
-        """[batch, n_samples], the synthesised audio."""
+        """[batch, n_samples], the synthesized audio."""
         return outputs["audio_synth"]
 
     def call(  # type: ignore[override]
         self, features: dict[str, Any], training: bool = True, n_samples=None
     ) -> dict[str, Any]:
-        """Synthesises audio from features.
+        """Synthesizes audio from features.
 
         Args:
           features: {key: tensor}, what the preprocessor takes: for instance `f0_hz`
             and `loudness_db` [batch, frames]; `audio` [batch, n_samples] for losses.
           training: Whether this is a training step.
           n_samples: Length of the audio, a multiple of the hop, when it is another
-            than the one that preprocessor and synthesisers were configured for.
+            than the one that preprocessor and synthesizers were configured for.
 
         Returns:
           The features, scaled features and controls under their keys, the outputs of

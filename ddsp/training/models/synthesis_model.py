@@ -20,10 +20,10 @@ class SynthesisModel(Model):
 
     @property
     def sample_rate(self) -> int:
-        """Samples a second of the audio: the synthesisers', else the preprocessor's.
+        """Samples a second of the audio: the synthesizers', else the preprocessor's.
 
         Raises:
-          ValueError: If the synthesisers disagree, or no layer knows it.
+          ValueError: If the synthesizers disagree, or no layer knows it.
         """
         rates = {
             layer.sample_rate
@@ -32,7 +32,7 @@ class SynthesisModel(Model):
         }
         if len(rates) > 1:
             raise ValueError(
-                "The synthesisers of a model must have one sample rate, got "
+                "The synthesizers of a model must have one sample rate, got "
                 f"{sorted(rates)}."
             )
         return rates.pop() if rates else self._frames().sample_rate
@@ -63,7 +63,7 @@ class SynthesisModel(Model):
         return {} if n_samples is None else {"n_samples": n_samples + self._cropped()}
 
     def _silence(self) -> tuple[dict[str, tf.Tensor], int]:
-        """The usual features of a moment of silence, and its samples to synthesise."""
+        """The usual features of a moment of silence, and its samples to synthesize."""
         n_samples = N_BUILD_FRAMES * self.hop_size
         frames = tf.zeros([1, N_BUILD_FRAMES, 1])
         features = {
@@ -76,7 +76,7 @@ class SynthesisModel(Model):
         return features, n_samples - self._cropped()
 
     def _n_frames(self, n_samples: int) -> int:
-        """Frames to synthesise for `n_samples` of audio."""
+        """Frames to synthesize for `n_samples` of audio."""
         hop_size = self.hop_size
         rendered = n_samples + self._cropped()
         if n_samples <= 0 or rendered % hop_size:
@@ -87,7 +87,7 @@ class SynthesisModel(Model):
         return rendered // hop_size
 
     def _cropped(self) -> int:
-        """Samples that are synthesised but cut off the audio."""
+        """Samples that are synthesized but cut off the audio."""
         layers = self.processor_group.processors
         return sum(x.frame_size for x in layers if isinstance(x, processors.Crop))
 
