@@ -45,13 +45,13 @@ class Reverb(Processor):
         super().__init__(name=name, trainable=trainable)
         checks.positive("reverb_length", reverb_length)
         # Not `self.trainable`, which freezing the layer turns off.
-        self._learnt = trainable
+        self._learned = trainable
         self._reverb_length = reverb_length
         self._add_dry = add_dry
 
     def build(self, unused_input_shape: Any) -> None:
         """Makes the learned response, almost silent at first."""
-        if self._learnt and not self.built:
+        if self._learned and not self.built:
             self._ir = self.add_weight(
                 name="ir",
                 shape=[self._reverb_length],
@@ -59,9 +59,9 @@ class Reverb(Processor):
             )
         self.built = True
 
-    def _learnt_controls(self, *given: Any) -> bool:
+    def _learned_controls(self, *given: Any) -> bool:
         """Whether to use weights; builds them. Refuses a call that gives neither."""
-        if not self._learnt:
+        if not self._learned:
             if any(value is None for value in given):
                 raise ValueError(
                     f"`{self.name}` is not trainable, so its response must be given "
@@ -85,7 +85,7 @@ class Reverb(Processor):
         Raises:
           ValueError: If not trainable and no response is given.
         """
-        if self._learnt_controls(ir):
+        if self._learned_controls(ir):
             ir = self._ir[tf.newaxis]
         return {"audio": audio, "ir": ir}
 
@@ -112,7 +112,7 @@ class Reverb(Processor):
     def _start(self, batch_size, static):
         wanted = [k for k, rate in self.control_rates.items() if rate == STATIC]
         missing = [name for name in wanted if name not in static]
-        if missing and not self._learnt:
+        if missing and not self._learned:
             raise ValueError(
                 f"`{self.name}` is not trainable, so what makes its response must be "
                 f"given to `initial_state`: {wanted}, got {sorted(static)}."
@@ -181,7 +181,7 @@ class ExpDecayReverb(Reverb):
 
     def build(self, unused_input_shape: Any) -> None:
         """Makes the learned gain and decay."""
-        if self._learnt and not self.built:
+        if self._learned and not self.built:
             self._gain = self._constant_weight("gain", 2.0)
             self._decay = self._constant_weight("decay", 4.0)
         self.built = True
@@ -207,7 +207,7 @@ class ExpDecayReverb(Reverb):
         Raises:
           ValueError: If not trainable and one of them is not given.
         """
-        if self._learnt_controls(gain, decay):
+        if self._learned_controls(gain, decay):
             gain, decay = self._gain[tf.newaxis], self._decay[tf.newaxis]
         gain, decay = core.tf_float32(gain), core.tf_float32(decay)
         checks.rank("gain", gain, 2)
@@ -266,7 +266,7 @@ class FilteredNoiseReverb(Reverb):
 
     def build(self, unused_input_shape: Any) -> None:
         """Makes the learned magnitudes."""
-        if self._learnt and not self.built:
+        if self._learned and not self.built:
             self._magnitudes = self.add_weight(
                 name="magnitudes",
                 shape=[self._n_frames, self._n_filter_banks],
@@ -288,7 +288,7 @@ class FilteredNoiseReverb(Reverb):
         Raises:
           ValueError: If not trainable and no magnitudes are given.
         """
-        if self._learnt_controls(magnitudes):
+        if self._learned_controls(magnitudes):
             magnitudes = self._magnitudes[tf.newaxis]
         return {"audio": audio, "ir": self._synth(magnitudes)}
 

@@ -31,7 +31,7 @@ def test_controls_may_be_asked_for_before_the_first_call():
     assert reverb.get_controls(AUDIO)["ir"].shape == (1, 100)
 
 
-def test_freezing_keeps_what_was_learnt():
+def test_freezing_keeps_what_was_learned():
     reverb = effects.Reverb(trainable=True, reverb_length=100)
     expected = reverb(AUDIO)
     reverb.trainable = False

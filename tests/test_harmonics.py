@@ -14,7 +14,7 @@ def test_frequencies_are_multiples():
     np.testing.assert_allclose(core.get_harmonic_frequencies(F0, 12), expected, 1e-6)
 
 
-def test_normalised_shares_sum_to_one_below_nyquist():
+def test_normalized_shares_sum_to_one_below_nyquist():
     kept = SHARES * (F0 * np.arange(1, 13) < 8000)
     expected = kept / kept.sum(-1, keepdims=True)
     got = core.normalize_harmonics(SHARES, F0, 16000)

@@ -184,7 +184,7 @@ def test_the_tail_of_the_reverb_is_rendered():
 
 
 @pytest.mark.parametrize("centered", [False, True])
-def test_pitch_is_measured_where_the_model_learnt_to_hear_it(tmp_path, centered):
+def test_pitch_is_measured_where_the_model_learned_to_hear_it(tmp_path, centered):
     """A step of pitch after one second, seen by CREPE's frames of 1024 samples."""
     time = np.arange(2 * RATE) / RATE
     f0 = np.where(time < 1.0, 220.0, 440.0)

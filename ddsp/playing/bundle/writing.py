@@ -103,8 +103,8 @@ def create(
       license: Terms under which the model may be used. By default those of a bundle
         that is the source, else they are said to be unknown.
       attribution: Whom to name, such as the musician and the recordings; by default
-        as for the licence.
-      crepe_model: Size of the pitch tracker that the training data was analysed
+        as for the license.
+      crepe_model: Size of the pitch tracker that the training data was analyzed
         with; by default as the statistics say, else 'tiny'.
       need_statistics: Whether a model without statistics of its data is refused.
       trusted: Whether the config of a training run may import modules and name
