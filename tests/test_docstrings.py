@@ -160,7 +160,6 @@ NOT_YET: tuple[str, ...] = (
     "ddsp.training.models.object_graph",
     "ddsp.training.models.older_configs",
     "ddsp.training.models.synthesis_model",
-    "ddsp.training.nn.convolution",
     "ddsp.training.postprocessing",
     "ddsp.training.preprocessing",
     "ddsp.training.run_directory",

@@ -22,6 +22,13 @@ class CausalConv(keras.layers.Conv2D):
 
     Has the variables of `keras.layers.Conv2D` with a kernel one column wide. Each tap
     is a matrix product, so the cost of a short block is proportional to its frames.
+
+    Example:
+
+    >>> from ddsp.training.nn.convolution import CausalConv
+    >>> conv = CausalConv(4, (3, 1), dilation_rate=(2, 1))
+    >>> conv(tf.zeros([1, 10, 1, 3])).shape.as_list(), conv.n_before
+    ([1, 10, 1, 4], 4)
     """
 
     @property
