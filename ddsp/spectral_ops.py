@@ -71,6 +71,12 @@ def stft(
 
     Returns:
       [(batch,) n_frames, frame_size // 2 + 1], complex64.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.stft(audio, frame_size=256).shape.as_list()
+    [1, 25, 129]
     """
     audio = tf_float32(audio)
     checks.rank("audio", audio, (1, 2, 3))
@@ -100,6 +106,11 @@ def stft_np(
 
     Returns:
       [(batch,) n_frames, frame_size // 2 + 1], complex64.
+
+    Example:
+
+    >>> ddsp.spectral_ops.stft_np(np.ones(1600), frame_size=256).shape
+    (25, 129)
     """
     audio = np.asarray(audio, np.float32)
     checks.rank("audio", audio, (1, 2, 3))
@@ -130,6 +141,12 @@ def compute_mag(
 
     Returns:
       [(batch,) n_frames, size // 2 + 1], float32, >= 0.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_mag(audio, size=256).shape.as_list()
+    [1, 25, 129]
     """
     power = _power(stft(audio, frame_size=size, overlap=overlap, pad_end=pad_end))
     # Several times as fast as the modulus of complex numbers; 1e-19 and below is 0.
@@ -166,6 +183,12 @@ def compute_mel(
 
     Returns:
       [(batch,) n_frames, bins], float32, >= 0.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_mel(audio, bins=16, fft_size=512).shape.as_list()
+    [1, 13, 16]
     """
     mag = compute_mag(audio, fft_size, overlap, pad_end)
     bands = tf.signal.linear_to_mel_weight_matrix(
@@ -178,7 +201,14 @@ def compute_mel(
 def compute_logmag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
-    """Natural logarithm of `compute_mag`, zeros counted as 1e-5."""
+    """Natural logarithm of `compute_mag`, zeros counted as 1e-5.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_logmag(audio, size=256).shape.as_list()
+    [1, 25, 129]
+    """
     return safe_log(compute_mag(audio, size, overlap, pad_end))
 
 
@@ -193,7 +223,14 @@ def compute_logmel(
     pad_end: bool = True,
     sample_rate: int = 16000,
 ) -> tf.Tensor:
-    """Natural logarithm of `compute_mel`, zeros counted as 1e-5."""
+    """Natural logarithm of `compute_mel`, zeros counted as 1e-5.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_logmel(audio, bins=16, fft_size=512).shape.as_list()
+    [1, 13, 16]
+    """
     mel = compute_mel(
         audio, lo_hz, hi_hz, bins, fft_size, overlap, pad_end, sample_rate
     )
@@ -230,6 +267,12 @@ def compute_mfcc(
 
     Returns:
       [(batch,) n_frames, mfcc_bins], float32.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_mfcc(audio, fft_size=512).shape.as_list()
+    [1, 13, 13]
     """
     logmel = compute_logmel(
         audio, lo_hz, hi_hz, mel_bins, fft_size, overlap, pad_end, sample_rate
@@ -289,6 +332,12 @@ def compute_rms_energy(
     Raises:
       ValueError: If the frame rate does not divide the sample rate, or `audio` has
         another rank or is not finite.
+
+    Example:
+
+    >>> audio = np.full([1, 640], 0.5)
+    >>> ddsp.spectral_ops.compute_rms_energy(audio, padding="valid").numpy()
+    array([[0.5, 0.5, 0.5]], dtype=float32)
     """
     power = _mean_square(audio, sample_rate, frame_rate, frame_size, padding)
     # The threshold, -120 dB, only bounds the gradient of silence.
@@ -321,6 +370,13 @@ def compute_power(
 
     Raises:
       ValueError: as `compute_rms_energy`.
+
+    Example:
+
+    >>> audio = np.full([1, 640], 0.1)
+    >>> power_db = ddsp.spectral_ops.compute_power(audio, padding="valid")
+    >>> power_db.numpy().round(1)
+    array([[-20., -20., -20.]], dtype=float32)
     """
     power = _mean_square(audio, sample_rate, frame_rate, frame_size, padding)
     return power_to_db(power, ref_db=ref_db, range_db=range_db)
@@ -359,6 +415,12 @@ def compute_loudness(
     Raises:
       ValueError: If the frame rate does not divide the sample rate, or `audio` has
         another rank or is not finite.
+
+    Example:
+
+    >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]
+    >>> ddsp.spectral_ops.compute_loudness(audio).shape.as_list()
+    [1, 26]
     """
     hop = checks.hop_size(sample_rate, frame_rate)
     audio = pad(_level_input(audio, use_tf), n_fft, hop, padding, axis=-1)
@@ -399,6 +461,13 @@ def compute_f0(
     Raises:
       ValueError: If the frame rate does not divide 16000, or `audio` has another
         rank or is not finite.
+
+    Example:
+
+    >>> audio = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(1600))
+    >>> f0_hz, f0_confidence = ddsp.spectral_ops.compute_f0(audio, frame_rate=50)
+    >>> f0_hz.shape, f0_confidence.shape
+    ((6,), (6,))
     """
     return pitch.estimate_f0(audio, frame_rate, viterbi, padding)
 
@@ -421,6 +490,11 @@ def pad_or_trim_to_expected_length(
 
     Raises:
       ValueError: If the lengths differ by more than `len_tolerance`.
+
+    Example:
+
+    >>> ddsp.spectral_ops.pad_or_trim_to_expected_length(np.ones(3), 4)
+    array([1., 1., 1., 0.])
     """
     vector = tf.convert_to_tensor(vector) if use_tf else np.asarray(vector)
     checks.rank("vector", vector, (1, 2))
@@ -437,7 +511,12 @@ def pad_or_trim_to_expected_length(
 
 
 def reset_crepe() -> None:
-    """Frees the pitch trackers that `compute_f0` keeps."""
+    """Frees the pitch trackers that `compute_f0` keeps.
+
+    Example:
+
+    >>> ddsp.spectral_ops.reset_crepe()
+    """
     pitch.load.cache_clear()
 
 
@@ -448,6 +527,12 @@ class PretrainedCREPE(pitch.Crepe):
       model_size_or_path: `'tiny'`, `'full'`, another size, or the path of a Keras
         HDF5 file of weights.
       hop_size: Samples between two frames at 16 kHz.
+
+    Example:
+
+    >>> crepe = ddsp.spectral_ops.PretrainedCREPE("tiny")
+    >>> crepe.batch_frames(np.zeros([1, 1600], np.float32)).shape[-1]
+    1024
     """
 
     def __init__(self, model_size_or_path: str, hop_size: int = 160, **kwargs):

@@ -25,6 +25,15 @@ class Loss(keras.layers.Layer):
       dtype: Defaults to float32.
       dynamic: Accepted for compatibility, without effect.
       **kwargs: Passed to the Keras layer.
+
+    Example:
+
+    >>> class PeakLoss(ddsp.losses.Loss):
+    ...     def call(self, target, audio):
+    ...         peaks = [tf.reduce_max(tf.abs(x)) for x in (target, audio)]
+    ...         return tf.abs(peaks[0] - peaks[1])
+    >>> float(PeakLoss(name="peak")([[0.0, 1.0]], [[0.5, 0.0]]))
+    0.5
     """
 
     def __init__(
@@ -58,6 +67,17 @@ class LossGroup(dags.DAGLayer):
     Args:
       dag: Nodes `(loss, input_keys)`, see `dags.DAGLayer`.
       **kwarg_losses: Losses by name, and `name`.
+
+    Example:
+
+    >>> group = ddsp.losses.LossGroup(dag=[
+    ...     (ddsp.losses.SpectralLoss((64,), name="fine"), ["audio", "synth"]),
+    ...     (ddsp.losses.SpectralLoss((128,), name="coarse"), ["audio", "synth"]),
+    ... ])
+    >>> audio = tf.random.normal([1, 640])
+    >>> losses = group({"audio": audio, "synth": 0.5 * audio})
+    >>> sorted(losses)
+    ['coarse', 'fine']
     """
 
     def __init__(self, dag: Sequence[Sequence[Any]], **kwarg_losses: Any):
@@ -111,6 +131,13 @@ def mean_difference(
 
     Raises:
       ValueError: If `loss_type` is unknown, or there is nothing to compare.
+
+    Example:
+
+    >>> float(ddsp.losses.mean_difference([1.0, 2.0], [1.0, 4.0]))
+    1.0
+    >>> float(ddsp.losses.mean_difference([1.0, 2.0], [1.0, 4.0], "L2"))
+    2.0
     """
     loss_type = loss_type.upper()
     checks.one_of("loss_type", loss_type, LOSS_TYPES)

@@ -37,6 +37,11 @@ def amp_loss(
 
     Raises:
       ValueError: If `loss_type` is unknown, or `amin` is not positive.
+
+    Example:
+
+    >>> float(ddsp.losses.amp_loss([[0.5]], [[0.25]]))
+    0.25
     """
     amp, amp_target = core.tf_float32(amp), core.tf_float32(amp_target)
     if log:
@@ -64,6 +69,11 @@ def freq_loss(
 
     Raises:
       ValueError: If `loss_type` is unknown.
+
+    Example:
+
+    >>> float(ddsp.losses.freq_loss([[440.0]], [[220.0]]))
+    12.0
     """
     notes, target = core.hz_to_midi(f_hz), core.hz_to_midi(f_hz_target)
     return mean_difference(notes, target, loss_type, weights)
@@ -76,6 +86,12 @@ class FilteredNoiseConsistencyLoss(Loss):
     Args:
       weight: Of the loss.
       **kwargs: Passed on to `Loss`.
+
+    Example:
+
+    >>> loss = ddsp.losses.FilteredNoiseConsistencyLoss()
+    >>> loss(tf.ones([1, 10, 5]), tf.zeros([1, 10, 5])).shape
+    TensorShape([])
     """
 
     def __init__(self, weight: float = 1.0, **kwargs: Any):
@@ -99,6 +115,15 @@ class HarmonicConsistencyLoss(Loss):
       f0_weight: Of the pitch, in semitones.
       amp_threshold: Smallest amplitude at which the target sounds.
       **kwargs: Passed on to `Loss`.
+
+    Example:
+
+    >>> amps, shares = tf.ones([1, 10, 1]), tf.fill([1, 10, 4], 0.25)
+    >>> f0_hz = tf.fill([1, 10, 1], 440.0)
+    >>> losses = ddsp.losses.HarmonicConsistencyLoss()(
+    ...     amps, amps, shares, shares, f0_hz, f0_hz / 2.0)
+    >>> float(losses["f0_hz_loss"])
+    12.0
     """
 
     def __init__(
@@ -164,6 +189,11 @@ class ParamLoss(Loss):
 
     Raises:
       ValueError: If `loss_type` is unknown.
+
+    Example:
+
+    >>> float(ddsp.losses.ParamLoss(loss_type="L2")([1.0, 2.0], [1.0, 4.0]))
+    2.0
     """
 
     def __init__(self, weight: float = 1.0, loss_type: str = "L1", **kwargs: Any):

@@ -18,6 +18,14 @@ class DampedSinusoidLoss(Loss):
     Args:
       weight: Of the loss.
       **kwargs: Passed on to `Loss`.
+
+    Example:
+
+    >>> loss = ddsp.losses.DampedSinusoidLoss()
+    >>> audio = tf.sin(0.3 * tf.range(400.0))[tf.newaxis]
+    >>> near, far = ([[[r, i]]] for r, i in [(np.cos(0.3), np.sin(0.3)), (0.0, 0.9)])
+    >>> bool(loss(audio, near) < loss(audio, far))
+    True
     """
 
     def __init__(self, weight: float = 1.0, **kwargs: Any):

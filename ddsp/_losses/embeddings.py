@@ -43,6 +43,13 @@ class EmbeddingLoss(Loss):
 
     Raises:
       ValueError: If `loss_type` is unknown.
+
+    Example:
+
+    >>> import keras
+    >>> loss = ddsp.losses.EmbeddingLoss(pretrained_model=keras.layers.ReLU())
+    >>> float(loss([[1.0, -1.0]], [[0.0, -2.0]]))
+    0.5
     """
 
     def __init__(
@@ -89,6 +96,14 @@ class PretrainedCREPEEmbeddingLoss(EmbeddingLoss):
     Raises:
       ValueError: If there is no such layer, or `loss_type` is unknown.
       FileNotFoundError: If the weights are not installed.
+
+    Example:
+
+    >>> loss = ddsp.losses.PretrainedCREPEEmbeddingLoss(
+    ...     activation_layer="conv1-maxpool")
+    >>> audio = 0.1 * tf.random.normal([1, 2048])
+    >>> float(loss(audio, audio))
+    0.0
     """
 
     def __init__(
@@ -140,6 +155,12 @@ class PretrainedCREPE(keras.layers.Layer):
     Raises:
       ValueError: If there is no such layer.
       FileNotFoundError: If the weights are not installed.
+
+    Example:
+
+    >>> crepe = ddsp.losses.PretrainedCREPE(activation_layer="classifier")
+    >>> crepe(0.1 * tf.random.normal([1, 1024])).shape[-1]
+    360
     """
 
     def __init__(

@@ -32,6 +32,13 @@ def wasserstein_distance(
 
     Raises:
       ValueError: If `p` is below 1.
+
+    Example:
+
+    >>> ddsp.losses.wasserstein_distance(
+    ...     tf.constant([[0.0, 1.0]]), tf.constant([[2.0, 3.0]]),
+    ...     tf.ones([1, 2]), tf.ones([1, 2])).numpy()
+    array([2.], dtype=float32)
     """
     if p < 1.0:
         raise ValueError(f"`p` must be at least 1, got {p}.")
@@ -69,6 +76,13 @@ class WassersteinConsistencyLoss(Loss):
       weight: Of the loss.
       midi: Measure distances in semitones, else in Hz.
       **kwargs: Passed on to `Loss`.
+
+    Example:
+
+    >>> amps = tf.ones([1, 10, 1])
+    >>> loss = ddsp.losses.WassersteinConsistencyLoss()
+    >>> float(loss(amps, 440.0 * amps, amps, 220.0 * amps))
+    12.0
     """
 
     def __init__(self, weight: float = 1.0, midi: bool = True, **kwargs: Any):
@@ -115,6 +129,14 @@ class KDEConsistencyLoss(Loss):
 
     Raises:
       ValueError: If a scale is not positive.
+
+    Example:
+
+    >>> amps = tf.ones([1, 10, 1])
+    >>> loss = ddsp.losses.KDEConsistencyLoss()
+    >>> near = loss(amps, 440.0 * amps, amps, 441.0 * amps)
+    >>> bool(near < loss(amps, 440.0 * amps, amps, 500.0 * amps))
+    True
     """
 
     def __init__(

@@ -116,6 +116,15 @@ class SpectralLoss(Loss):
       name: Name of the loss.
       sample_rate: Samples a second; only the loudness, taken about 250 times a
         second, depends on it.
+
+    Example:
+
+    >>> loss = ddsp.losses.SpectralLoss(fft_sizes=(128, 64), logmag_weight=1.0)
+    >>> audio = tf.random.normal([1, 640])
+    >>> float(loss(audio, audio))
+    0.0
+    >>> bool(loss(audio, 0.5 * audio) > 0.0)
+    True
     """
 
     def __init__(

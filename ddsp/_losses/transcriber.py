@@ -35,6 +35,13 @@ class HmmTranscriber(HiddenMarkovModel):
     Raises:
       ValueError: If there are less than 2 notes, a standard deviation is not positive,
         or `avg_length` is so short that notes do not last.
+
+    Example:
+
+    >>> loss = ddsp.losses.HmmTranscriber(n_pitches=128)
+    >>> pitch, amps = tf.fill([1, 20, 1], 69.0), tf.fill([1, 20, 1], 1.5)
+    >>> loss(pitch, amps).shape
+    TensorShape([])
     """
 
     def __init__(

@@ -35,6 +35,15 @@ class TWMLoss(Loss):
 
     Raises:
       ValueError: If a scale, a number, the temperature or the rate is not positive.
+
+    Example:
+
+    >>> loss = ddsp.losses.TWMLoss()
+    >>> freqs = 200.0 * tf.range(1.0, 6.0) * tf.ones([1, 10, 1])
+    >>> right, wrong = (tf.fill([1, 10, 1], f0) for f0 in (200.0, 270.0))
+    >>> amps = tf.ones([1, 10, 5])
+    >>> bool(loss(right, freqs, amps) < loss(wrong, freqs, amps))
+    True
     """
 
     def __init__(
