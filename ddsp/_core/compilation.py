@@ -35,6 +35,11 @@ def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def is_exporting() -> bool:
+    """Whether functions are traced for other runtimes, see `uncompiled`."""
+    return not _enabled
+
+
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
     """Inside, fused kernels are traced as ordinary TensorFlow operations.

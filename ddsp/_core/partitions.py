@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ddsp._core import compilation, filters
 from ddsp._core.short_frames import fourier_matrices
 
 State = dict[str, Any]
 Parts = tuple[tf.Tensor, tf.Tensor]
 
-# So many stretches at a time are laid out one after the other in the graph.
+# Up to this number of partitions per block, their products are unrolled in the graph.
 _UNROLLED = 16
+# From this number on, one long FFT is faster.
+_LONG = 64
 
 
 def start_convolution(
@@ -88,6 +91,12 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
             f"Blocks must be of whole partitions of {size} samples, got {n_samples}."
         )
     n_stretches = n_samples // size
+    if (
+        n_stretches >= _LONG
+        and state["spectra"][0].shape[2]
+        and not compilation.is_exporting()
+    ):
+        return _step_long(state, audio)
     stretches = tf.reshape(audio, [-1, n_stretches, size])
     joined = tf.concat([state["previous"][:, tf.newaxis], stretches], axis=1)
     windows = tf.concat([joined[:, :-1], joined[:, 1:]], axis=2)
@@ -120,6 +129,37 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
         spectra = tuple(x[:, :, : n_partitions - 1] for x in past)
     wet = tf.reshape(_synthesize(sums, size), [-1, n_samples])
     return wet, {**state, "spectra": spectra, "previous": joined[:, -1]}
+
+
+def _step_long(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
+    """As `step_convolution`, by one convolution of the past and the block."""
+    size = state["previous"].shape[1]
+    n_samples = audio.shape[1]
+    _, inverse = fourier_matrices(2 * size)
+    # [batch or 1, 2 * n_bins, n_partitions], then the first half of each window.
+    matrices = tf.concat(tf.unstack(_response(state), axis=2), axis=1)
+    parts = tf.matmul(inverse[:, :size], matrices, transpose_a=True)
+    response = _in_sequence(parts)
+    past = tf.matmul(
+        inverse[:, size:], tf.concat(state["spectra"], axis=1), transpose_a=True
+    )
+    joined = tf.concat([_in_sequence(past[:, :, ::-1]), audio], axis=1)
+    n_past = joined.shape[1] - n_samples
+    wet = filters.fft_convolve(joined, response, "same", delay_compensation=0)
+    # The window before the oldest spectrum that is kept, or zeros.
+    n_kept = past.shape[2]
+    needed = tf.pad(joined, [[0, 0], [size, 0]])[:, -(n_kept + 1) * size :]
+    stretches = tf.reshape(needed, [-1, n_kept + 1, size])
+    windows = tf.concat([stretches[:, :-1], stretches[:, 1:]], axis=2)
+    spectra = _analyse(tf.reverse(windows, [1]))
+    new = {**state, "spectra": spectra, "previous": audio[:, -size:]}
+    return wet[:, n_past:], new
+
+
+def _in_sequence(parts: tf.Tensor) -> tf.Tensor:
+    """Joins [batch, size, n] along time, [batch, n * size]."""
+    n_samples = parts.shape[1] * parts.shape[2]
+    return tf.reshape(tf.transpose(parts, [0, 2, 1]), [-1, n_samples])
 
 
 def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
