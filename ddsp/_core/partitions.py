@@ -151,7 +151,7 @@ def _step_long(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     needed = tf.pad(joined, [[0, 0], [size, 0]])[:, -(n_kept + 1) * size :]
     stretches = tf.reshape(needed, [-1, n_kept + 1, size])
     windows = tf.concat([stretches[:, :-1], stretches[:, 1:]], axis=2)
-    spectra = _analyse(tf.reverse(windows, [1]))
+    spectra = _analyze(tf.reverse(windows, [1]))
     new = {**state, "spectra": spectra, "previous": audio[:, -size:]}
     return wet[:, n_past:], new
 
