@@ -255,7 +255,7 @@ def test_what_cannot_be_played_in_blocks_says_why(features):
     with pytest.raises(ValueError, match="called once"):
         conv().initial_state(1)
     decoder = conv(precondition_stack=nn.RnnSandwich(4, 1, 4))
-    with pytest.raises(ValueError, match=r"every frame by itself.*got a RnnSandwich"):
+    with pytest.raises(ValueError, match=r"each frame independ.*got a RnnSandwich"):
         decoder.initial_state(1)
     decoder = MAKERS["lstm"]()
     decoder.rnn = nn.Rnn(8, "lstm", bidir=True)
@@ -272,7 +272,7 @@ def test_what_cannot_be_played_in_blocks_says_why(features):
         ({"dilation": 0}, "must be positive, got 0"),
         (
             {"conditioning_keys": None, "precondition_stack": nn.FcStack(4, 1)},
-            "needs `conditioning_keys`",
+            "requires `conditioning_keys`",
         ),
         (
             {"causal": False, "resample_stride": 2, "stacks_per_resample": 3},

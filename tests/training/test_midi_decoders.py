@@ -171,9 +171,9 @@ def test_config_and_checkpoint_hold_all(name, notes, rng):
 
 
 def test_bad_input_is_refused(notes):
-    with pytest.raises(ValueError, match=r"give it `net`.*got None"):
+    with pytest.raises(ValueError, match=r"requires a network.*got None"):
         decoders.MidiDecoder()
-    with pytest.raises(ValueError, match=r"'f0_midi' must be among.*\('amps', 1\)"):
+    with pytest.raises(ValueError, match=r"must include 'f0_midi'.*\('amps', 1\)"):
         decoders.MidiToHarmonicDecoder(stack(), output_splits=(("amps", 1),))
     with pytest.raises(ValueError, match=r"conditional, got conditional=True and z=N"):
         decoders.MidiDecoder(stack(conditional=True))(notes)

@@ -1,6 +1,6 @@
-"""A decoder of dilated convolutions."""
+"""Decoder of dilated convolutions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,7 +9,8 @@ import tensorflow as tf
 from ddsp import configurable
 from ddsp.training import nn
 from ddsp.training.decoders.streaming_decoder import StreamingDecoder
-from ddsp.types import State
+from ddsp.training.nn.dict_layer import OutputSplits
+from ddsp.types import Features, Outputs, State
 
 
 @configurable.layer(module="ddsp.training.decoders")
@@ -17,6 +18,20 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
     """Dilated convolutions over time, with conditioning at every layer.
 
     See `nn.DilatedConvStack`.
+
+    Example:
+
+    >>> from ddsp.training import decoders
+    >>> decoder = decoders.DilatedConvDecoder(
+    ...     ch=4,
+    ...     layers_per_stack=2,
+    ...     stacks=1,
+    ...     input_keys=["ld_scaled"],
+    ...     conditioning_keys=None,
+    ... )
+    >>> outputs = decoder({"ld_scaled": tf.zeros([1, 5, 1])})
+    >>> {name: x.shape.as_list() for name, x in outputs.items()}
+    {'amps': [1, 5, 1], 'harmonic_distribution': [1, 5, 60]}
     """
 
     def __init__(
@@ -31,42 +46,42 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
         stacks_per_resample: int = 1,
         resample_after_convolve: bool = True,
         input_keys: Sequence[str] = ("ld_scaled", "f0_scaled"),
-        output_splits=(("amps", 1), ("harmonic_distribution", 60)),
+        output_splits: OutputSplits = (("amps", 1), ("harmonic_distribution", 60)),
         conditioning_keys: str | Sequence[str] | None = "z",
         precondition_stack: keras.layers.Layer | None = None,
         spectral_norm: bool = False,
         ortho_init: bool = False,
         causal: bool = False,
-        **kwargs,
-    ):
-        """Initializer.
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the decoder.
 
         Args:
           ch: Number of channels of every layer.
           kernel_size: Number of taps of the convolutions.
-          layers_per_stack: Number of layers of a stack.
+          layers_per_stack: Number of layers per stack.
           stacks: Number of stacks.
           dilation: Base of the dilations within a stack.
           norm_type: 'layer', 'instance', 'group' or None, see `nn.normalize_op`.
-          resample_stride: Factor by which the frames become more at each resampling.
-          stacks_per_resample: Number of stacks to a resampling.
+          resample_stride: Upsampling factor of each resampling layer.
+          stacks_per_resample: Number of stacks per resampling layer.
           resample_after_convolve: Whether to resample after the stacks or before.
           input_keys: Keys of the inputs of the convolutions.
           output_splits: Pairs (name, number of channels) of the outputs.
-          conditioning_keys: Keys of further inputs, which set scales and shifts of the
-            normalizations. None or none: there are none, scales and shifts are learned.
-          precondition_stack: A layer that the conditioning inputs pass first.
-          spectral_norm: Whether to divide kernels by their spectral norm while
+          conditioning_keys: Keys of the inputs that set scales and shifts of the
+            normalizations. If None or empty, scales and shifts are learned.
+          precondition_stack: Layer applied to the conditioning inputs.
+          spectral_norm: Whether to apply spectral normalization to the kernels during
             training.
-          ortho_init: Whether kernels start orthogonal.
-          causal: Whether no output depends on later frames: convolutions look back
-            only, and every frame is normalized by itself. Such a decoder can be played
-            in blocks, see `step`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          ortho_init: Whether to initialize kernels as orthogonal matrices.
+          causal: Whether the decoder is causal: convolutions use past frames only, and
+            each frame is normalized separately. A causal decoder can run block by
+            block, see `step`.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
-          ValueError: If there is a precondition stack and nothing for it, or as
-            `nn.DilatedConvStack`.
+          ValueError: If there is a precondition stack without conditioning inputs, or
+            the arguments of `nn.DilatedConvStack` are inconsistent.
         """
         if isinstance(conditioning_keys, str):
             conditioning_keys = [conditioning_keys]
@@ -74,7 +89,7 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
         super().__init__([*input_keys, *conditioning_keys], output_splits, **kwargs)
         if precondition_stack is not None and not conditioning_keys:
             raise ValueError(
-                "`precondition_stack` needs `conditioning_keys`, got "
+                "`precondition_stack` requires `conditioning_keys`, got "
                 f"{precondition_stack} and none."
             )
         self.conditioning_keys = conditioning_keys
@@ -96,12 +111,12 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
             causal=causal,
         )
 
-    def compute_output(self, *inputs):
-        """What the stack gives for all inputs, those of `conditioning_keys` last."""
+    def compute_output(self, *inputs: tf.Tensor) -> tf.Tensor:
+        """Runs the stack; the inputs of `conditioning_keys` come last."""
         return self.dilated_conv_stack(self._stack_inputs(inputs))
 
-    def _stack_inputs(self, inputs: Sequence[tf.Tensor]):
-        """The inputs side by side, and the conditioning ones."""
+    def _stack_inputs(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor | list[tf.Tensor]:
+        """Concatenates the inputs, and separately the conditioning inputs."""
         n_inputs = len(inputs) - len(self.conditioning_keys)
         x = tf.concat(inputs[:n_inputs], axis=-1)
         if not self.conditioning_keys:
@@ -110,10 +125,10 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
         return [x, z if self.precondition_stack is None else self.precondition_stack(z)]
 
     def initial_state(self, batch_size: int) -> dict[str, list[tf.Tensor]]:
-        """The state before the first block of `step`.
+        """Returns the state before the first block of `step`.
 
         Args:
-          batch_size: Rows of the stream.
+          batch_size: Number of rows of the stream.
 
         Returns:
           A nest of tensors.
@@ -124,25 +139,25 @@ class DilatedConvDecoder(StreamingDecoder, nn.OutputSplitsLayer):
         stack = self.precondition_stack
         if stack is not None and not nn.is_framewise(stack):
             raise ValueError(
-                f"`{self.name}` cannot be played in blocks: its `precondition_stack` "
-                "must treat every frame by itself, as `nn.FcStack` does, got a "
+                f"`{self.name}` cannot run block by block: its `precondition_stack` "
+                "must process each frame independently, like `nn.FcStack`, got a "
                 f"{type(stack).__name__}."
             )
         return {"convolutions": self.dilated_conv_stack.initial_state(batch_size)}
 
-    def step(self, inputs: Mapping[str, Any], state: State):
-        """Decodes a block, on from a state; with the weights of `call`.
+    def step(self, inputs: Features, state: State) -> tuple[Outputs, State]:
+        """Decodes a block with the weights of `call`.
 
         Args:
-          inputs: {key: [batch, n_frames, channels]} with the inputs' keys.
-          state: From `initial_state` or the step before.
+          inputs: Inputs by key, shape [batch, n_frames, channels].
+          state: From `initial_state` or the previous step.
 
         Returns:
-          What `call` returns for the block, and the new state.
+          The outputs of `call` for the block, and the new state.
 
         Raises:
-          ValueError: If an input is missing or of a wrong rank, or if inputs and state
-            do not go together.
+          ValueError: If an input is missing or has a wrong rank, or if inputs and state
+            do not match.
         """
         features = self._check(self.input_keys, inputs, state)
         output, after = self.dilated_conv_stack.step(

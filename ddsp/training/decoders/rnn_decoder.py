@@ -1,6 +1,6 @@
-"""A recurrent decoder."""
+"""Recurrent decoder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,17 +10,28 @@ from ddsp import configurable
 from ddsp._core import checks
 from ddsp.training import nn
 from ddsp.training.decoders.streaming_decoder import StreamingDecoder
-from ddsp.types import State
+from ddsp.training.nn.dict_layer import OutputSplits
+from ddsp.types import Features, Outputs, State
 
 
 @configurable.layer(module="ddsp.training.decoders")
 class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
-    """Fully connected stacks around a recurrent layer.
+    """Recurrent layer between fully connected stacks.
 
     The decoder of Engel et al., "DDSP: Differentiable Digital Signal Processing"
-    (2020), appendix B.2: every input passes a stack of its own; the recurrent layer
-    runs over all of them together; its output, beside what it was given, passes one
-    more stack and a linear projection.
+    (2020), appendix B.2: each input has its own stack; the recurrent layer runs on the
+    concatenated outputs; its input and output pass another stack and a linear
+    projection.
+
+    Example:
+
+    >>> from ddsp.training import decoders
+    >>> decoder = decoders.RnnFcDecoder(
+    ...     rnn_channels=4, ch=4, layers_per_stack=1, input_keys=["ld_scaled"]
+    ... )
+    >>> outputs = decoder({"ld_scaled": tf.zeros([1, 5, 1])})
+    >>> {name: x.shape.as_list() for name, x in outputs.items()}
+    {'amps': [1, 5, 1], 'harmonic_distribution': [1, 5, 40]}
     """
 
     def __init__(
@@ -31,24 +42,22 @@ class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
         layers_per_stack: int = 3,
         stateless: bool = False,
         input_keys: Sequence[str] = ("ld_scaled", "f0_scaled", "z"),
-        output_splits=(("amps", 1), ("harmonic_distribution", 40)),
-        **kwargs,
-    ):
-        """Initializer.
+        output_splits: OutputSplits = (("amps", 1), ("harmonic_distribution", 40)),
+        **kwargs: Any,
+    ) -> None:
+        """Initializes the decoder.
 
         Args:
           rnn_channels: Number of units of the recurrent layer.
           rnn_type: 'gru' or 'lstm'.
           ch: Number of channels of the stacks.
-          layers_per_stack: Number of layers of each stack. With 0 there are no
-            stacks: inputs and outputs pass straight through.
-          stateless: Take the recurrent state as a last input 'state' and return the
-            new one as a last output 'state', so that a stream can be decoded block by
-            block. The state is [batch, rnn_channels] for a GRU, [batch,
-            2 * rnn_channels] for an LSTM, and zero at the start.
+          layers_per_stack: Number of layers of each stack; 0 for no stacks.
+          stateless: Whether the recurrent state is the last input and output, 'state',
+            for decoding block by block. The state has shape [batch, rnn_channels] for
+            a GRU, [batch, 2 * rnn_channels] for an LSTM, and is initially zero.
           input_keys: Keys of the inputs.
           output_splits: Pairs (name, number of channels) of the outputs.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
         """
         state_keys = ["state"] if stateless else []
         super().__init__(
@@ -69,23 +78,23 @@ class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
         self.rnn = rnn_class(rnn_channels, rnn_type)
         self.dense_out = keras.layers.Dense(sum(size for _, size in output_splits))
 
-    def call(self, *inputs, **unused_kwargs):
-        """Decodes.
+    def call(self, *inputs: tf.Tensor, **unused_kwargs: Any) -> Outputs:
+        """Decodes a sequence.
 
         Args:
-          *inputs: [batch, time, channels] for each of `input_keys`; last the state,
-            if stateless.
+          *inputs: Tensors of shape [batch, time, channels], in the order of
+            `input_keys`. If stateless, the last one is the state.
 
         Returns:
-          {name: [batch, time, n_channels]} for each of `output_splits`, and 'state' if
-          stateless.
+          A tensor of shape [batch, time, n_channels] for each of `output_splits`, and
+          'state' if stateless.
         """
         if not self.stateless:
             return self._decode(inputs, self.rnn)
         *features, state = inputs
         new_state = []
 
-        def run(stacked):
+        def run(stacked: tf.Tensor) -> tf.Tensor:
             outputs, last = self.rnn(stacked, state)
             new_state.append(last)
             return outputs
@@ -93,8 +102,10 @@ class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
         outputs = self._decode(features, run)
         return {**outputs, "state": new_state[0]}
 
-    def _decode(self, features, run: Callable[[tf.Tensor], tf.Tensor]):
-        """The outputs, where `run` is the recurrent layer."""
+    def _decode(
+        self, features: Sequence[tf.Tensor], run: Callable[[tf.Tensor], tf.Tensor]
+    ) -> Outputs:
+        """Decodes features, with `run` as the recurrent layer."""
         stacked = tf.concat(
             [stack(x) for stack, x in zip(self.input_stacks, features, strict=True)],
             axis=-1,
@@ -103,45 +114,45 @@ class RnnFcDecoder(StreamingDecoder, nn.DictLayer):
         return nn.split_to_dict(self.dense_out(output), self.output_splits)
 
     def initial_state(self, batch_size: int) -> dict[str, tf.Tensor]:
-        """The state before the first block of `step`.
+        """Returns the state before the first block of `step`.
 
         Args:
-          batch_size: Rows of the stream.
+          batch_size: Number of rows of the stream.
 
         Returns:
           A nest of tensors.
 
         Raises:
-          ValueError: If the recurrent layer also runs backwards.
+          ValueError: If the recurrent layer also runs backward.
         """
         checks.positive("batch_size", batch_size)
         n_values = sum(nn.state_sizes(self.rnn.rnn))
         return {"rnn": tf.zeros([batch_size, n_values])}
 
-    def step(self, inputs: Mapping[str, Any], state: State):
-        """Decodes a block, on from a state; with the weights of `call`.
+    def step(self, inputs: Features, state: State) -> tuple[Outputs, State]:
+        """Decodes a block with the weights of `call`.
 
         Args:
-          inputs: {key: [batch, n_frames, channels]} with the inputs' keys.
-          state: From `initial_state` or the step before.
+          inputs: Inputs by key, shape [batch, n_frames, channels].
+          state: From `initial_state` or the previous step.
 
         Returns:
-          What `call` returns for the block, and the new state.
+          The outputs of `call` for the block, and the new state.
 
         Raises:
-          ValueError: If an input is missing or of a wrong rank, if inputs and state
-            do not go together, or if the decoder has not been called yet.
+          ValueError: If an input is missing or has a wrong rank, if inputs and state
+            do not match, or if the decoder has not been called yet.
         """
         keys = self.input_keys[:-1] if self.stateless else self.input_keys
         features = self._check(keys, inputs, state)
         if not self.built:
             raise ValueError(
-                f"'{self.name}' must be called once before it can be played in blocks, "
+                f"`{self.name}` must be called once before it can run block by block, "
                 "got no call."
             )
-        new_state = {}
+        new_state: State = {}
 
-        def run(stacked):
+        def run(stacked: tf.Tensor) -> tf.Tensor:
             outputs, new_state["rnn"] = nn.run_from(self.rnn.rnn, stacked, state["rnn"])
             return outputs
 

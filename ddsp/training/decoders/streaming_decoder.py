@@ -11,17 +11,29 @@ from ddsp.types import State
 
 
 class StreamingDecoder(Stream):
-    """A decoder without latency; mixed into `nn.DictLayer`.
+    """Mixin of a decoder without latency, for `nn.DictLayer`.
 
     Attributes:
       output_splits: Pairs (name, number of channels) of the outputs.
+
+    Example:
+
+    >>> from ddsp.training import decoders
+    >>> decoder = decoders.RnnFcDecoder(
+    ...     rnn_channels=4, ch=4, layers_per_stack=0, input_keys=["ld_scaled"]
+    ... )
+    >>> _ = decoder({"ld_scaled": tf.zeros([1, 5, 1])})
+    >>> state = decoder.initial_state(batch_size=1)
+    >>> outputs, state = decoder.step({"ld_scaled": tf.zeros([1, 2, 1])}, state)
+    >>> outputs["amps"].shape.as_list()
+    [1, 2, 1]
     """
 
     name: str
     output_splits: Sequence[tuple[str, int]]
 
     def flush(self, state: State) -> dict[str, tf.Tensor]:
-        """Returns no frames, {name: [batch, 0, channels]}: there is no latency."""
+        """Returns outputs without frames, [batch, 0, channels]: there is no latency."""
         n_rows = batch_size_of(state)
         return {name: tf.zeros([n_rows, 0, size]) for name, size in self.output_splits}
 
