@@ -140,20 +140,18 @@ def _step_long(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     matrices = tf.concat(tf.unstack(_response(state), axis=2), axis=1)
     parts = tf.matmul(inverse[:, :size], matrices, transpose_a=True)
     response = _in_sequence(parts)
-    past = tf.matmul(
-        inverse[:, size:], tf.concat(state["spectra"], axis=1), transpose_a=True
-    )
-    joined = tf.concat([_in_sequence(past[:, :, ::-1]), audio], axis=1)
-    n_past = joined.shape[1] - n_samples
+    # Windows of the past, the newest first; two neighbors overlap by half.
+    windows = tf.matmul(inverse, tf.concat(state["spectra"], axis=1), transpose_a=True)
+    n_kept = windows.shape[2]
+    past = [windows[:, :size, -1], _in_sequence(windows[:, size:, ::-1])]
+    joined = tf.concat([*past, audio], axis=1)
     wet = filters.fft_convolve(joined, response, "same", delay_compensation=0)
-    # The window before the oldest spectrum that is kept, or zeros.
-    n_kept = past.shape[2]
-    needed = tf.pad(joined, [[0, 0], [size, 0]])[:, -(n_kept + 1) * size :]
+    needed = joined[:, -(n_kept + 1) * size :]
     stretches = tf.reshape(needed, [-1, n_kept + 1, size])
     windows = tf.concat([stretches[:, :-1], stretches[:, 1:]], axis=2)
     spectra = _analyze(tf.reverse(windows, [1]))
     new = {**state, "spectra": spectra, "previous": audio[:, -size:]}
-    return wet[:, n_past:], new
+    return wet[:, -n_samples:], new
 
 
 def _in_sequence(parts: tf.Tensor) -> tf.Tensor:
