@@ -13,27 +13,75 @@ _KERAS_ARGUMENTS = ("trainable", "name", "dtype", "dynamic")
 
 
 def filter_by_value(d: Mapping[str, Any], cond: Callable[[Any], bool]) -> dict:
-    """Returns the items of `d` whose value meets a condition."""
+    """Returns the items of a dictionary whose value meets a condition.
+
+    Args:
+      d: The dictionary.
+      cond: Takes a value and returns whether to keep it.
+
+    Example:
+
+    >>> ddsp.dags.filter_by_value({"a": 1, "b": 2}, lambda x: x > 1)
+    {'b': 2}
+    """
     return {key: value for key, value in d.items() if cond(value)}
 
 
 def is_module(v: Any) -> bool:
-    """Whether `v` is a layer."""
+    """Returns whether an object is a layer.
+
+    Args:
+      v: Any object.
+
+    Example:
+
+    >>> ddsp.dags.is_module(ddsp.processors.Add())
+    True
+    """
     return isinstance(v, keras.layers.Layer)
 
 
 def is_loss(v: Any) -> bool:
-    """Whether `v` is a loss: a layer with `get_losses_dict`."""
+    """Returns whether an object is a loss: a layer with `get_losses_dict`.
+
+    Args:
+      v: Any object.
+
+    Example:
+
+    >>> ddsp.dags.is_loss(ddsp.losses.SpectralLoss())
+    True
+    """
     return is_module(v) and hasattr(v, "get_losses_dict")
 
 
 def is_processor(v: Any) -> bool:
-    """Whether `v` is a processor: a layer with `get_controls` and `get_signal`."""
+    """Returns whether an object is a processor.
+
+    A processor is a layer with `get_controls` and `get_signal`.
+
+    Args:
+      v: Any object.
+
+    Example:
+
+    >>> ddsp.dags.is_processor(ddsp.processors.Add())
+    True
+    """
     return is_module(v) and hasattr(v, "get_controls") and hasattr(v, "get_signal")
 
 
 def split_keras_kwargs(kwargs: Mapping[str, Any]) -> tuple[dict, dict]:
-    """Splits keyword arguments into Keras's own and the others."""
+    """Splits keyword arguments into those of Keras and the others.
+
+    Args:
+      kwargs: Keyword arguments by name.
+
+    Example:
+
+    >>> ddsp.dags.split_keras_kwargs({"name": "x", "hop_size": 64})
+    ({'name': 'x'}, {'hop_size': 64})
+    """
     own = {key: value for key, value in kwargs.items() if key in _KERAS_ARGUMENTS}
     return own, {key: value for key, value in kwargs.items() if key not in own}
 
@@ -47,7 +95,7 @@ def _gin_verbose(verbose: bool = False) -> bool:
 
 @configurable.first_call_alone
 class DAGLayer(keras.layers.Layer):
-    """A layer that runs other layers one after the other, wired by keys.
+    """Layer that runs other layers one after the other, connected by keys.
 
     The graph is a list of nodes `(module, input_keys)` or
     `(module, input_keys, output_keys)`, run in the order given. A module is a layer,
@@ -61,9 +109,19 @@ class DAGLayer(keras.layers.Layer):
       **kwarg_modules: Layers by name, and Keras's own arguments (`name`, ...).
 
     Raises:
-      TypeError: If a keyword argument is no layer.
-      ValueError: If a node is malformed, names a module that is not there, or two
-        modules have one name.
+      TypeError: If a keyword argument is not a layer.
+      ValueError: If a node is malformed, names a missing module, or two modules
+        have the same name.
+
+    Example:
+
+    >>> import keras
+    >>> layer = ddsp.dags.DAGLayer([
+    ...     (keras.layers.ReLU(name="relu"), ["x"]),
+    ...     (keras.layers.Rescaling(2.0, name="double"), ["relu/y"]),
+    ... ])
+    >>> sorted(layer.module_names)
+    ['double', 'relu']
     """
 
     def __init__(self, dag: Sequence[Sequence[Any]], **kwarg_modules: Any):

@@ -30,6 +30,13 @@ class Reverb(Processor):
       reverb_length: Samples of the learned response.
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
+
+    Example:
+
+    >>> reverb = ddsp.effects.Reverb()
+    >>> audio, ir = tf.random.normal([1, 640]), tf.random.normal([1, 128])
+    >>> reverb(audio, ir).shape.as_list()
+    [1, 640]
     """
 
     built: bool
@@ -162,6 +169,12 @@ class ExpDecayReverb(Reverb):
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
       seed: Of the noise; None draws other noise at every call.
+
+    Example:
+
+    >>> reverb = ddsp.effects.ExpDecayReverb(reverb_length=128, seed=1)
+    >>> reverb(tf.random.normal([1, 640]), [[1.0]], [[4.0]]).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE, "gain": STATIC, "decay": STATIC}
@@ -236,6 +249,12 @@ class FilteredNoiseReverb(Reverb):
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
       seed: Of the noise; None draws other noise at every call.
+
+    Example:
+
+    >>> reverb = ddsp.effects.FilteredNoiseReverb(reverb_length=128, seed=1)
+    >>> reverb(tf.random.normal([1, 640]), tf.zeros([1, 4, 9])).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE, "magnitudes": STATIC}
@@ -304,6 +323,12 @@ class FIRFilter(Processor):
       hop_size: Samples a frame, needed to play in blocks.
       cross_fade: Whether filters fade from frame to frame, so that they do not click
         when they change; see `core.frequency_filter`.
+
+    Example:
+
+    >>> fir_filter = ddsp.effects.FIRFilter()
+    >>> fir_filter(tf.random.normal([1, 640]), tf.zeros([1, 10, 9])).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE, "magnitudes": FRAME}
@@ -375,6 +400,13 @@ class ModDelay(Processor):
       phase_scale_fn: Maps the network's phase to [0, 1]; None leaves it.
       add_dry: Whether to add the unchanged audio.
       name: Name of the processor.
+
+    Example:
+
+    >>> flanger = ddsp.effects.ModDelay(center_ms=1.0, depth_ms=0.8)
+    >>> gain, phase = tf.zeros([1, 640, 1]), tf.zeros([1, 640, 1])
+    >>> flanger(tf.random.normal([1, 640]), gain, phase).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE, "gain": SAMPLE, "phase": SAMPLE}

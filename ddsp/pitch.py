@@ -42,12 +42,26 @@ _AVERAGING_RADIUS = 4  # bins on each side of the decoded one
 
 @functools.lru_cache(maxsize=2)
 def load(model: str = "tiny") -> Crepe:
-    """Returns the network of a size or path, built once and kept."""
+    """Returns a pitch tracker, built once and cached.
+
+    Args:
+      model: `'tiny'`, `'full'` or another model of `find_weights`.
+
+    Raises:
+      ValueError: If `model` is unknown.
+      FileNotFoundError: If the weights are not installed.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> pitch.load("tiny") is pitch.load("tiny")
+    True
+    """
     return Crepe(model)
 
 
 def activations_to_cents(activations: Any, centers: Any = None) -> tf.Tensor:
-    """Average pitch of the bins around a chosen one, weighted by activation.
+    """Returns the mean pitch of neighboring bins, weighted by their activations.
 
     Args:
       activations: [..., 360], >= 0.
@@ -56,6 +70,12 @@ def activations_to_cents(activations: Any, centers: Any = None) -> tf.Tensor:
 
     Returns:
       [...], cents above 10 Hz.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> pitch.activations_to_cents(np.eye(360)[[0, 100]]).numpy().round(1)
+    array([1997.4, 3997.4], dtype=float32)
     """
     activations = tf.convert_to_tensor(activations, tf.float32)
     if centers is None:
@@ -78,33 +98,57 @@ def activations_to_cents(activations: Any, centers: Any = None) -> tf.Tensor:
 
 
 def cents_to_hz(cents: Any) -> tf.Tensor:
-    """Converts cents above 10 Hz to Hz."""
+    """Converts cents above 10 Hz to Hz.
+
+    Args:
+      cents: Pitch in cents, any shape.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> pitch.cents_to_hz([0.0, 1200.0]).numpy()
+    array([10., 20.], dtype=float32)
+    """
     return 10.0 * 2.0 ** (tf.convert_to_tensor(cents, tf.float32) / 1200.0)
 
 
 def viterbi_path(activations: Any) -> np.ndarray:
-    """The most likely bins of a sequence of frames, see `HiddenMarkovModel`.
+    """Returns the most likely bins of a sequence of frames; see `HiddenMarkovModel`.
 
     Args:
       activations: [n_frames, 360].
 
     Returns:
       [n_frames], int64.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> pitch.viterbi_path(np.eye(360)[[100, 100, 100]]).tolist()
+    [100, 100, 100]
     """
     observations = np.argmax(np.asarray(activations), axis=-1)
     return HiddenMarkovModel(len(observations)).posterior_mode(observations)
 
 
 def decode(activations: np.ndarray, viterbi: bool = True) -> tuple[Any, Any]:
-    """Reads pitch and confidence off activations.
+    """Returns f0 and confidence from activations.
 
     Args:
       activations: [n_frames, 360] or [batch, n_frames, 360], 0 to 1.
-      viterbi: Follow the most likely path instead of each frame's largest bin.
+      viterbi: Whether to use the most likely path instead of the largest bin of
+        each frame.
 
     Returns:
       f0_hz: [(batch,) n_frames], float32, Hz, 31 to 2006.
       f0_confidence: [(batch,) n_frames], float32, 0 to 1, the largest activation.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> f0_hz, f0_confidence = pitch.decode(np.eye(360)[[100, 100]])
+    >>> f0_hz.shape, f0_confidence.tolist()
+    ((2,), [1.0, 1.0])
     """
     activations = np.asarray(activations, np.float32)
     centers = None
@@ -124,12 +168,12 @@ def estimate_f0(
     model: str = "tiny",
     sample_rate: int = SAMPLE_RATE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fundamental frequency of monophonic audio, and the confidence in it.
+    """Estimates the fundamental frequency of monophonic audio, and its confidence.
 
     Args:
       audio: [n_samples] or [batch, n_samples].
-      frame_rate: Frames a second; must divide 16000.
-      viterbi: Smooth the pitch by Viterbi decoding.
+      frame_rate: Frames per second; must divide 16000.
+      viterbi: Whether to smooth the pitch by Viterbi decoding.
       padding: `'center'`, `'same'`, `'causal'` or `'valid'`, as in
         `ddsp.spectral_ops.get_framed_lengths`.
       model: `'tiny'`, `'full'` or another model of `find_weights`.
@@ -141,8 +185,17 @@ def estimate_f0(
       f0_confidence: [(batch,) n_frames], float32, 0 to 1.
 
     Raises:
-      ValueError: for a frame rate that does not divide, or bad audio.
+      ValueError: If the frame rate does not divide 16000, or the audio has a wrong
+        rank, is empty or not finite.
       FileNotFoundError: If the model's weights are not installed.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> audio = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(3200))
+    >>> f0_hz, f0_confidence = pitch.estimate_f0(audio, frame_rate=50)
+    >>> f0_hz.shape
+    (11,)
     """
     audio = _checked_audio(audio)
     hop_size = checks.hop_size(SAMPLE_RATE, frame_rate)

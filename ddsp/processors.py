@@ -28,6 +28,16 @@ class Processor(Streaming, keras.layers.Layer):
     Args:
       name: Under which a `ProcessorGroup` stores the outputs.
       trainable: Whether the processor has weights that training changes.
+
+    Example:
+
+    >>> class Gain(ddsp.processors.Processor):
+    ...     def get_controls(self, audio, gain):
+    ...         return {"audio": audio, "gain": tf.exp(gain)}
+    ...     def get_signal(self, audio, gain):
+    ...         return gain * audio
+    >>> Gain(name="gain")([[1.0, 2.0]], [[0.0]]).numpy()
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(self, name: str, trainable: bool = False):
@@ -84,6 +94,21 @@ class ProcessorGroup(dags.DAGLayer, Stream):
     Args:
       dag: Nodes `(processor, input_keys)`, see `dags.DAGLayer`.
       **kwarg_processors: Processors by name, and `name`.
+
+    Example:
+
+    >>> group = ddsp.processors.ProcessorGroup(dag=[
+    ...     (ddsp.synths.Harmonic(n_samples=640), ["amps", "shares", "f0_hz"]),
+    ...     (ddsp.synths.FilteredNoise(n_samples=640), ["magnitudes"]),
+    ...     (ddsp.processors.Add(), ["harmonic/signal", "filtered_noise/signal"]),
+    ... ])
+    >>> group({
+    ...     "amps": tf.zeros([1, 10, 1]),
+    ...     "shares": tf.zeros([1, 10, 4]),
+    ...     "f0_hz": tf.fill([1, 10, 1], 440.0),
+    ...     "magnitudes": tf.zeros([1, 10, 9]),
+    ... }).shape.as_list()
+    [1, 640]
     """
 
     def __init__(self, dag: Sequence[Sequence[Any]], **kwarg_processors: Any):
@@ -226,7 +251,13 @@ class ProcessorGroup(dags.DAGLayer, Stream):
 
 @configurable.layer(module="ddsp.processors")
 class Add(Processor):
-    """Sums two signals of one shape, [batch, n_samples] or with more axes."""
+    """Sums two signals of one shape, [batch, n_samples] or with more axes.
+
+    Example:
+
+    >>> ddsp.processors.Add()([[1.0, 2.0]], [[0.5, 0.5]]).numpy()
+    array([[1.5, 2.5]], dtype=float32)
+    """
 
     control_rates: ClassVar[Rates] = {"signal_one": SAMPLE, "signal_two": SAMPLE}
 
@@ -255,6 +286,12 @@ class Mix(Processor):
     Args:
       name: Name of the processor.
       hop_size: Samples a frame of the level, needed to play in blocks.
+
+    Example:
+
+    >>> mix = ddsp.processors.Mix()
+    >>> mix([[1.0, 1.0]], [[1.0, 1.0]], [[[0.0]]]).numpy()
+    array([[1.414, 1.414]], dtype=float32)
     """
 
     control_rates: ClassVar[Rates] = {
@@ -358,6 +395,12 @@ class Crop(Processor):
 
     Raises:
       ValueError: If the location is unknown or the size negative.
+
+    Example:
+
+    >>> crop = ddsp.processors.Crop(frame_size=1, crop_location="front")
+    >>> crop([[1.0, 2.0, 3.0]]).numpy()
+    array([[2., 3.]], dtype=float32)
     """
 
     control_rates: ClassVar[Rates] = {"audio": SAMPLE}

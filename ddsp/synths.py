@@ -21,6 +21,18 @@ class Synth(Processor):
 
     In this order: the length given at the call, `n_samples` of the constructor, or
     `hop_size` samples for each frame of the controls.
+
+    Example:
+
+    >>> class Constant(ddsp.synths.Synth):
+    ...     def get_controls(self, amplitudes):
+    ...         return {"amplitudes": amplitudes}
+    ...     def get_signal(self, amplitudes, n_samples=None):
+    ...         n_samples = self._length(amplitudes, n_samples)
+    ...         return ddsp.core.resample(amplitudes, n_samples)[..., 0]
+    >>> synth = Constant(name="constant", n_samples=None, hop_size=64)
+    >>> synth(tf.ones([1, 10, 1])).shape.as_list()
+    [1, 640]
     """
 
     def __init__(self, name: str, n_samples: int | None, hop_size: int | None):
@@ -89,7 +101,13 @@ def _scale(x: Any, scale_fn: ScaleFn) -> tf.Tensor:
 
 @configurable.layer(module="ddsp.synths")
 class TensorToAudio(Processor):
-    """Passes a tensor on as audio: a network that makes samples itself."""
+    """Passes a tensor on as audio: a network that makes samples itself.
+
+    Example:
+
+    >>> ddsp.synths.TensorToAudio()(tf.zeros([1, 640, 1])).shape.as_list()
+    [1, 640]
+    """
 
     control_rates: ClassVar[Rates] = {"samples": SAMPLE}
 
@@ -130,6 +148,13 @@ class Harmonic(_Oscillators):
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
+
+    Example:
+
+    >>> synth = ddsp.synths.Harmonic(n_samples=640)
+    >>> synth(tf.zeros([1, 10, 1]), tf.zeros([1, 10, 4]), tf.fill([1, 10, 1], 440.0)
+    ...       ).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {
@@ -234,6 +259,12 @@ class FilteredNoise(Synth):
       seed: Of the noise; None draws other noise at every call, or for every stream.
       cross_fade: Whether filters fade from frame to frame, so that they do not click
         when they change; see `core.frequency_filter`.
+
+    Example:
+
+    >>> synth = ddsp.synths.FilteredNoise(n_samples=640, window_size=0, seed=1)
+    >>> synth(tf.zeros([1, 10, 9])).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"magnitudes": FRAME}
@@ -341,6 +372,13 @@ class Wavetable(Synth):
       scale_fn: Maps the network's amplitudes to values >= 0; None leaves them.
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
+
+    Example:
+
+    >>> synth = ddsp.synths.Wavetable(n_samples=640)
+    >>> table = tf.sin(2.0 * np.pi * tf.range(64.0) / 64.0)[tf.newaxis]
+    >>> synth(tf.zeros([1, 10, 1]), table, tf.fill([1, 10, 1], 440.0)).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {
@@ -451,6 +489,12 @@ class Sinusoidal(_Oscillators):
       freq_scale_fn: Maps the network's outputs to Hz; None leaves them.
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
+
+    Example:
+
+    >>> synth = ddsp.synths.Sinusoidal(n_samples=640)
+    >>> synth(tf.zeros([1, 10, 3]), tf.zeros([1, 10, 3])).shape.as_list()
+    [1, 640]
     """
 
     control_rates: ClassVar[Rates] = {"amplitudes": FRAME, "frequencies": FRAME}
@@ -534,6 +578,13 @@ class DampedSinusoidal(Synth):
       amp_scale_fn: Maps a network's amplitudes to values >= 0; None leaves them as
         they are.
       name: Name of the processor.
+
+    Example:
+
+    >>> synth = ddsp.synths.DampedSinusoidal(n_samples=640)
+    >>> pole = [[[0.99 * np.cos(0.3), 0.99 * np.sin(0.3)]]]
+    >>> synth([[1.0]], pole).shape.as_list()
+    [1, 640]
     """
 
     def __init__(
