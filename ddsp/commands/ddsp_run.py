@@ -90,20 +90,17 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "seed", None, "Seed of weights, data order and noise, for repeatable runs."
 )
-flags.DEFINE_multi_string(
-    "gin_search_path", [], "Additional directory of gin files; can be repeated."
-)
+flags.DEFINE_multi_string("gin_search_path", [], "Additional directory of gin files")
 flags.DEFINE_multi_string(
     "gin_file",
     [],
     "Gin file, relative to the configs of the library, to a gin_search_path or to the "
-    "current directory. Can be repeated; later files override earlier ones.",
+    "current directory; later files override earlier ones",
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "Gin binding such as 'train.batch_size=8', which overrides the gin files. Can be "
-    "repeated.",
+    "Gin binding such as 'train.batch_size=8', which overrides the gin files",
 )
 flags.DEFINE_bool("trusted", False, program.TRUSTED)
 flags.DEFINE_bool(

@@ -15,7 +15,7 @@ from ddsp._core import checks, framing
 from ddsp._core.blocks import check_audio
 from ddsp.playing.rate_conversion import RateConverter
 from ddsp.streaming import Stream
-from ddsp.types import State
+from ddsp.types import PitchTracker, State
 
 PADDINGS = ("causal", "center")
 
@@ -237,10 +237,10 @@ class PitchStream(Stream):
         return f0_hz, confidence
 
 
-def _compiled(model: str) -> Any:
-    """The tracker of single frames: [batch, 1024] -> (Hz, confidence), [batch] each.
+def _compiled(model: str) -> PitchTracker:
+    """Returns the tracker of frames of 1024 samples, compiled with XLA.
 
-    Compiled by XLA it takes half the time for one frame.
+    For one frame it takes half the time of the tracker without XLA.
     """
     crepe = pitch.load(model)
 

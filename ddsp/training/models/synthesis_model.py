@@ -1,4 +1,4 @@
-"""Models that know their rates from their layers."""
+"""Base class of models that derive their rates from their layers."""
 
 from typing import Any
 
@@ -7,23 +7,24 @@ import tensorflow as tf
 from ddsp import processors, synths
 from ddsp._core import checks
 from ddsp.training.models.model import Model
+from ddsp.types import Outputs
 
-# Enough frames for every analysis frame to start inside the signal.
+# Enough frames for every analysis frame to start within the signal.
 N_BUILD_FRAMES = 32
 
 
 class SynthesisModel(Model):
-    """A model with a `preprocessor` at one end and a `processor_group` at the other."""
+    """Base class of models with a `preprocessor` and a `processor_group`."""
 
     preprocessor: Any
     processor_group: Any
 
     @property
     def sample_rate(self) -> int:
-        """Samples a second of the audio: the synthesizers', else the preprocessor's.
+        """Sample rate in Hz of the synthesizers, or else of the preprocessor.
 
         Raises:
-          ValueError: If the synthesizers disagree, or no layer knows it.
+          ValueError: If the synthesizers disagree, or no layer has a sample rate.
         """
         rates = {
             layer.sample_rate
@@ -39,15 +40,17 @@ class SynthesisModel(Model):
 
     @property
     def hop_size(self) -> int:
-        """Samples of audio between two frames.
+        """Hop size in samples.
 
         Raises:
-          ValueError: If there is no preprocessor to know the frame rate.
+          ValueError: If there is no preprocessor with a frame rate.
         """
         return checks.hop_size(self.sample_rate, self._frames().frame_rate)
 
-    def _preprocess(self, features: dict[str, Any], n_samples: int | None):
-        """What the preprocessor, if any, makes of features for `n_samples` of audio.
+    def _preprocess(
+        self, features: Outputs, n_samples: int | None
+    ) -> dict[str, tf.Tensor]:
+        """Returns the outputs of the preprocessor for `n_samples` of audio.
 
         Raises:
           ValueError: If `n_samples` is not a positive multiple of the hop.
@@ -59,11 +62,11 @@ class SynthesisModel(Model):
         return self.preprocessor(features, time_steps=self._n_frames(n_samples))
 
     def _rendered(self, n_samples: int | None) -> dict[str, int]:
-        """The arguments that make the processors render `n_samples`, if given."""
+        """Returns the arguments of the processors for `n_samples` of audio."""
         return {} if n_samples is None else {"n_samples": n_samples + self._cropped()}
 
     def _silence(self) -> tuple[dict[str, tf.Tensor], int]:
-        """The usual features of a moment of silence, and its samples to synthesize."""
+        """Returns the common features of silence, and its number of samples."""
         n_samples = N_BUILD_FRAMES * self.hop_size
         frames = tf.zeros([1, N_BUILD_FRAMES, 1])
         features = {
@@ -76,26 +79,26 @@ class SynthesisModel(Model):
         return features, n_samples - self._cropped()
 
     def _n_frames(self, n_samples: int) -> int:
-        """Frames to synthesize for `n_samples` of audio."""
+        """Returns the number of frames for `n_samples` of audio."""
         hop_size = self.hop_size
         rendered = n_samples + self._cropped()
         if n_samples <= 0 or rendered % hop_size:
             raise ValueError(
-                f"`n_samples` must be a positive multiple of {hop_size}, the samples "
-                f"between two frames; received {n_samples}."
+                f"`n_samples` must be a positive multiple of {hop_size}, the hop size, "
+                f"got {n_samples}."
             )
         return rendered // hop_size
 
     def _cropped(self) -> int:
-        """Samples that are synthesized but cut off the audio."""
+        """Returns the number of synthesized samples that are cropped."""
         layers = self.processor_group.processors
         return sum(x.frame_size for x in layers if isinstance(x, processors.Crop))
 
     def _frames(self) -> Any:
-        """The preprocessor, which knows the frame rate."""
+        """Returns the preprocessor, which has the frame rate."""
         if self.preprocessor is None:
             raise ValueError(
-                "Without a preprocessor the model does not know its rates: call it on "
-                "a batch, without `n_samples`; received preprocessor=None."
+                "The rates of the model are unknown without a preprocessor: call it "
+                "on a batch, without `n_samples`, got preprocessor=None."
             )
         return self.preprocessor
