@@ -65,7 +65,7 @@ class BoundFunction:
     def __hash__(self) -> int:
         return hash(self.function)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.function, self.arguments)
 
     def __repr__(self) -> str:

@@ -139,7 +139,7 @@ def first_call_alone(cls: T) -> T:
         return cls
 
     @functools.wraps(original)
-    def call(self, *args, **kwargs):
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         # Replicas of a strategy synchronize inside a call: a lock would block them.
         if _CALLED in vars(self) or tf.distribute.has_strategy():
             return original(self, *args, **kwargs)
@@ -282,7 +282,7 @@ def _wrap_constructor(cls: type, selector: str) -> None:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def init(self, *args, **kwargs):
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
         given = signature.bind_partial(self, *args, **kwargs).arguments
         # A subclass passes its arguments to its parent, whose own bindings must not
         # override them.
@@ -329,7 +329,7 @@ def _named_arguments(
     return arguments
 
 
-def _get_config(self) -> dict[str, Any]:
+def _get_config(self: Any) -> dict[str, Any]:
     arguments = getattr(self, _ARGUMENTS, None)
     if arguments is None:
         return keras.layers.Layer.get_config(self)
@@ -341,7 +341,7 @@ def _get_config(self) -> dict[str, Any]:
     return config
 
 
-def _from_config(cls, config: dict[str, Any]):
+def _from_config(cls: type, config: dict[str, Any]) -> Any:
     return cls(
         **{
             name: keras.saving.deserialize_keras_object(value)

@@ -535,7 +535,9 @@ class PretrainedCREPE(pitch.Crepe):
     1024
     """
 
-    def __init__(self, model_size_or_path: str, hop_size: int = 160, **kwargs):
+    def __init__(
+        self, model_size_or_path: str, hop_size: int = 160, **kwargs: Any
+    ) -> None:
         checks.positive("hop_size", hop_size)
         super().__init__(model_size_or_path, **kwargs)
         self.hop_size = hop_size

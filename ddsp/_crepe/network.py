@@ -34,7 +34,7 @@ _MIN_BLOCK = 32  # smaller ones take long to compile and save little
 class _Block(keras.layers.Layer):
     """ReLU, batch normalization and pooling by 2 after a convolution."""
 
-    def __init__(self, weights: dict[str, np.ndarray], **kwargs):
+    def __init__(self, weights: dict[str, np.ndarray], **kwargs: Any) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
         scale = weights["gamma"] / np.sqrt(
             weights["moving_variance"] + _BATCH_NORM_EPSILON
@@ -62,7 +62,7 @@ class _Block(keras.layers.Layer):
 class _FirstBlock(_Block):
     """The convolution of samples, 512 taps in strides of 4."""
 
-    def __init__(self, weights: dict[str, np.ndarray], **kwargs):
+    def __init__(self, weights: dict[str, np.ndarray], **kwargs: Any) -> None:
         super().__init__(weights, **kwargs)
         self._taps = weights["kernel"][:, 0]
         self._channels = self._taps.shape[1]
@@ -170,7 +170,9 @@ class _FirstBlock(_Block):
 class _SpectralBlock(_Block):
     """A convolution over positions, computed in the frequency domain."""
 
-    def __init__(self, weights: dict[str, np.ndarray], positions: int, **kwargs):
+    def __init__(
+        self, weights: dict[str, np.ndarray], positions: int, **kwargs: Any
+    ) -> None:
         super().__init__(weights, **kwargs)
         taps, self._n_in, self._n_out = weights["kernel"].shape
         self._positions = positions
@@ -229,7 +231,7 @@ class Crepe(keras.Model):
       FileNotFoundError: If the weights are not installed.
     """
 
-    def __init__(self, model: str = "tiny", **kwargs):
+    def __init__(self, model: str = "tiny", **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", "trainable": False, **kwargs})
         convolutions, classifier = read_weights(find_weights(model))
         self.model = model

@@ -60,7 +60,9 @@ class HiddenMarkovModel(Loss):
         """
         log_density = self._log_density(observations)
 
-        def step(carry, density):
+        def step(
+            carry: tuple[tf.Tensor, tf.Tensor], density: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             log_state, total = carry
             # Probabilities of the last states sum to 1, so that each is moved to
             # equally.
@@ -86,7 +88,9 @@ class HiddenMarkovModel(Loss):
         log_density = self._log_density(observations)
         states = tf.range(self._n_states)
 
-        def forward(carry, density):
+        def forward(
+            carry: tuple[tf.Tensor, tf.Tensor], density: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
             score, _ = carry
             best = tf.argmax(score, axis=-1, output_type=tf.int32)[:, tf.newaxis]
             # Only differences count, and a long sum would lose its digits.
@@ -95,7 +99,7 @@ class HiddenMarkovModel(Loss):
             came_from = tf.where(stay >= self._log_move, states, best)
             return tf.maximum(stay, self._log_move) + density, came_from
 
-        def backward(state, came_from):
+        def backward(state: tf.Tensor, came_from: tf.Tensor) -> tf.Tensor:
             return tf.gather(came_from, state, batch_dims=1)
 
         start = tf.zeros_like(log_density[0])

@@ -29,7 +29,7 @@ def _value_and_slopes(
     """
 
     @tf.custom_gradient
-    def value_with_gradient(*variable):
+    def value_with_gradient(*variable: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         with tf.GradientTape() as tape:
             tape.watch(variable)
             value = term(target, *variable)

@@ -167,8 +167,10 @@ class TWMLoss(Loss):
         sinusoids, harmonics = self.get_loss_tensors(f0_candidates, freqs, amps)
         return self.sinusoids_weight * sinusoids + self.harmonics_weight * harmonics
 
-    def _sinusoids_mismatch(self, candidates, freqs, amps):
-        """Mean over sinusoids, by their amplitude."""
+    def _sinusoids_mismatch(
+        self, candidates: tf.Tensor, freqs: tf.Tensor, amps: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns the mean over sinusoids, weighted by amplitude."""
         density = self.get_p_sinusoids_given_harmonics()
         multiples = core.safe_divide(
             freqs[:, :, tf.newaxis], candidates[..., tf.newaxis]
@@ -177,8 +179,10 @@ class TWMLoss(Loss):
         total = tf.reduce_sum(-density.log_prob(multiples) * amps, axis=-1)
         return core.safe_divide(total, tf.reduce_sum(amps, axis=-1))
 
-    def _harmonics_mismatch(self, candidates, freqs, amps):
-        """Mean over harmonics below Nyquist, the higher the less important."""
+    def _harmonics_mismatch(
+        self, candidates: tf.Tensor, freqs: tf.Tensor, amps: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns the mean over harmonics below Nyquist, with decreasing weights."""
         harmonics = self.get_candidate_harmonics(candidates)
         n = self.n_harmonic_points
         shape = tf.shape(harmonics)

@@ -44,7 +44,7 @@ class Settings:
     viterbi: bool = True
     crepe_model: str = "tiny"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.frame_rate is not None:
             checks.hop_size(self.sample_rate, self.frame_rate)
             checks.hop_size(CREPE_SAMPLE_RATE, self.frame_rate)

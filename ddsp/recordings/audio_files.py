@@ -4,7 +4,7 @@ import dataclasses
 import glob
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import soundfile
 import tensorflow as tf
@@ -202,14 +202,22 @@ def _folders_in(folder: str) -> Iterator[str]:
         yield directory
 
 
-def _files_in(folder: str, without, on_error) -> Iterator[str]:
+def _files_in(
+    folder: str,
+    without: tuple[int, int] | None,
+    on_error: Callable[[OSError], None] | None,
+) -> Iterator[str]:
     for directory, names in _walk(folder, without, on_error):
         for name in names:
             if not name.startswith("."):
                 yield os.path.join(directory, name)
 
 
-def _walk(folder: str, without, on_error) -> Iterator[tuple[str, list[str]]]:
+def _walk(
+    folder: str,
+    without: tuple[int, int] | None,
+    on_error: Callable[[OSError], None] | None,
+) -> Iterator[tuple[str, list[str]]]:
     """Folders and the names of what is in them, each folder once."""
     if files.is_remote(folder):
         for directory, _, names in tf.io.gfile.walk(folder):

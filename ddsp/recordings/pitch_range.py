@@ -69,7 +69,7 @@ class PeriodFinder:
       found: One period for each tenth of a second.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.found: list[Period] = []
         self._rest = np.zeros(0, np.float32)
 

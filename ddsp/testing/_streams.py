@@ -11,6 +11,7 @@ import tensorflow as tf
 from ddsp._core import compilation
 from ddsp.testing._case import Case, Inputs, nodes
 from ddsp.testing._expectations import expect, expect_close, expect_value_error
+from ddsp.types import State
 
 
 def _split_controls(layer: Any, case: Case) -> tuple[Inputs, Inputs]:
@@ -101,7 +102,7 @@ def check_compiled_blocks(case: Case) -> None:
     expect_close(audio, expected, tolerance, "blocks under XLA")
 
     @tf.function(autograph=False)
-    def plain(block, state):
+    def plain(block: dict[str, tf.Tensor], state: State) -> tuple[tf.Tensor, State]:
         with compilation.uncompiled():
             return layer.step(block, state)
 
@@ -142,7 +143,7 @@ def check_bad_blocks_are_refused(case: Case) -> None:
     layer = case.make()
     controls, static = _split_controls(layer, case)
 
-    def step(block, state):
+    def step(block: dict[str, tf.Tensor], state: State) -> tuple[tf.Tensor, State]:
         for name, x in block.items():
             for bad in (np.nan, np.inf, 3e38):
                 wrong = x.numpy()

@@ -73,8 +73,8 @@ class Preprocessor(nn.DictLayer):
         frame_rate: int,
         sample_rate: int,
         output_keys: list[str],
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         # Half precision cannot hold a frequency: its step at 440 Hz is 0.25 Hz.
         super().__init__(output_keys=output_keys, **{"dtype": "float32", **kwargs})
         checks.hop_size(sample_rate, frame_rate)
@@ -142,8 +142,10 @@ class Preprocessor(nn.DictLayer):
             return x
         return core.resample(x, time_steps)
 
-    def _resample_all(self, f0_hz, level_db, time_steps):
-        """The two features at the same number of time steps, f0's if none is set."""
+    def _resample_all(
+        self, f0_hz: tf.Tensor, level_db: tf.Tensor, time_steps: int | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Resamples both features to the same number of time steps, by default f0's."""
         f0_hz = self.resample(f0_hz, time_steps)
         n_frames = f0_hz.shape[1] or tf.shape(f0_hz)[1]
         return f0_hz, self.resample(level_db, n_frames)
@@ -164,8 +166,8 @@ class F0LoudnessPreprocessor(Preprocessor):
         compute_loudness: bool = True,
         padding: str = "center",
         db_range: float = DB_RANGE,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializer.
 
         Args:
@@ -204,7 +206,13 @@ class F0LoudnessPreprocessor(Preprocessor):
             latency_frames=latency_frames,
         )
 
-    def call(self, loudness_db, f0_hz, audio=None, time_steps=None):
+    def call(
+        self,
+        loudness_db: tf.Tensor,
+        f0_hz: tf.Tensor,
+        audio: tf.Tensor | None = None,
+        time_steps: int | None = None,
+    ) -> Any:
         """Resamples and scales.
 
         Args:
@@ -244,8 +252,8 @@ class F0PowerPreprocessor(Preprocessor):
         sample_rate: int = 16000,
         frame_size: int = 64,
         padding: str = "center",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializer.
 
         Args:
@@ -278,7 +286,13 @@ class F0PowerPreprocessor(Preprocessor):
     ) -> PowerStream:
         return _power_stream(self, sample_rate, latency_frames)
 
-    def call(self, f0_hz, power_db=None, audio=None, time_steps=None):
+    def call(
+        self,
+        f0_hz: tf.Tensor,
+        power_db: tf.Tensor | None = None,
+        audio: tf.Tensor | None = None,
+        time_steps: int | None = None,
+    ) -> Any:
         """Resamples and scales.
 
         Args:
@@ -333,8 +347,8 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         compute_f0: bool = True,
         crepe_saved_model_path: str | None = "full",
         viterbi: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializer.
 
         Args:
@@ -389,13 +403,13 @@ class OnlineF0PowerPreprocessor(Preprocessor):
 
     def call(
         self,
-        audio,
-        f0_hz=None,
-        f0_confidence=None,
-        audio_16k=None,
-        pw_db=None,
-        time_steps=None,
-    ):
+        audio: tf.Tensor,
+        f0_hz: tf.Tensor | None = None,
+        f0_confidence: tf.Tensor | None = None,
+        audio_16k: tf.Tensor | None = None,
+        pw_db: tf.Tensor | None = None,
+        time_steps: int | None = None,
+    ) -> Any:
         """Measures and scales.
 
         Args:
@@ -464,8 +478,10 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         cents = pitch.activations_to_cents(activations, centers)
         return pitch.cents_to_hz(cents), tf.reduce_max(activations, axis=-1)
 
-    def _cut(self, name: str, x: Any, n_samples: int | None, time_steps: int | None):
-        """The frames to return of a feature that must have the audio's."""
+    def _cut(
+        self, name: str, x: Any, n_samples: int | None, time_steps: int | None
+    ) -> tf.Tensor:
+        """Crops a feature to the number of frames to return, after checking it."""
         x = tf.convert_to_tensor(x, tf.float32)
         n_frames = x.shape[1]
         if n_samples is None or n_frames is None:

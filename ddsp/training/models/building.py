@@ -1,7 +1,7 @@
 """Building untrusted models within the memory that their weights take."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def limited(n_numbers: int) -> Iterator[None]:
     """
     left = n_numbers + _SPARE_NUMBERS
 
-    def create(make, **kwargs):
+    def create(make: Callable[..., tf.Variable], **kwargs: Any) -> tf.Variable:
         nonlocal left
         left -= _size(kwargs["initial_value"])
         if left < 0:

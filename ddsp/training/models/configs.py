@@ -165,7 +165,7 @@ def check_references(source: str) -> None:
 class _Names(config_parser.ParserDelegate):
     """Resolves the names in a config, and decides what it may do."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._built = 0
         self._depth = 0
 
@@ -275,11 +275,11 @@ class _Reference(gin.config.ConfigurableReference):
         self._names = names
         super().__init__(scoped_selector, evaluate)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         with self._names.building(self.scoped_selector):
             return super().__deepcopy__(memo)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         # gin parses a reference again and compares the two before it writes one.
         return (
             isinstance(other, gin.config.ConfigurableReference)
@@ -295,7 +295,7 @@ class _Refused(gin_internals.UnknownReference):
 
     reason = f"which could run or read anything. {_TRUST}."
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         raise ValueError(f"It may not name @{self.selector}, {self.reason}")
 
 

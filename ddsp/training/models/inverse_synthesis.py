@@ -66,8 +66,8 @@ class InverseSynthesis(Model):
         stop_gradient: bool = True,
         amps_scale_fn: Callable[..., tf.Tensor] = core.exp_sigmoid,
         softmax_fn: Callable[..., tf.Tensor] = core.frequencies_softmax,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializes the model.
 
         Args:

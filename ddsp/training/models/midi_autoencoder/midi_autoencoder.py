@@ -58,8 +58,8 @@ class MidiAutoencoder(NoteLosses):
         pitch_qpitch_loss: Loss | None = None,
         midi_slowness_loss: Loss | None = None,
         mask_f0_loss: bool = True,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializes the model.
 
         Args:

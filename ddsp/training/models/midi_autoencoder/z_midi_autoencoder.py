@@ -52,8 +52,8 @@ class ZMidiAutoencoder(MidiAutoencoder):
         z_preconditioning_stack: keras.layers.Layer | None = None,
         z_global_prior: Loss | None = None,
         z_note_prior: Loss | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         """Initializes the model.
 
         Args:
