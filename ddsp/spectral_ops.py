@@ -179,7 +179,7 @@ def compute_mel(
       fft_size: Samples in a frame.
       overlap: Share of a frame that it has in common with the next, 0 to below 1.
       pad_end: As in `stft`.
-      sample_rate: Hz.
+      sample_rate: Samples per second.
 
     Returns:
       [(batch,) n_frames, bins], float32, >= 0.
@@ -201,7 +201,13 @@ def compute_mel(
 def compute_logmag(
     audio: Any, size: int = 2048, overlap: float = 0.75, pad_end: bool = True
 ) -> tf.Tensor:
-    """Natural logarithm of `compute_mag`, zeros counted as 1e-5.
+    """Returns the natural logarithm of `compute_mag`, of at least 1e-5.
+
+    Args:
+      audio: Signal, [(batch,) n_samples].
+      size: Samples per frame.
+      overlap: Overlap of successive frames, 0 to below 1.
+      pad_end: As in `stft`.
 
     Example:
 
@@ -263,7 +269,7 @@ def compute_mfcc(
       mfcc_bins: Number of coefficients kept, counted from the zeroth.
       overlap: Share of a frame that it has in common with the next, 0 to below 1.
       pad_end: As in `stft`.
-      sample_rate: Hz.
+      sample_rate: Samples per second.
 
     Returns:
       [(batch,) n_frames, mfcc_bins], float32.
@@ -320,7 +326,7 @@ def compute_rms_energy(
 
     Args:
       audio: [batch, n_samples] or [n_samples].
-      sample_rate: Hz.
+      sample_rate: Samples per second.
       frame_rate: Frames a second; must divide the sample rate.
       frame_size: Samples in a frame.
       padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
@@ -357,7 +363,7 @@ def compute_power(
 
     Args:
       audio: [batch, n_samples] or [n_samples].
-      sample_rate: Hz.
+      sample_rate: Samples per second.
       frame_rate: Frames a second; must divide the sample rate.
       frame_size: Samples in a frame.
       ref_db: Level that becomes 0 dB.
@@ -369,7 +375,7 @@ def compute_power(
       [(batch,) n_frames], float32, dB, at least `-range_db`.
 
     Raises:
-      ValueError: as `compute_rms_energy`.
+      ValueError: If `compute_rms_energy` raises one.
 
     Example:
 
@@ -399,7 +405,7 @@ def compute_loudness(
 
     Args:
       audio: [batch, n_samples] or [n_samples].
-      sample_rate: Hz.
+      sample_rate: Samples per second.
       frame_rate: Frames a second; must divide the sample rate.
       n_fft: Samples in a frame.
       range_db: Nothing comes out below `-range_db`.

@@ -36,6 +36,16 @@ class Stream(abc.ABC):
     Concatenating the outputs of all steps and of `flush`, without the first
     `latency_samples` (or frames), equals the output for the whole input, for any
     partition into blocks.
+
+    Example:
+
+    >>> synth = ddsp.synths.FilteredNoise(n_samples=None, hop_size=64, window_size=0)
+    >>> magnitudes = tf.zeros([1, 10, 9])
+    >>> audio = synth(magnitudes)  # offline
+    >>> state = synth.initial_state(batch_size=1)
+    >>> block, state = synth.step({"magnitudes": magnitudes}, state)
+    >>> block.shape.as_list(), synth.flush(state).shape[1] == synth.latency_samples
+    ([1, 640], True)
     """
 
     @property
@@ -80,6 +90,16 @@ class Streaming(Stream):
       control_rates: {argument of `get_controls`: `'frame'`, `'sample'` or
         `'static'`}.
       draws_noise: Whether the processor draws noise that `step` may be given instead.
+
+    Example:
+
+    >>> add = ddsp.processors.Add()
+    >>> whole = add([[1.0, 2.0]], [[3.0, 4.0]])
+    >>> state = add.initial_state(batch_size=1)
+    >>> block = {"signal_one": [[1.0, 2.0]], "signal_two": [[3.0, 4.0]]}
+    >>> audio, state = add.step(block, state)
+    >>> audio.numpy()
+    array([[4., 6.]], dtype=float32)
     """
 
     name: str
@@ -259,11 +279,31 @@ class Streaming(Stream):
 
 
 def memoryless(batch_size: int) -> State:
-    """The state of a processor that needs none: an empty row for each in the batch."""
+    """Returns the state of a processor without memory, [batch, 0].
+
+    Args:
+      batch_size: Rows of the stream.
+
+    Example:
+
+    >>> from ddsp import streaming
+    >>> streaming.memoryless(2)["empty"].shape.as_list()
+    [2, 0]
+    """
     return {"empty": tf.zeros([batch_size, 0])}
 
 
 def batch_size_of(state: Any) -> int | None:
-    """Returns the rows of a stream's state; None if it is empty or unknown."""
+    """Returns the batch size of a state; None if it is empty or unknown.
+
+    Args:
+      state: Nest of tensors.
+
+    Example:
+
+    >>> from ddsp import streaming
+    >>> streaming.batch_size_of({"tail": tf.zeros([2, 64])})
+    2
+    """
     leaves = tf.nest.flatten(state)
     return next((x.shape[0] for x in leaves if x.shape.rank > 1), None)

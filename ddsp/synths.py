@@ -17,7 +17,7 @@ ScaleFn = Callable[[Any], tf.Tensor] | None
 
 
 class Synth(Processor):
-    """Base of the synthesizers: knows how many samples to render.
+    """Base class of synthesizers; determines the number of samples to render.
 
     In this order: the length given at the call, `n_samples` of the constructor, or
     `hop_size` samples for each frame of the controls.

@@ -59,8 +59,8 @@ class Forms:
                 return self._graph()(**_checked(inputs, specs))
         raise ValueError(
             f"{type(self).__name__} takes "
-            f"{' or '.join(str(list(specs)) for specs in self.call_specs.values())}; "
-            f"received {list(inputs)}."
+            f"{' or '.join(str(list(specs)) for specs in self.call_specs.values())}, "
+            f"got {list(inputs)}."
         )
 
     def named_outputs(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:

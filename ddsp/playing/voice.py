@@ -63,7 +63,6 @@ def _find(model: models.Autoencoder, kind: type) -> tuple[Any, tuple[str, ...]]:
     if len(found) != 1:
         names = [type(processor).__name__ for processor in group.processors]
         raise ValueError(
-            f"A model for plug-ins must have one {kind.__name__}; received one with "
-            f"{names}."
+            f"A model for plug-ins must have one {kind.__name__}, got {names}."
         )
     return found[0]

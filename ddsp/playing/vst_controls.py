@@ -93,7 +93,7 @@ class VSTBaseModule(Forms, models.Autoencoder):
         if not inputs <= _DECODER_INPUTS:
             raise ValueError(
                 "Plug-ins play from pitch and power: the decoder may take "
-                f"{sorted(_DECODER_INPUTS)}, as in models/vst/vst.gin; received a "
+                f"{sorted(_DECODER_INPUTS)}, as in models/vst/vst.gin, got a "
                 f"model whose decoder takes {self.decoder.input_keys}."
             )
 
@@ -174,13 +174,13 @@ class VSTExtractFeatures(VSTBaseModule):
         if not isinstance(preprocessor, preprocessing.OnlineF0PowerPreprocessor):
             raise ValueError(
                 "Features are extracted by an OnlineF0PowerPreprocessor, as in "
-                "models/vst/vst.gin; received a model with "
+                "models/vst/vst.gin, got a model with "
                 f"{type(preprocessor).__name__}."
             )
         if self.frame_size != pitch.FRAME_SIZE:
             raise ValueError(
                 f"Pitch is tracked in frames of {pitch.FRAME_SIZE} samples, so power "
-                f"must be measured in such frames too; received a model with "
+                f"must be measured in such frames too, got a model with "
                 f"frame_size={self.frame_size}."
             )
         super().build_network()
@@ -236,7 +236,7 @@ class VSTStatelessPredictControls(VSTBaseModule):
         super()._check_decoder()
         if not isinstance(self.decoder, decoders.RnnFcDecoder):
             raise ValueError(
-                "The recurrent state of an RnnFcDecoder can be carried on; received a "
+                "The recurrent state of an RnnFcDecoder can be carried on, got a "
                 f"model with {type(self.decoder).__name__}."
             )
 

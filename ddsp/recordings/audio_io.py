@@ -37,12 +37,19 @@ _SPECIAL_FILES = (
 
 
 class NotAFileError(OSError):
-    """A path stands for something that cannot be read like a file."""
+    """Raised for a path that is a directory, pipe, socket or device.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_io
+    >>> issubclass(audio_io.NotAFileError, OSError)
+    True
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """An audio file, and how it is to be read.
+    """An audio file, and how to read it.
 
     Attributes:
       path: Of the file.
@@ -56,6 +63,12 @@ class Recording:
       gain: Factor to apply after that.
       digest: Of the decoded audio; recordings with equal ones are the same. None if
         it could not be decoded.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_io
+    >>> audio_io.Recording("a.wav", sample_rate=16000, n_samples=8000).seconds
+    0.5
     """
 
     path: str
@@ -103,7 +116,12 @@ def stream(source: str | Recording, sample_rate: int) -> Iterator[np.ndarray]:
       OSError: If the file cannot be read.
 
     Example:
-      >>> audio = np.concatenate(list(stream("a.wav", 16000)))  # doctest: +SKIP
+
+    >>> import soundfile
+    >>> path = str(tmp_path / "a.wav")
+    >>> soundfile.write(path, np.zeros(4800), 48000)
+    >>> np.concatenate(list(stream(path, 16000))).shape
+    (1600,)
     """
     recording = Recording(source) if isinstance(source, str) else source
     path = recording.path
@@ -127,9 +145,21 @@ def stream(source: str | Recording, sample_rate: int) -> Iterator[np.ndarray]:
 def resampled(
     blocks: Iterable[np.ndarray], rate_in: int, rate_out: int
 ) -> Iterator[np.ndarray]:
-    """Resamples a stream of mono blocks, [n_samples] float32 each, without delay.
+    """Resamples a stream of mono blocks without delay.
 
-    Blocks are cut so that what comes out is bounded too, whatever the rates.
+    Blocks are cut to bound the size of the outputs at any ratio of the rates.
+
+    Args:
+      blocks: Arrays [n_samples], float32.
+      rate_in: Sample rate of the blocks.
+      rate_out: Sample rate of the output.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_io
+    >>> blocks = [np.zeros(4410, np.float32)] * 2
+    >>> sum(len(block) for block in audio_io.resampled(blocks, 44100, 16000))
+    3200
     """
     if rate_in == rate_out:
         yield from blocks
@@ -145,10 +175,21 @@ def resampled(
 
 
 def check_rate(sample_rate: int) -> None:
-    """Refuses sample rates that no recording has.
+    """Checks that a sample rate is plausible.
+
+    Args:
+      sample_rate: Samples per second.
 
     Raises:
       ValueError: If the rate is out of range.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_io
+    >>> audio_io.check_rate(10)
+    Traceback (most recent call last):
+    ...
+    ValueError: a sample rate must be from 1,000 Hz to 1,000,000 Hz, got 10 Hz
     """
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
         raise ValueError(
@@ -171,13 +212,42 @@ class _Sequential(soundfile.SoundFile):
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[soundfile.SoundFile]:
-    """Opens an audio file; anything but a regular file is a `NotAFileError`."""
+    """Opens an audio file.
+
+    Args:
+      path: Path of the file.
+
+    Raises:
+      NotAFileError: If the path is not that of a regular file.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.recordings import audio_io
+    >>> soundfile.write(tmp_path / "a.wav", np.zeros(100), 16000)
+    >>> with audio_io.opened(str(tmp_path / "a.wav")) as file:
+    ...     file.samplerate
+    16000
+    """
     with _binary(path) as raw, _Sequential(raw) as file:
         yield file
 
 
 def blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Decodes an open file, [n, channels] float32 at a time."""
+    """Decodes an open file in blocks [n_samples, channels], float32.
+
+    Args:
+      file: The open file.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.recordings import audio_io
+    >>> soundfile.write(tmp_path / "a.wav", np.zeros(100), 16000)
+    >>> with audio_io.opened(str(tmp_path / "a.wav")) as file:
+    ...     [block.shape for block in audio_io.blocks(file)]
+    [(100, 1)]
+    """
     n_frames = max(1, min(_BLOCK_FRAMES, _BLOCK_SAMPLES // file.channels))
     while True:
         block = file.read(n_frames, dtype="float32", always_2d=True)
@@ -187,7 +257,17 @@ def blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be decoded, in a few words."""
+    """Returns in a few words why a file cannot be decoded.
+
+    Args:
+      error: The exception raised by decoding.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_io
+    >>> audio_io.reason(audio_io.NotAFileError("is a folder, not a file"))
+    'it is a folder, not a file'
+    """
     if isinstance(error, soundfile.LibsndfileError):
         return error.error_string.removeprefix("Error : ").strip().rstrip(".")
     if isinstance(error, NotAFileError):

@@ -36,11 +36,17 @@ _OWN_SHARE = 0.005
 
 
 class Period(NamedTuple):
-    """What repeats in a window of audio.
+    """Period of a window of audio.
 
     Attributes:
-      hz: Frequency at which it repeats; 0 where nothing repeats clearly.
+      hz: Fundamental frequency in Hz; 0 without a clear period.
       one_tone: Whether the period is that of one tone, not the common one of a chord.
+
+    Example:
+
+    >>> from ddsp.recordings.pitch_range import Period
+    >>> Period(440.0, one_tone=True).hz
+    440.0
     """
 
     hz: float
@@ -56,6 +62,12 @@ class Periods(NamedTuple):
     Attributes:
       hz: [n_frames], Hz.
       one_tone: [n_frames], bool.
+
+    Example:
+
+    >>> from ddsp.recordings.pitch_range import Periods
+    >>> Periods(np.array([440.0]), np.array([True])).hz.shape
+    (1,)
     """
 
     hz: np.ndarray

@@ -24,6 +24,12 @@ def sounding_frames(loudness_db: np.ndarray) -> np.ndarray:
 
     Returns:
       [n_frames], bool: within 40 dB of the 95th percentile and above -75 dB.
+
+    Example:
+
+    >>> from ddsp.recordings import quality
+    >>> quality.sounding_frames(np.array([-20.0, -30.0, -90.0])).tolist()
+    [True, True, False]
     """
     loudest = np.percentile(loudness_db, 95)
     return loudness_db > max(loudest - _SOUNDING_RANGE_DB, _SILENCE_DB)

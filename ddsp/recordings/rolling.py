@@ -11,6 +11,13 @@ class RollingReader:
     Args:
       blocks: Arrays [n, ...], equal but for `n`.
       row_shape: Shape of one row, `()` for blocks [n].
+
+    Example:
+
+    >>> from ddsp.recordings.rolling import RollingReader
+    >>> reader = RollingReader([np.arange(3.0), np.arange(3.0, 6.0)])
+    >>> reader.read(2, 4)
+    array([2., 3.])
     """
 
     def __init__(self, blocks: Iterable[np.ndarray], row_shape: tuple[int, ...] = ()):

@@ -22,7 +22,17 @@ _VALUES_PER_FRAME = 2**15
 
 
 def at_least_3d(x: Any) -> tf.Tensor:
-    """Adds what [], [time] or [batch, time] lack of [batch, time, channels]."""
+    """Adds the missing axes of [batch, time, channels].
+
+    Args:
+      x: Tensor of shape [], [time], [batch, time] or [batch, time, channels].
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessing.at_least_3d([1.0, 2.0]).shape.as_list()
+    [1, 2, 1]
+    """
     x = tf.convert_to_tensor(x)
     missing = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}.get(x.shape.rank, ())
     for axis in missing:
@@ -31,22 +41,64 @@ def at_least_3d(x: Any) -> tf.Tensor:
 
 
 def scale_db(db: Any, db_range: float = DB_RANGE) -> Any:
-    """Scales decibels from [-`db_range`, 0] to [0, 1], linearly."""
+    """Scales decibels from [-`db_range`, 0] to [0, 1], linearly.
+
+    Args:
+      db: Level in dB.
+      db_range: Range in dB, > 0.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessing.scale_db(-20.0)
+    0.75
+    """
     return db / db_range + 1.0
 
 
 def inv_scale_db(db_scaled: Any, db_range: float = DB_RANGE) -> Any:
-    """Scales [0, 1] to decibels in [-`db_range`, 0], linearly."""
+    """Scales [0, 1] to decibels in [-`db_range`, 0], linearly.
+
+    Args:
+      db_scaled: Scaled level.
+      db_range: Range in dB, > 0.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessing.inv_scale_db(0.75)
+    -20.0
+    """
     return (db_scaled - 1.0) * db_range
 
 
 def scale_f0_hz(f0_hz: Any) -> tf.Tensor:
-    """Scales Hz to MIDI notes divided by 127, so to [0, 1]; 0 Hz becomes 0."""
+    """Scales Hz to MIDI notes divided by 127; 0 Hz becomes 0.
+
+    Args:
+      f0_hz: Fundamental frequency in Hz, any shape.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> float(preprocessing.scale_f0_hz(440.0)) * 127.0
+    69.0
+    """
     return core.hz_to_midi(f0_hz) / F0_RANGE
 
 
 def inv_scale_f0_hz(f0_scaled: Any) -> tf.Tensor:
-    """Scales MIDI notes divided by 127 to Hz."""
+    """Scales MIDI notes divided by 127 to Hz.
+
+    Args:
+      f0_scaled: Scaled fundamental frequency, any shape.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> float(preprocessing.inv_scale_f0_hz(69.0 / 127.0))
+    440.0
+    """
     return core.midi_to_hz(f0_scaled * F0_RANGE)
 
 
@@ -57,9 +109,22 @@ class Preprocessor(nn.DictLayer):
     them for the networks. It also knows its causal form: `level_stream` measures the
     level block by block, and `scale` scales a block of features.
 
+    Args:
+      time_steps: Number of time steps of the outputs; None for that of `f0_hz`.
+      frame_rate: Frames per second.
+      sample_rate: Samples per second.
+      output_keys: Names of the outputs.
+      **kwargs: Passed to the Keras layer.
+
     Attributes:
       level_name: Name of the level among a model's inputs, `'loudness_db'` or
         `'power_db'`.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> issubclass(preprocessing.F0LoudnessPreprocessor, preprocessing.Preprocessor)
+    True
     """
 
     level_name: ClassVar[str]
@@ -153,7 +218,18 @@ class Preprocessor(nn.DictLayer):
 
 @configurable.layer(module="ddsp.training.preprocessing")
 class F0LoudnessPreprocessor(Preprocessor):
-    """Resamples and scales fundamental frequency and loudness."""
+    """Resamples and scales fundamental frequency and loudness.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessor = preprocessing.F0LoudnessPreprocessor(
+    ...     time_steps=20, compute_loudness=False)
+    >>> features = preprocessor({
+    ...     "f0_hz": tf.fill([1, 10, 1], 440.0), "loudness_db": tf.zeros([1, 10, 1])})
+    >>> features["ld_scaled"].shape.as_list()
+    [1, 20, 1]
+    """
 
     level_name = "loudness_db"
     _level_keys = ("loudness_db", "ld_scaled")
@@ -168,13 +244,13 @@ class F0LoudnessPreprocessor(Preprocessor):
         db_range: float = DB_RANGE,
         **kwargs: Any,
     ) -> None:
-        """Initializer.
+        """Initializes the preprocessor.
 
         Args:
           time_steps: Number of time steps of the outputs. With None the features keep
             the number of frames of `f0_hz`.
-          frame_rate: Frames a second of the loudness computed here.
-          sample_rate: Samples a second of the audio.
+          frame_rate: Frames per second of the loudness computed here.
+          sample_rate: Samples per second of the audio.
           compute_loudness: Compute the loudness from the audio where there is audio,
             instead of taking the given one.
           padding: How frames of the loudness lie: `'center'`, `'same'` or `'causal'`
@@ -240,7 +316,17 @@ class F0LoudnessPreprocessor(Preprocessor):
 
 @configurable.layer(module="ddsp.training.preprocessing")
 class F0PowerPreprocessor(Preprocessor):
-    """Resamples and scales fundamental frequency and power."""
+    """Resamples and scales fundamental frequency and power.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessor = preprocessing.F0PowerPreprocessor(time_steps=20)
+    >>> features = preprocessor({
+    ...     "f0_hz": tf.fill([1, 10, 1], 440.0), "power_db": tf.zeros([1, 10, 1])})
+    >>> features["pw_scaled"].shape.as_list()
+    [1, 20, 1]
+    """
 
     level_name = "power_db"
     _level_keys = ("pw_db", "pw_scaled")
@@ -254,13 +340,13 @@ class F0PowerPreprocessor(Preprocessor):
         padding: str = "center",
         **kwargs: Any,
     ) -> None:
-        """Initializer.
+        """Initializes the preprocessor.
 
         Args:
           time_steps: Number of time steps of the outputs. With None the features keep
             the number of frames of `f0_hz`.
-          frame_rate: Frames a second of the power computed here.
-          sample_rate: Samples a second of the audio.
+          frame_rate: Frames per second of the power computed here.
+          sample_rate: Samples per second of the audio.
           frame_size: Samples over which the power is averaged.
           padding: How frames of the power lie: `'center'`, `'same'` or `'causal'` (no
             look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
@@ -312,7 +398,7 @@ class F0PowerPreprocessor(Preprocessor):
         if power_db is None:
             if audio is None:
                 raise ValueError(
-                    "F0PowerPreprocessor needs `power_db` or `audio`; received None "
+                    "F0PowerPreprocessor needs `power_db` or `audio`, got None "
                     "for both."
                 )
             power_db = spectral_ops.compute_power(
@@ -332,6 +418,17 @@ class OnlineF0PowerPreprocessor(Preprocessor):
 
     Nothing is interpolated: features have as many frames as the audio, counted as
     `spectral_ops.get_framed_lengths` does.
+
+    Example:
+
+    >>> from ddsp.training import preprocessing
+    >>> preprocessor = preprocessing.OnlineF0PowerPreprocessor(compute_f0=False)
+    >>> features = preprocessor({
+    ...     "audio": tf.zeros([1, 640]),
+    ...     "f0_hz": tf.fill([1, 11, 1], 440.0),
+    ...     "f0_confidence": tf.ones([1, 11, 1])})
+    >>> features["pw_scaled"].shape.as_list()
+    [1, 11, 1]
     """
 
     level_name = "power_db"
@@ -349,10 +446,10 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         viterbi: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Initializer.
+        """Initializes the preprocessor.
 
         Args:
-          frame_rate: Frames a second.
+          frame_rate: Frames per second.
           frame_size: Samples at 16 kHz over which the power is averaged.
           padding: How frames lie: `'center'`, `'same'`, `'valid'` or `'causal'`, see
             `spectral_ops.get_framed_lengths`.
@@ -448,8 +545,8 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         missing = [name for name, value in given.items() if value is None]
         if missing:
             raise ValueError(
-                "What OnlineF0PowerPreprocessor does not compute must be given to it; "
-                f"received compute_f0={self.compute_f0}, compute_power="
+                "What OnlineF0PowerPreprocessor does not compute must be an input, "
+                f"got compute_f0={self.compute_f0}, compute_power="
                 f"{self.compute_power} and None for {missing}."
             )
         f0_hz, f0_confidence, pw_db = (
@@ -493,9 +590,9 @@ class OnlineF0PowerPreprocessor(Preprocessor):
             raise ValueError(
                 f"`{name}` must have {time_steps or of_audio} frames, for {n_samples} "
                 f"samples of audio at 16 kHz and {self.frame_rate} frames a second "
-                f"with padding='{self.padding}' and frame_size={self.frame_size}; "
-                f"received {n_frames}. (Data prepared with centered frames have one "
-                "more than others.)"
+                f"with padding='{self.padding}' and frame_size={self.frame_size} "
+                "(data prepared with centered frames have one more), "
+                f"got {n_frames}."
             )
         return x[:, :time_steps]
 

@@ -191,7 +191,7 @@ def test_online_features_may_be_given():
     np.testing.assert_array_equal(outputs["f0_hz"][:, :, 0], given["f0_hz"][:, :7])
     with pytest.raises(ValueError, match=r"'pw_db'"):
         layer({"audio": audio, "f0_hz": given["f0_hz"], "f0_confidence": audio[:, :11]})
-    with pytest.raises(ValueError, match=r"11 frames.*received 9"):
+    with pytest.raises(ValueError, match=r"11 frames.*got 9"):
         layer({"audio": audio, **{key: x[:, :9] for key, x in given.items()}})
 
 
