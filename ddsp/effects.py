@@ -395,7 +395,7 @@ class ModDelay(Processor):
     Args:
       center_ms: Shortest delay, at phase 0, milliseconds.
       depth_ms: How much longer the delay is at phase 1, milliseconds.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       gain_scale_fn: Maps the network's gain to a value >= 0; None leaves it.
       phase_scale_fn: Maps the network's phase to [0, 1]; None leaves it.
       add_dry: Whether to add the unchanged audio.

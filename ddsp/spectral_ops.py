@@ -327,7 +327,7 @@ def compute_rms_energy(
     Args:
       audio: [batch, n_samples] or [n_samples].
       sample_rate: Samples per second.
-      frame_rate: Frames a second; must divide the sample rate.
+      frame_rate: Frames per second; must divide the sample rate.
       frame_size: Samples in a frame.
       padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
         `get_framed_lengths`.
@@ -364,7 +364,7 @@ def compute_power(
     Args:
       audio: [batch, n_samples] or [n_samples].
       sample_rate: Samples per second.
-      frame_rate: Frames a second; must divide the sample rate.
+      frame_rate: Frames per second; must divide the sample rate.
       frame_size: Samples in a frame.
       ref_db: Level that becomes 0 dB.
       range_db: Nothing comes out below `-range_db`.
@@ -406,7 +406,7 @@ def compute_loudness(
     Args:
       audio: [batch, n_samples] or [n_samples].
       sample_rate: Samples per second.
-      frame_rate: Frames a second; must divide the sample rate.
+      frame_rate: Frames per second; must divide the sample rate.
       n_fft: Samples in a frame.
       range_db: Nothing comes out below `-range_db`.
       ref_db: Level that becomes 0 dB.
@@ -455,7 +455,7 @@ def compute_f0(
 
     Args:
       audio: [n_samples] or [batch, n_samples], at 16 kHz.
-      frame_rate: Frames a second; must divide 16000.
+      frame_rate: Frames per second; must divide 16000.
       viterbi: Smooth the pitch by Viterbi decoding.
       padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
         `get_framed_lengths`.

@@ -139,7 +139,7 @@ class Harmonic(_Oscillators):
 
     Args:
       n_samples: Length to render; None renders `hop_size` samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       scale_fn: Maps the network's amplitudes and shares to values >= 0; None leaves
         them as they are.
       normalize_below_nyquist: Whether harmonics above Nyquist are silenced before
@@ -368,7 +368,7 @@ class Wavetable(Synth):
 
     Args:
       n_samples: Length to render; None renders `hop_size` samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       scale_fn: Maps the network's amplitudes to values >= 0; None leaves them.
       name: Name of the processor.
       hop_size: Samples a frame, used where no `n_samples` is given.
@@ -483,7 +483,7 @@ class Sinusoidal(_Oscillators):
 
     Args:
       n_samples: Length to render; None renders `hop_size` samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       amp_scale_fn: Maps the network's amplitudes to values >= 0; None leaves them.
       amp_resample_method: How amplitudes are interpolated, see `core.resample`.
       freq_scale_fn: Maps the network's outputs to Hz; None leaves them.

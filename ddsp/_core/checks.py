@@ -17,8 +17,8 @@ def hop_size(sample_rate: int, frame_rate: int) -> int:
     """Returns the samples between two frames.
 
     Args:
-      sample_rate: Samples a second.
-      frame_rate: Frames a second; must divide `sample_rate`.
+      sample_rate: Samples per second.
+      frame_rate: Frames per second; must divide `sample_rate`.
 
     Raises:
       ValueError: If a rate is not positive or does not divide, naming the nearest

@@ -105,7 +105,7 @@ def hz_to_poles(hz: Any, radius: Any = 0.9, sample_rate: int = 16000) -> tf.Tens
     Args:
       hz: [..., n_sinusoids], Hz.
       radius: Decay from sample to sample, 0 to 1; must broadcast with `hz`.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       [..., n_sinusoids, 2], real and imaginary parts.
@@ -124,7 +124,7 @@ def poles_to_hz(poles: Any, sample_rate: int = 16000) -> tf.Tensor:
 
     Args:
       poles: [..., n_sinusoids, 2], real and imaginary parts.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       [..., n_sinusoids], Hz, from 0 to half the sample rate.

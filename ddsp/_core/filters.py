@@ -431,7 +431,7 @@ def sinc_impulse_response(
       cutoff_frequency: [..., 1], or a number, [batch] or [batch, n_frames]; in Hz if
         `sample_rate` is given, else as a share of Nyquist, [0, 1].
       window_size: Samples of the window, rounded up to an odd number.
-      sample_rate: Samples a second, or None.
+      sample_rate: Samples per second, or None.
       high_pass: Whether to keep what is above the cut-off instead.
 
     Returns:
@@ -471,7 +471,7 @@ def sinc_filter(
       cutoff_frequency: A number, [batch], [batch, n_frames] or [batch, n_frames, 1],
         see `sinc_impulse_response`.
       window_size: Samples of the window.
-      sample_rate: Samples a second, or None for a cut-off relative to Nyquist.
+      sample_rate: Samples per second, or None for a cut-off relative to Nyquist.
       padding: `'same'` or `'valid'`.
       high_pass: Whether to keep what is above the cut-off.
 

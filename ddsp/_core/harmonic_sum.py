@@ -49,7 +49,7 @@ def harmonic_sum(
       amplitudes: [batch, n_frames, n_harmonics], of harmonics 1, 2, ..., moving along
         the ramp. The last frame's are held.
       ramp: [hop_size], weight of the next frame's amplitudes in each sample.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       silence_aliases: Whether harmonics are silent where they reach half of it.
       steps: How far `f0_hz` and `amplitudes` are from the frames after them, where
         the last frame is not held.

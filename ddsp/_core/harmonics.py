@@ -36,7 +36,7 @@ def remove_above_nyquist(
     Args:
       frequency_envelopes: [batch, time, n_sinusoids], Hz.
       amplitude_envelopes: [batch, time, n_sinusoids].
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       `amplitude_envelopes` with zeros in place of what would alias.
@@ -57,7 +57,7 @@ def normalize_harmonics(
       harmonic_distribution: [batch, time, n_harmonics], >= 0.
       f0_hz: [batch, time, 1], Hz; given together with `sample_rate`, harmonics
         above Nyquist are silenced first.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       [batch, time, n_harmonics]. All zeros stay zeros.
@@ -85,7 +85,7 @@ def harmonic_to_sinusoidal(
       harm_dist: [batch, time, n_harmonics], shares; made to sum to one below
         Nyquist.
       f0_hz: [batch, time, 1], Hz.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       Amplitudes and frequencies in Hz, both [batch, time, n_harmonics]; harmonics
@@ -116,7 +116,7 @@ def sinusoidal_to_harmonic(
       f0_hz: [batch, time, 1], Hz.
       harmonic_width: Width of the Gaussian, as a share of the fundamental.
       n_harmonics: Number of harmonics.
-      sample_rate: Samples a second; harmonics above Nyquist stay silent.
+      sample_rate: Samples per second; harmonics above Nyquist stay silent.
       normalize: Whether the weights at one harmonic sum to at most one, so that
         several sinusoids near it do not add up.
 

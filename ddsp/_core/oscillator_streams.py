@@ -62,7 +62,7 @@ def step_harmonics(
       f0_hz: [batch, n_frames, 1], Hz.
       harmonic_amplitudes: [batch, n_frames, n_harmonics].
       hop_size: Samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       amp_resample_method: How amplitudes are interpolated, see `resample`.
 
     Returns:
@@ -107,7 +107,7 @@ def step_sinusoids(
       frequencies: [batch, n_frames, n_sinusoids], Hz.
       amplitudes: [batch, n_frames, n_sinusoids].
       hop_size: Samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       amp_resample_method: How amplitudes are interpolated, see `resample`.
 
     Returns:
@@ -168,7 +168,7 @@ def step_wavetable(
       frames: `f0_hz` in Hz and `amplitudes` [batch, n_frames, 1], and unless the
         state has one table, `wavetables` [batch, n_frames, n_wavetable].
       hop_size: Samples a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       Audio [batch, n_frames * hop_size], one hop late, and the new state.

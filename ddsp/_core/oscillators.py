@@ -45,7 +45,7 @@ def harmonic_oscillator_bank(
       amplitude_envelopes: [batch, n_samples, n_harmonics].
       initial_phase: [batch, 1, 1], radians, phase of the fundamental before the
         first sample; None for 0.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
 
     Returns:
@@ -84,7 +84,7 @@ def harmonic_synthesis(
       harmonic_distribution: [batch, n_frames, n_harmonics], share of each harmonic;
         None for the fundamental alone.
       n_samples: Length of the result.
-      sample_rate: Samples a second; harmonics above Nyquist are silenced.
+      sample_rate: Samples per second; harmonics above Nyquist are silenced.
       amp_resample_method: How amplitudes are interpolated, see `resample`.
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
 
@@ -141,7 +141,7 @@ def streaming_harmonic_synthesis(
         None for the fundamental alone.
       initial_phase: [batch, 1, 1], radians; None for 0.
       n_samples: Length of the result.
-      sample_rate: Samples a second; harmonics above Nyquist are silenced frame by
+      sample_rate: Samples per second; harmonics above Nyquist are silenced frame by
         frame.
       amp_resample_method: How amplitudes are interpolated, see `resample`.
 

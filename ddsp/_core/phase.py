@@ -103,7 +103,7 @@ def interpolated_phase(
     Args:
       f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
       n_samples: Length of the result.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       inclusive: Whether the sum at a sample contains that sample; otherwise it ends
         before, as for an oscillator that starts at phase 0.
 
@@ -147,7 +147,7 @@ def phase_in_hops(
       f0_hz: [batch, n_frames, channels], Hz, at the start of each hop.
       following_hz: The same, of the frame after each.
       hop_size: Samples of a hop.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
       inclusive: Whether the sum at a sample contains that sample.
 
     Returns:
@@ -193,7 +193,7 @@ def frame_starts(
     Args:
       f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
       hop_size: Samples of a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       Phase before each frame in cycles, as the sum of a coarse part, a multiple of
@@ -252,7 +252,7 @@ def next_frame_starts(
       counted: bool [n_frames, 1], whether a frame has begun to sound: the others do
         not move the phase.
       hop_size: Samples of a frame.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       Coarse and fine phase before each frame in cycles, as from `frame_starts`; and

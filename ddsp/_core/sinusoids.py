@@ -40,7 +40,7 @@ def oscillator_bank(
     Args:
       frequency_envelopes: [batch, n_samples, n_sinusoids], Hz.
       amplitude_envelopes: [batch, n_samples, n_sinusoids].
-      sample_rate: Samples a second; sinusoids above Nyquist are silenced.
+      sample_rate: Samples per second; sinusoids above Nyquist are silenced.
       sum_sinusoids: Whether to sum them into one signal.
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
 
@@ -73,7 +73,7 @@ def sinusoidal_synthesis(
       frequencies: [batch, n_frames, n_sinusoids], Hz.
       amplitudes: [batch, n_frames, n_sinusoids].
       n_samples: Length of the result.
-      sample_rate: Samples a second; sinusoids above Nyquist are silenced.
+      sample_rate: Samples per second; sinusoids above Nyquist are silenced.
       amp_resample_method: How amplitudes are interpolated, see `resample`.
 
     Returns:
@@ -114,7 +114,7 @@ def _sum_of_sinusoids(
       frequencies: [batch, n_frames, n_sinusoids], Hz.
       amplitudes: [batch, n_frames, n_sinusoids].
       ramp: [hop_size], weight of the next frame's amplitudes in each sample.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       [batch, n_frames * hop_size].

@@ -146,7 +146,7 @@ def wavetable_synthesis(
       wavetables: [batch, n_wavetable], or [batch, n_frames, n_wavetable] with tables
         that change over time.
       n_samples: Length of the result.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       [batch, n_samples].

@@ -91,7 +91,7 @@ class PretrainedCREPEEmbeddingLoss(EmbeddingLoss):
       model_capacity: Size of CREPE, see `pitch.find_weights`.
       activation_layer: Whose output is compared, see `PretrainedCREPE`.
       name: Name of the loss.
-      sample_rate: Samples a second; the tracker is given 16 kHz.
+      sample_rate: Samples per second; the tracker is given 16 kHz.
 
     Raises:
       ValueError: If there is no such layer, or `loss_type` is unknown.

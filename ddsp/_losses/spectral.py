@@ -114,7 +114,7 @@ class SpectralLoss(Loss):
       logmag_weight: Weight of the logarithm of the magnitudes.
       loudness_weight: Weight of perceived loudness.
       name: Name of the loss.
-      sample_rate: Samples a second; only the loudness, taken about 250 times a
+      sample_rate: Samples per second; only the loudness, taken about 250 times a
         second, depends on it.
 
     Example:

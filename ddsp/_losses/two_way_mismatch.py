@@ -30,7 +30,7 @@ class TWMLoss(Loss):
       n_harmonic_points: Harmonics that are looked for among the sinusoids.
       n_harmonic_gaussians: Harmonics among which sinusoids are looked for.
       softmin_temperature: The lower, the more the best candidate alone counts.
-      sample_rate: Samples a second; harmonics from half of it on do not count.
+      sample_rate: Samples per second; harmonics from half of it on do not count.
       **kwargs: Passed on to `Loss`.
 
     Raises:

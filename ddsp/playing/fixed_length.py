@@ -38,7 +38,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         trusted=False,
         **kwargs,
     ):
-        """Initializer.
+        """Initializes the model.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.

@@ -50,7 +50,7 @@ def play_live(player: Player, seconds: float | None = None) -> None:
     except sounddevice.PortAudioError as error:
         raise UserError(
             "The audio devices cannot play and record one channel at "
-            f"{player.stream.sample_rate} samples a second, got: {error}."
+            f"{player.stream.sample_rate} samples per second, got: {error}."
         ) from error
     except KeyboardInterrupt:
         # How one ends it.
@@ -64,7 +64,7 @@ def record(seconds: float, sample_rate: int) -> np.ndarray:
 
     Args:
       seconds: How long.
-      sample_rate: Samples a second.
+      sample_rate: Samples per second.
 
     Returns:
       Audio, [n_samples], float32.

@@ -52,12 +52,12 @@ class PitchStream(Stream):
         latency_frames: int | None = None,
         viterbi: bool = False,
     ):
-        """Initializer.
+        """Initializes the stream.
 
         Args:
-          sample_rate: Samples a second of the audio.
-          frame_rate: Frames a second of the output; must divide the sample rate.
-          pitch_rate: Frames a second that are tracked; must divide 16000.
+          sample_rate: Samples per second of the audio.
+          frame_rate: Frames per second of the output; must divide the sample rate.
+          pitch_rate: Frames per second that are tracked; must divide 16000.
           padding: How pitch frames lie, `'causal'` or `'center'`.
           crepe_model: `'tiny'`, `'full'` or another model of `pitch.find_weights`.
           latency_frames: Lag by more frames than needed, to match another stream. By

@@ -110,7 +110,7 @@ class Player:
     def __init__(
         self, stream: StreamingModel, block_size: int, f0_hz: float | None = None
     ):
-        """Initializer.
+        """Initializes the player.
 
         Args:
           stream: The model, before its first block.

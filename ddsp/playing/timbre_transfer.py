@@ -44,7 +44,7 @@ class Features:
       f0_hz: [n_frames], Hz.
       f0_confidence: [n_frames], 0 to 1.
       loudness_db: [n_frames], dB.
-      frame_rate: Frames a second.
+      frame_rate: Frames per second.
       warnings: What is odd about them, in words.
     """
 
@@ -145,7 +145,7 @@ def measure(
 
     Args:
       recording: From `probing.probe`, without a problem.
-      frame_rate: Frames a second.
+      frame_rate: Frames per second.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
       progress: Show a progress bar.
       centered: Whether frames are centered on their times, as in the data that the
@@ -409,7 +409,7 @@ def write_audio(
 def _watched(
     blocks: Iterable[np.ndarray], seconds: float, rate: int, label: str | None
 ) -> Iterator[np.ndarray]:
-    """Shows a progress bar over blocks of `rate` rows a second, if labeled."""
+    """Shows a progress bar over blocks of `rate` rows per second, if labeled."""
     layout = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}]"
     with tqdm.tqdm(
         total=seconds, desc=label, disable=label is None, bar_format=layout

@@ -30,7 +30,7 @@ class VSTBaseModule(Forms, models.Autoencoder):
     """
 
     def __init__(self, ckpt, verbose=False, trusted=False, **kwargs):
-        """Initializer.
+        """Initializes the module.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.
@@ -136,7 +136,7 @@ class VSTExtractFeatures(VSTBaseModule):
     output_names = ("f0_hz", "f0_scaled", "pw_db", "pw_scaled")
 
     def __init__(self, ckpt, crepe_saved_model_path=None, **kwargs):
-        """Initializer.
+        """Initializes the module.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.

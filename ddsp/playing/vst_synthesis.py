@@ -37,7 +37,7 @@ class VSTSynthesize(Forms, keras.Model):
     output_names: ClassVar[tuple[str, ...]] = ("audio", "final_phase")
 
     def __init__(self, ckpt, new_hop_size=None, trusted=False, **kwargs):
-        """Initializer.
+        """Initializes the module.
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.

@@ -14,8 +14,8 @@ class Settings:
     """Settings of the preparation.
 
     Attributes:
-      sample_rate: Of the audio in the examples, samples a second.
-      frame_rate: Of the features, frames a second. Divides `sample_rate` and 16000,
+      sample_rate: Of the audio in the examples, samples per second.
+      frame_rate: Of the features, frames per second. Divides `sample_rate` and 16000,
         the rate at which pitch and loudness are measured. None: audio alone.
       example_secs: Length of an example, seconds; a whole number of frames. None:
         each recording is one example.
@@ -69,7 +69,7 @@ class Settings:
             nearest = max(1, round(frames)) / self.grid_rate
             raise ValueError(
                 f"`{name}` must be a whole number of frames at "
-                f"{self.grid_rate} frames a second; the nearest is {nearest:g} s, "
+                f"{self.grid_rate} frames per second; the nearest is {nearest:g} s, "
                 f"got {seconds}."
             )
 
@@ -80,7 +80,7 @@ class Settings:
 
     @property
     def grid_rate(self) -> int:
-        """Frames a second in which recordings are cut.
+        """Frames per second in which recordings are cut.
 
         Without features, the highest rate that divides both sample rates.
         """

@@ -53,7 +53,7 @@ class Recording:
 
     Attributes:
       path: Of the file.
-      sample_rate: Of the file, samples a second; 0 if it cannot be opened.
+      sample_rate: Of the file, samples per second; 0 if it cannot be opened.
       channels: Of the file.
       n_samples: That can be decoded, per channel.
       problem: Why it cannot be used, or None.

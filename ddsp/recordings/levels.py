@@ -50,10 +50,10 @@ class Meter:
     """Measures a recording that comes in blocks."""
 
     def __init__(self, sample_rate: int, channels: int, step: float = _16_BIT_STEP):
-        """Initializer.
+        """Initializes the meter.
 
         Args:
-          sample_rate: Samples a second.
+          sample_rate: Samples per second.
           channels: Of the recording.
           step: Of the file's quantization, full scale being 1.
         """

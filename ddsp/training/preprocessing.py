@@ -589,7 +589,7 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         if n_frames < time_steps if time_steps else n_frames != of_audio:
             raise ValueError(
                 f"`{name}` must have {time_steps or of_audio} frames, for {n_samples} "
-                f"samples of audio at 16 kHz and {self.frame_rate} frames a second "
+                f"samples of audio at 16 kHz and {self.frame_rate} frames per second "
                 f"with padding='{self.padding}' and frame_size={self.frame_size} "
                 "(data prepared with centered frames have one more), "
                 f"got {n_frames}."

@@ -28,13 +28,13 @@ class BundleManifest:
     Attributes:
       library_version: Of the library that wrote the bundle.
       model: Name of the model's class.
-      sample_rate: Of the audio, samples a second.
-      frame_rate: Of the features, frames a second.
+      sample_rate: Of the audio, samples per second.
+      frame_rate: Of the features, frames per second.
       features: Names of the features that the model is played from.
       latency_samples: By how much blocks of audio lag behind blocks of features.
       n_parameters: Numbers that the weights consist of.
       pitch_tracker: `name`, `model` (its size), `sample_rate` (of the audio that it
-        hears, samples a second) and `centered` (whether frames are centered on their
+        hears, samples per second) and `centered` (whether frames are centered on their
         times) of the tracker whose pitch the model knows.
       license: Terms of use, text.
       attribution: Whom to name, text.

@@ -24,7 +24,7 @@ def write(
     """
     sections = [
         "# A DDSP model\n\nA synthesizer that was trained on recordings. It is played "
-        f"from {_listed(info.features)}, {info.frame_rate} frames a second, and "
+        f"from {_listed(info.features)}, {info.frame_rate} frames per second, and "
         f"answers with audio at {info.sample_rate} Hz.",
         "## Use\n\n```python\nimport ddsp\n\n"
         'bundle = ddsp.load("path/to/this/directory")\n'

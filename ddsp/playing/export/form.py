@@ -47,7 +47,7 @@ class Form:
       doc: What it does, for whoever finds the files.
       state: What those inputs that are state start with.
       noise: Inputs that want fresh noise at each call, uniform in [-1, 1).
-      sample_rate: Samples a second of the audio.
+      sample_rate: Samples per second of the audio.
       samples_per_call: Samples of audio that a call stands for.
 
     Raises:

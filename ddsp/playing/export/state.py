@@ -31,7 +31,7 @@ class NamedState:
         start: Any,
         finish: Callable[[Any], tf.Tensor] | None = None,
     ):
-        """Initializer.
+        """Initializes the state.
 
         Args:
           step: From named inputs and a nest of state to named outputs and a new nest.

@@ -19,8 +19,8 @@ class LegacyTFRecordProvider(TFRecordProvider):
     Args:
       file_pattern: Glob pattern of the files, or a list of them.
       example_secs: Length of an example, seconds.
-      sample_rate: Of the audio, samples a second; see `TFRecordProvider`.
-      frame_rate: Of the features, frames a second; divides `sample_rate`.
+      sample_rate: Of the audio, samples per second; see `TFRecordProvider`.
+      frame_rate: Of the features, frames per second; divides `sample_rate`.
       centered: Whether frames are centered on their times, which makes one more.
       seed: Of the shuffling; see `DataProvider`.
 

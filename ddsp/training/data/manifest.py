@@ -32,8 +32,8 @@ class Manifest:
     """Contents of a set of shards.
 
     Attributes:
-      sample_rate: Of `audio`, samples a second.
-      frame_rate: Of the features, frames a second; None if there are none.
+      sample_rate: Of `audio`, samples per second.
+      frame_rate: Of the features, frames per second; None if there are none.
       example_secs: Length of an example, seconds; None if each is a whole recording.
       hop_secs: From the start of an example to the next in a recording, seconds.
       center: Whether frame `i` is centered on time `i / frame_rate` rather than

@@ -15,8 +15,8 @@ class DataProvider:
     """Base class: batches of a dataset that a subclass opens.
 
     Args:
-      sample_rate: Audio samples a second.
-      frame_rate: Feature frames a second.
+      sample_rate: Audio samples per second.
+      frame_rate: Feature frames per second.
       seed: Of the shuffling. With one, the order is the same in every run; it
         still differs from pass to pass over the data.
     """
@@ -28,12 +28,12 @@ class DataProvider:
 
     @property
     def sample_rate(self):
-        """Audio samples a second."""
+        """Audio samples per second."""
         return self._sample_rate
 
     @property
     def frame_rate(self):
-        """Feature frames a second."""
+        """Feature frames per second."""
         return self._frame_rate
 
     @property

@@ -12,8 +12,8 @@ class RecordRates:
     """Rates and length of the examples in TFRecord files.
 
     Attributes:
-      sample_rate: Of the audio, samples a second.
-      frame_rate: Of the features, frames a second.
+      sample_rate: Of the audio, samples per second.
+      frame_rate: Of the features, frames per second.
       example_secs: Length of an example, seconds.
       centered: Whether frames are centered on their times, which makes one more.
     """

@@ -13,8 +13,8 @@ class ExperimentalDataProvider(DataProvider):
 
     Args:
       data_dir: The directory it was saved to.
-      sample_rate: Audio samples a second.
-      frame_rate: Feature frames a second.
+      sample_rate: Audio samples per second.
+      frame_rate: Feature frames per second.
       seed: Of the shuffling; see `DataProvider`.
     """
 

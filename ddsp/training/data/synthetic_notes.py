@@ -22,7 +22,7 @@ class SyntheticNotes(LegacyTFRecordProvider):
       n_harmonics: Harmonics, and as many sinusoids.
       n_mags: Bands of the noise.
       file_pattern: Glob pattern of the files, or a list of them.
-      sample_rate: Samples a second at which the notes have no harmonic above Nyquist.
+      sample_rate: Samples per second at which the notes have no harmonic above Nyquist.
       seed: Of the shuffling; see `DataProvider`.
 
     Raises:

@@ -32,8 +32,8 @@ class TfdsProvider(DataProvider):
       name: Of the data set, with config and version if need be.
       split: Of the data set, such as 'train' or 'train[:10%]'.
       data_dir: Directory of prepared data sets; None for the package's own.
-      sample_rate: Audio samples a second.
-      frame_rate: Feature frames a second.
+      sample_rate: Audio samples per second.
+      frame_rate: Feature frames per second.
       seed: Of the shuffling; see `DataProvider`.
     """
 
@@ -92,8 +92,8 @@ class NSynthTfds(TfdsProvider):
       split: 'train', 'valid' or 'test'.
       data_dir: Directory of prepared data sets. The public bucket is slow outside
         Google's cloud: prepare a copy.
-      sample_rate: Audio samples a second.
-      frame_rate: Feature frames a second.
+      sample_rate: Audio samples per second.
+      frame_rate: Feature frames per second.
       include_note_labels: Whether examples also hold the integers `pitch` (MIDI),
         `instrument`, `instrument_family` and `instrument_source`.
       seed: Of the shuffling; see `DataProvider`.

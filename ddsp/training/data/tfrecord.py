@@ -33,8 +33,8 @@ class TFRecordProvider(DataProvider):
         `'data/violin.tfrecord*'`. Of data prepared with an evaluation split, a
         pattern that matches all of it stands for the training part.
       example_secs: Length of an example, seconds. A manifest overrides it.
-      sample_rate: Of the audio, samples a second. By default that of the files.
-      frame_rate: Of the features, frames a second; divides `sample_rate`. By default
+      sample_rate: Of the audio, samples per second. By default that of the files.
+      frame_rate: Of the features, frames per second; divides `sample_rate`. By default
         that of the files.
       centered: Whether frames are centered on their times, which makes one more. A
         manifest overrides it; by default, lengths tell.

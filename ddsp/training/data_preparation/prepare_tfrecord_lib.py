@@ -51,8 +51,8 @@ def prepare_tfrecord(
       input_audio_paths: Files, glob patterns or folders.
       output_tfrecord_path: Start of the names of the shards.
       num_shards: Files, per split; 10 if None.
-      sample_rate: Of the audio in the examples, samples a second.
-      frame_rate: Of the features, frames a second. None or 0: audio alone.
+      sample_rate: Of the audio in the examples, samples per second.
+      frame_rate: Of the features, frames per second. None or 0: audio alone.
       example_secs: Length of an example, seconds. None or 0: pieces of `chunk_secs`
         that do not overlap.
       hop_secs: From the start of an example to the next, seconds.

@@ -31,7 +31,7 @@ class NoteSettings:
       n_timesteps: Frames in an example.
       n_harmonics: Harmonics, and as many sinusoids.
       n_mags: Bands of the noise.
-      sample_rate: Samples a second; harmonics above half of it are left out.
+      sample_rate: Samples per second; harmonics above half of it are left out.
       example_secs: What an example lasts, seconds: 4 s in 125 frames are 31.25 frames
         a second.
       min_note_length: Of a note, frames, >= 1. The last one of an example is cut off.
@@ -68,7 +68,7 @@ class NoteSettings:
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.n_timesteps / self.example_secs
 
 
