@@ -1,4 +1,4 @@
-"""Brings the features of a performance into the range a model was trained on."""
+"""Adjusts the features of a recording to the range of the training data."""
 
 import dataclasses
 from typing import Any
@@ -16,18 +16,23 @@ _MAJOR_SCALE = (0.0, 2.0, 4.0, 5.0, 7.0, 9.0, 11.0)
 
 @dataclasses.dataclass(frozen=True)
 class Adjustment:
-    """What is done to the features before the model plays them.
+    """Settings of the adjustment of features before synthesis.
 
     Attributes:
-      automatic: Shift the pitch by octaves to where the training data lies and map
-        the loudness of the notes to its distribution. Needs statistics.
-      threshold: Above it a frame belongs to a note, see
-        `postprocessing.detect_notes`.
-      quiet: How far the loudness of frames outside notes is turned down, dB, >= 0.
-      autotune: How far notes are pulled to the nearest semitone, 0 to 1.
-      pitch_shift: Semitones, after everything automatic.
-      octave_shift: Octaves, after everything automatic.
-      loudness_shift: dB, after everything automatic.
+      automatic: Whether to shift the pitch by octaves into the range of the training
+        data, and to map the loudness of notes to its distribution. Needs statistics.
+      threshold: Threshold of note detection; see `postprocessing.detect_notes`.
+      quiet: Attenuation of frames without a note, in dB, >= 0.
+      autotune: Amount of pitch correction toward the nearest semitone, 0 to 1.
+      pitch_shift: Pitch shift in semitones, applied last.
+      octave_shift: Pitch shift in octaves, applied last.
+      loudness_shift: Loudness shift in dB, applied last.
+
+    Example:
+
+    >>> from ddsp.playing.adjustment import Adjustment
+    >>> Adjustment(octave_shift=1.0).pitch_shift
+    0.0
     """
 
     automatic: bool = True

@@ -53,7 +53,7 @@ code { font-size: 0.9em; overflow-wrap: anywhere; }
 
 
 def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
-    """A whole page.
+    """Returns a complete page.
 
     Args:
       title: Plain text.
@@ -61,7 +61,14 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
       sections: HTML, from `section`.
 
     Returns:
-      An HTML document that loads nothing.
+      A self-contained HTML document.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> text = html_page.page("Title", "Subtitle", [])
+    >>> text.startswith("<!doctype html>")
+    True
     """
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -75,22 +82,63 @@ def page(title: str, subtitle: str, sections: Iterable[str]) -> str:
 
 
 def section(heading: str, *content: str) -> str:
-    """A part of a page: a heading in plain text, and HTML."""
+    """Returns a section of a page.
+
+    Args:
+      heading: Plain text.
+      *content: HTML.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> html_page.section("Pitch", html_page.paragraph("Stable."))
+    '<section>\\n<h2>Pitch</h2>\\n<p>Stable.</p></section>'
+    """
     return f"<section>\n<h2>{_text(heading)}</h2>\n" + "\n".join(content) + "</section>"
 
 
 def paragraph(text: str) -> str:
-    """A paragraph of plain text."""
+    """Returns a paragraph.
+
+    Args:
+      text: Plain text.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> html_page.paragraph("1 < 2")
+    '<p>1 &lt; 2</p>'
+    """
     return f"<p>{_text(text)}</p>"
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A list of lines of plain text."""
+    """Returns a bulleted list.
+
+    Args:
+      lines: Lines of plain text.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> html_page.bullets(["one", "two"])
+    '<ul><li>one</li><li>two</li></ul>'
+    """
     return "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in lines) + "</ul>"
 
 
 def table(rows: Mapping[str, Any]) -> str:
-    """A table of names and values, plain text."""
+    """Returns a table.
+
+    Args:
+      rows: {name: value}, plain text.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> "<td>16000</td>" in html_page.table({"Sample rate": 16000})
+    True
+    """
     body = "".join(
         f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>'
         for name, value in rows.items()
@@ -99,11 +147,17 @@ def table(rows: Mapping[str, Any]) -> str:
 
 
 def players(recordings: Mapping[str, tuple[np.ndarray, int]]) -> str:
-    """Audio players side by side.
+    """Returns audio players side by side.
 
     Args:
       recordings: {caption: (audio [n_samples] from -1 to 1, sample rate)}. Only the
         first `PLAYER_SECS` seconds are kept.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> html_page.players({"silence": (np.zeros(100), 16000)}).count("<audio")
+    1
     """
     return (
         '<div class="players">'
@@ -130,12 +184,19 @@ def _player(caption: str, audio: np.ndarray, sample_rate: int) -> str:
 
 
 def picture(figure: Any, description: str, caption: str = "") -> str:
-    """A matplotlib figure as an image.
+    """Returns a matplotlib figure as an image.
 
     Args:
       figure: A `matplotlib.figure.Figure`.
-      description: What it shows, for those who cannot see it.
+      description: Alternative text.
       caption: Text below it.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> from matplotlib.figure import Figure
+    >>> html_page.picture(Figure(figsize=(1, 1)), "Nothing")[:25]
+    '<figure><img alt="Nothing'
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
@@ -153,13 +214,19 @@ def _data_uri(media_type: str, content: bytes) -> str:
 
 
 def waveforms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any:
-    """Waveforms one below the other, on one time axis.
+    """Plots waveforms one below the other, on one time axis.
 
     Args:
       recordings: {title: (audio [n_samples], sample rate)}.
 
     Returns:
       A `matplotlib.figure.Figure`.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> len(html_page.waveforms_figure({"noise": (np.random.randn(500), 500)}).axes)
+    1
     """
     figure, axes = _rows(len(recordings), height=1.3)
     colors = [_COLORS[i % len(_COLORS)] for i in range(len(recordings))]
@@ -175,7 +242,7 @@ def waveforms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any:
 
 
 def _envelope(audio: np.ndarray, sample_rate: int, points: int = 2000):
-    """Extremes of stretches: what a plot of all samples would fill."""
+    """Returns minima, maxima and start times of equal parts of the audio."""
     stretch = max(1, len(audio) // points)
     n = len(audio) // stretch
     cut = np.asarray(audio[: n * stretch]).reshape(n, stretch)
@@ -183,13 +250,20 @@ def _envelope(audio: np.ndarray, sample_rate: int, points: int = 2000):
 
 
 def spectrograms_figure(recordings: Mapping[str, tuple[np.ndarray, int]]) -> Any:
-    """Spectrograms one below the other, on one time axis.
+    """Plots spectrograms one below the other, on one time axis.
 
     Args:
       recordings: {title: (audio [n_samples], sample rate)}.
 
     Returns:
       A `matplotlib.figure.Figure`.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> noise = np.random.randn(8000).astype(np.float32)
+    >>> len(html_page.spectrograms_figure({"noise": (noise, 16000)}).axes)
+    1
     """
     figure, axes = _rows(len(recordings), height=1.9)
     for ax, (title, (audio, rate)) in zip(axes, recordings.items(), strict=True):
@@ -215,7 +289,7 @@ def curves_figure(
     y_label: str,
     log_y: bool = False,
 ) -> Any:
-    """Curves on one pair of axes, with a legend.
+    """Plots curves on one pair of axes, with a legend.
 
     Args:
       curves: {name: (x [n], y [n])}. NaN leaves a gap.
@@ -225,6 +299,13 @@ def curves_figure(
 
     Returns:
       A `matplotlib.figure.Figure`.
+
+    Example:
+
+    >>> from ddsp.playing import html_page
+    >>> curves = {"loss": (np.arange(3), np.array([3.0, 2.0, 1.0]))}
+    >>> len(html_page.curves_figure(curves, "step", "loss").axes)
+    1
     """
     figure, (ax,) = _rows(1, height=2.5)
     for i, (name, (x, y)) in enumerate(curves.items()):
