@@ -67,7 +67,13 @@ def in_notebook() -> bool:
 
 
 def colab_files() -> ModuleType:
-    """Returns the module of Colab that uploads and downloads files."""
+    """Returns the module of Colab that uploads and downloads files.
+
+    Example:
+
+    >>> from ddsp.colab import environment
+    >>> files = environment.colab_files() if environment.in_colab() else None
+    """
     from google.colab import files
 
     return files
@@ -81,6 +87,12 @@ def record_in_browser(seconds: float) -> tuple[np.ndarray, float]:
 
     Returns:
       Audio, [n_samples], float32, and its sample rate in Hz.
+
+    Example:
+
+    >>> from ddsp.colab import environment
+    >>> if environment.in_colab():
+    ...     audio, sample_rate = environment.record_in_browser(seconds=3.0)
     """
     from google.colab import output
 

@@ -103,6 +103,12 @@ def record(
       ValueError: If `seconds` is not positive.
       UserError: If sounddevice (`ddsp[live]`) is missing, or the microphone cannot be
         opened.
+
+    Example:
+
+    >>> from ddsp.colab import colab_utils, environment
+    >>> if environment.in_notebook():
+    ...     audio = colab_utils.record(seconds=3.0)
     """
     checks.positive("seconds", seconds)
     print(f"Recording for {seconds:g} seconds ...")

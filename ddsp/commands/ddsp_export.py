@@ -100,7 +100,11 @@ def define_flags() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program."""
+    """Runs the program.
+
+    Args:
+      argv: Positional arguments, after the name of the program.
+    """
     if len(argv) > 1:
         raise UserError(f"The program has no positional arguments, got {argv[1:]}.")
     # Loading TensorFlow takes seconds, which --help and wrong flags do not need.

@@ -88,7 +88,11 @@ _NUM_WORKERS = flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program and prints where the examples are."""
+    """Runs the program and prints where the examples are.
+
+    Args:
+      argv: Positional arguments, after the name of the program.
+    """
     if len(argv) > 1:
         raise ValueError(f"The program has no positional arguments, got {argv[1:]}.")
     start = time.monotonic()

@@ -121,7 +121,11 @@ _NUM_WORKERS = flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program and prints the summary."""
+    """Runs the program and prints the summary.
+
+    Args:
+      argv: Positional arguments, after the name of the program.
+    """
     patterns = _INPUT.value + argv[1:]
     if not patterns:
         raise ValueError(

@@ -76,7 +76,11 @@ def define_flags() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program on its positional argument."""
+    """Runs the program on its positional argument.
+
+    Args:
+      argv: Positional arguments, after the name of the program.
+    """
     _check_usage(argv)
     # Loading TensorFlow takes seconds, which --help and wrong flags do not need.
     from ddsp.playing import StreamingModel, live_audio, realtime, timbre_transfer

@@ -80,7 +80,11 @@ def define_flags() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the program on its positional argument."""
+    """Runs the program on its positional argument.
+
+    Args:
+      argv: Positional arguments, after the name of the program.
+    """
     if len(argv) != 2:
         raise UserError(
             "Usage: ddsp_timbre_transfer INPUT --model=DIR -o OUT.wav. INPUT must be "

@@ -24,6 +24,17 @@ class BestCheckpoint:
     Attributes:
       step: Step of the lowest loss; initially, the step at which the run started.
       loss: The lowest loss; initially infinite.
+
+    Example:
+
+    >>> from ddsp.training import trainers
+    >>> from ddsp.training.best_checkpoint import BestCheckpoint
+    >>> strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    >>> with strategy.scope():
+    ...     trainer = trainers.Trainer(ddsp.testing.tiny_autoencoder(), strategy)
+    >>> best = BestCheckpoint(trainer, str(tmp_path / "best"), measured_on="")
+    >>> best.update(3.0), best.update(4.0)
+    (True, False)
     """
 
     def __init__(self, trainer: trainers.Trainer, directory: str, measured_on: str):
@@ -39,12 +50,11 @@ class BestCheckpoint:
         self._measured_on = measured_on
         self.step, self.loss = self._read_record()
 
-    def update(self, step: int, loss: float) -> bool:
+    def update(self, loss: float) -> bool:
         """Saves a checkpoint if the loss is the lowest so far.
 
         Args:
-          step: Training step.
-          loss: Validation loss.
+          loss: Validation loss of the current weights.
 
         Returns:
           Whether a checkpoint was saved.
@@ -56,12 +66,12 @@ class BestCheckpoint:
             return False
         # In this order an interruption always leaves a record of a saved checkpoint.
         self._trainer.save_without_pruning(self._directory)
-        self.step, self.loss = step, loss
+        self.step, self.loss = self._trainer.step, loss
         if self._trainer.is_chief:
-            record = {"step": step, "loss": loss, "measured_on": self._measured_on}
+            record = {"step": self.step, "loss": loss, "measured_on": self._measured_on}
             path = os.path.join(self._directory, _RECORD)
             files.write_text(path, json.dumps(record) + "\n")
-            checkpoints.prune(self._directory, step, keep=1)
+            checkpoints.prune(self._directory, self.step, keep=1)
         return True
 
     def _read_record(self) -> tuple[int, float]:
@@ -100,6 +110,13 @@ def fingerprint(batches: tf.data.Dataset, n_examples: int, model: keras.Model) -
 
     Returns:
       64 hexadecimal digits.
+
+    Example:
+
+    >>> from ddsp.training.best_checkpoint import fingerprint
+    >>> batches = tf.data.Dataset.from_tensors({"audio": tf.zeros([1, 64])})
+    >>> len(fingerprint(batches, 1, ddsp.testing.tiny_autoencoder()))
+    64
     """
     digest = hashlib.sha256()
     for batch in batches.take(1):

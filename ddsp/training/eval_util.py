@@ -140,7 +140,34 @@ def evaluate(
     run_until_step: int = 0,
     evaluate_and_sample: bool = False,
 ) -> dict[str, float]:
-    """Computes metrics of checkpoints: `evaluate_or_sample` with `mode='eval'`."""
+    """Computes metrics of checkpoints: `evaluate_or_sample` with `mode='eval'`.
+
+    Args:
+      data_provider: See `evaluate_or_sample`, as for all other arguments.
+      model: Model.
+      evaluator_classes: Classes of the evaluators.
+      save_dir: Directory of the results.
+      restore_dir: Directory of checkpoints, or one checkpoint.
+      batch_size: Examples per batch.
+      num_batches: Maximum number of batches per checkpoint.
+      repeats: Passes over the data; -1 means one.
+      ckpt_delay_secs: Minimum time between two checkpoints, in seconds.
+      run_once: Whether to evaluate only the latest checkpoint.
+      run_until_step: Stops after a checkpoint of this step or a later one, if > 0.
+      evaluate_and_sample: Whether to both compute metrics and write examples.
+
+    Returns:
+      The metrics of the last checkpoint by name.
+
+    Example:
+
+    >>> from ddsp.training import eval_util, evaluators
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> _ = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-3"))
+    >>> _ = eval_util.evaluate(
+    ...     ddsp.testing.tiny_provider(), model, [evaluators.BaseEvaluator],
+    ...     save_dir=str(tmp_path), run_once=True)
+    """
     return evaluate_or_sample(
         data_provider,
         model,
@@ -172,7 +199,33 @@ def sample(
     run_until_step: int = 0,
     evaluate_and_sample: bool = False,
 ) -> dict[str, float]:
-    """Writes examples of checkpoints: `evaluate_or_sample` with `mode='sample'`."""
+    """Writes examples of checkpoints: `evaluate_or_sample` with `mode='sample'`.
+
+    Args:
+      data_provider: See `evaluate_or_sample`, as for all other arguments.
+      model: Model.
+      evaluator_classes: Classes of the evaluators.
+      save_dir: Directory of the results.
+      restore_dir: Directory of checkpoints, or one checkpoint.
+      batch_size: Examples per batch.
+      num_batches: Maximum number of batches per checkpoint.
+      ckpt_delay_secs: Minimum time between two checkpoints, in seconds.
+      run_once: Whether to evaluate only the latest checkpoint.
+      run_until_step: Stops after a checkpoint of this step or a later one, if > 0.
+      evaluate_and_sample: Whether to both compute metrics and write examples.
+
+    Returns:
+      The metrics of the last checkpoint by name.
+
+    Example:
+
+    >>> from ddsp.training import eval_util, evaluators
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> _ = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-3"))
+    >>> _ = eval_util.sample(
+    ...     ddsp.testing.tiny_provider(), model, [evaluators.BaseEvaluator],
+    ...     save_dir=str(tmp_path), run_once=True)
+    """
     return evaluate_or_sample(
         data_provider,
         model,

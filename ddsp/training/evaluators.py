@@ -49,7 +49,7 @@ class BaseEvaluator:
         """Adds a batch to the metrics.
 
         Args:
-          batch: Tensors from the data provider.
+          batch: Features from the data provider.
           output: Outputs of the model, with the resynthesis `audio_gen`, [batch,
             n_samples].
           losses: Scalar losses of the model by name, or None.
@@ -59,7 +59,7 @@ class BaseEvaluator:
         """Writes examples of a batch to the current summary writer.
 
         Args:
-          batch: Tensors from the data provider.
+          batch: Features from the data provider.
           outputs: Outputs of the model, with `audio_gen`.
           step: Training step.
         """
@@ -92,12 +92,19 @@ class BasicEvaluator(BaseEvaluator):
     """
 
     def __init__(self, sample_rate: int, frame_rate: int):
+        """Initializes the evaluator.
+
+        Args:
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+        """
         super().__init__(sample_rate, frame_rate)
         self._means: dict[str, keras.metrics.Mean] = {}
 
     def evaluate(
         self, batch: Tensors, outputs: Outputs, losses: Tensors | None
     ) -> None:
+        """Adds losses and energy shares of a batch."""
         shares = outputs.get("energy_shares", {})
         values = {
             **{f"losses/{name}": value for name, value in (losses or {}).items()},
@@ -108,6 +115,7 @@ class BasicEvaluator(BaseEvaluator):
             mean.update_state(value, sample_weight=len(batch["audio"]))
 
     def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
+        """Writes audio, waveforms and spectrograms."""
         audio, audio_gen = batch["audio"], outputs["audio_gen"]
         summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
         summaries.audio_summary(audio_gen, step, self._sample_rate, name="audio_gen")
@@ -115,6 +123,7 @@ class BasicEvaluator(BaseEvaluator):
         summaries.spectrogram_summary(audio, audio_gen, step)
 
     def flush(self, step: int) -> dict[str, float]:
+        """Writes the metrics to the summaries and resets them."""
         results = {}
         for name, mean in self._means.items():
             results[name] = float(mean.result())
@@ -154,6 +163,7 @@ class F0LdEvaluator(BaseEvaluator):
     def evaluate(
         self, batch: Tensors, outputs: Outputs, losses: Tensors | None
     ) -> None:
+        """Adds the f0 and loudness differences of a batch."""
         audio_gen = outputs["audio_gen"]
         self._loudness.update_state(batch, audio_gen)
         if _predicts_f0(batch, outputs):
@@ -162,6 +172,7 @@ class F0LdEvaluator(BaseEvaluator):
             self._tracked_f0.update_state(batch, audio_gen)
 
     def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
+        """Writes plots of predicted and tracked f0."""
         if _predicts_f0(batch, outputs):
             summaries.f0_summary(
                 batch["f0_hz"], outputs["f0_hz"], step, name="predicted"
@@ -175,6 +186,7 @@ class F0LdEvaluator(BaseEvaluator):
             summaries.f0_summary(f0_hz, f0_hz_gen, step, name="tracked")
 
     def flush(self, step: int) -> dict[str, float]:
+        """Writes the metrics to the summaries and resets them."""
         groups = (self._loudness, self._predicted_f0, self._tracked_f0)
         return {
             name: value for group in groups for name, value in group.flush(step).items()
@@ -223,14 +235,17 @@ class TWMEvaluator(BaseEvaluator):
     def evaluate(
         self, batch: Tensors, outputs: Outputs, losses: Tensors | None
     ) -> None:
+        """Adds the f0 accuracy of a batch."""
         self._f0.update_state(batch, self._find_f0(outputs))
 
     def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
+        """Writes plots of the estimated f0."""
         shown = summaries.MAX_EXAMPLES
         f0_hz = self._find_f0(outputs)[:shown]
         summaries.f0_summary(batch["f0_hz"][:shown], f0_hz, step, name="f0_twm")
 
     def flush(self, step: int) -> dict[str, float]:
+        """Writes the metrics to the summaries and resets them."""
         return self._f0.flush(step)
 
     def _find_f0(self, outputs: Outputs) -> np.ndarray:
@@ -289,9 +304,11 @@ class MidiAutoencoderEvaluator(BaseEvaluator):
     def evaluate(
         self, batch: Tensors, outputs: Outputs, losses: Tensors | None
     ) -> None:
+        """Adds the notes of a batch."""
         self._notes.update_state({**batch, **outputs}, _without_rests(outputs))
 
     def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
+        """Writes audio, and plots of notes and controls."""
         audio, f0_hz = batch["audio"], batch[self._f0_key]
         summaries.audio_summary(audio, step, self._sample_rate, name="audio_original")
         for key in ("midi_audio", "synth_audio", "midi_audio2", "synth_audio2"):
@@ -312,6 +329,7 @@ class MidiAutoencoderEvaluator(BaseEvaluator):
         summaries.midiae_sp_summary(outputs, step)
 
     def flush(self, step: int) -> dict[str, float]:
+        """Writes the metrics to the summaries and resets them."""
         return self._notes.flush(step)
 
 
@@ -338,16 +356,24 @@ class MidiHeuristicEvaluator(BaseEvaluator):
     """
 
     def __init__(self, sample_rate: int, frame_rate: int):
+        """Initializes the evaluator.
+
+        Args:
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+        """
         super().__init__(sample_rate, frame_rate)
         self._notes = metrics.MidiMetrics(frame_rate, tag="heuristic")
 
     def evaluate(
         self, batch: Tensors, outputs: Outputs, losses: Tensors | None
     ) -> None:
+        """Adds the notes that are detected in a batch."""
         controls = {**batch, **outputs}
         self._notes.update_state(controls, self._find_notes(controls))
 
     def sample(self, batch: Tensors, outputs: Outputs, step: int) -> None:
+        """Writes plots of the detected notes."""
         controls = {**batch, **outputs}
         key = "heuristic_notes"
         controls[key] = self._find_notes(controls)
@@ -355,6 +381,7 @@ class MidiHeuristicEvaluator(BaseEvaluator):
         summaries.pianoroll_summary(controls, step, "heuristic", self._frame_rate, key)
 
     def flush(self, step: int) -> dict[str, float]:
+        """Writes the metrics to the summaries and resets them."""
         return self._notes.flush(step)
 
     def _find_notes(self, controls: Tensors) -> list[Midi]:

@@ -48,7 +48,24 @@ def build(model: keras.Model, batch: Batch) -> None:
 
     Args:
       model: Called as `model(batch, return_losses=True, training=True)`.
-      batch: Tensors from the data provider.
+      batch: Features from the data provider.
+
+    Example:
+
+    >>> import keras
+    >>> from ddsp.training import forward, models
+    >>> class Dense(models.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.layer = keras.layers.Dense(1)
+    ...     def call(self, features, training=False):
+    ...         return {"audio_synth": self.layer(features["audio"])}
+    ...     def compute_losses(self, outputs):
+    ...         return {}
+    >>> model = Dense()
+    >>> forward.build(model, {"audio": tf.zeros([2, 64])})
+    >>> model.layer.kernel.shape.as_list()
+    [64, 1]
     """
     example = tf.nest.map_structure(lambda x: x[:1], batch)
     model(example, return_losses=True, training=True)
@@ -63,6 +80,21 @@ def make_forward(model: keras.Model) -> Forward:
     Returns:
       A function from a batch to outputs and losses. The outputs include `audio_gen`,
       the resynthesis, and `energy_shares`, the share of each synthesizer.
+
+    Example:
+
+    >>> from ddsp.training import forward, models
+    >>> class Gain(models.Model):
+    ...     def call(self, features, training=False):
+    ...         return {**features, "audio_synth": 0.5 * features["audio"]}
+    ...     def compute_losses(self, outputs):
+    ...         return {"power": tf.reduce_mean(outputs["audio_synth"] ** 2)}
+    ...     def get_audio_from_outputs(self, outputs):
+    ...         return outputs["audio_synth"]
+    >>> run = forward.make_forward(Gain())
+    >>> outputs, losses = run({"audio": tf.ones([2, 64])})
+    >>> outputs["audio_gen"].shape.as_list(), float(losses["total_loss"])
+    ([2, 64], 0.25)
     """
 
     @tf.function(reduce_retracing=True)

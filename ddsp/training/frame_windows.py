@@ -91,7 +91,15 @@ def pad_for_frame(
 
 
 def windows(x: np.ndarray, width: int, pad_mode: str) -> np.ndarray:
-    """Returns the window of each value, [n, width]; see `pad_for_frame`.
+    """Returns the window of each value.
+
+    Args:
+      x: Array, [n].
+      width: Size of a window.
+      pad_mode: Position of the window; see `pad_for_frame`.
+
+    Returns:
+      Windows, [n, width].
 
     Example:
 
@@ -137,7 +145,13 @@ def remove_short(
 
 
 def runs(is_on: ArrayLike) -> list[tuple[int, int]]:
-    """Returns start and stop frame of each run of True values.
+    """Returns start and stop of each run of True values.
+
+    Args:
+      is_on: Mask of frames, [n_frames].
+
+    Returns:
+      List of half-open ranges of frames, [start, stop).
 
     Example:
 

@@ -151,6 +151,16 @@ def segment_notes(
 def mean_f0(controls: Controls, start: int, stop: int) -> float:
     """Returns the mean f0 in Hz of the frames in [start, stop).
 
+    Args:
+      controls: Controls with `f0_hz`.
+      start: First frame.
+      stop: Frame after the last one.
+
+    Args:
+      controls: Controls with `f0_hz`.
+      start: First frame.
+      stop: Frame after the last one.
+
     Example:
 
     >>> from ddsp.training import heuristics
@@ -163,6 +173,16 @@ def mean_f0(controls: Controls, start: int, stop: int) -> float:
 @gin.register
 def median_f0(controls: Controls, start: int, stop: int) -> float:
     """Returns the median f0 in Hz of the frames in [start, stop).
+
+    Args:
+      controls: Controls with `f0_hz`.
+      start: First frame.
+      stop: Frame after the last one.
+
+    Args:
+      controls: Controls with `f0_hz`.
+      start: First frame.
+      stop: Frame after the last one.
 
     Example:
 
@@ -177,6 +197,16 @@ def median_f0(controls: Controls, start: int, stop: int) -> float:
 @gin.register
 def median_amps(controls: Controls, start: int, stop: int) -> float:
     """Returns the median amplitude of the frames in [start, stop).
+
+    Args:
+      controls: Controls with `harmonic/controls/amplitudes`.
+      start: First frame.
+      stop: Frame after the last one.
+
+    Args:
+      controls: Controls with `harmonic/controls/amplitudes`.
+      start: First frame.
+      stop: Frame after the last one.
 
     Example:
 

@@ -250,7 +250,7 @@ class _Validation:
             raise ValueError(f"There is no validation data, got {self._batches}.")
         loss = _mean_over_workers(self._trainer, results["losses/total_loss"])
         line = f"step {step}: loss {loss:.4f}"
-        if self.best is not None and self.best.update(step, loss):
+        if self.best is not None and self.best.update(loss):
             line += " (best so far)"
         shares = [
             f"{name.split('/')[1]} {value:.0%}"

@@ -44,8 +44,11 @@ def import_pretty_midi() -> ModuleType:
     return pretty_midi
 
 
-def is_midi(x: Any) -> bool:
+def is_midi(x: Midi | ArrayLike) -> bool:
     """Returns whether an object is a `PrettyMIDI` object, as opposed to a piano roll.
+
+    Args:
+      x: `PrettyMIDI` object or piano roll.
 
     Example:
 

@@ -59,6 +59,12 @@ def make_writer(save_dir: str, name: str) -> tf.summary.SummaryWriter:
 
     Raises:
       OSError: If the folder cannot be created.
+
+    Example:
+
+    >>> from ddsp.training import run_directory
+    >>> with run_directory.make_writer(str(tmp_path), "train").as_default():
+    ...     _ = tf.summary.scalar("loss", 3.0, step=1)
     """
     directory = os.path.join(save_dir, "summaries", name)
     with file_errors.writing(directory):
@@ -109,6 +115,13 @@ def write_statistics(data_provider: Provider, save_dir: str) -> None:
     Raises:
       DamagedDataError: If an example cannot be read.
       OSError: If the file cannot be written.
+
+    Example:
+
+    >>> from ddsp.training import train_util
+    >>> train_util.write_statistics(ddsp.testing.tiny_provider(), str(tmp_path))
+    >>> [path.name for path in tmp_path.iterdir()]
+    ['dataset_statistics.json']
     """
     path = os.path.join(save_dir, postprocessing.STATISTICS_FILE)
     if tf.io.gfile.exists(path):

@@ -15,7 +15,20 @@ _READ_EVERY_SECS = 0.5
 
 
 class NonFiniteLossError(ValueError):
-    """Error for a loss, or its gradient, that is NaN or infinite."""
+    """Error for a loss, or its gradient, that is NaN or infinite.
+
+    Example:
+
+    >>> from ddsp.training.training_log import NonFiniteLossError, TrainingLog
+    >>> log = TrainingLog(num_steps=1, step=0)
+    >>> try:
+    ...     log.add(1, {"total_loss": tf.constant(np.nan)})
+    ...     log.check()
+    ... except NonFiniteLossError as error:
+    ...     print(error)
+    Training stopped at step 1: ...
+    >>> log.close()
+    """
 
 
 class TrainingLog:

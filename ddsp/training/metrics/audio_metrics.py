@@ -211,11 +211,19 @@ class LoudnessMetrics(BaseMetrics):
     """
 
     def __init__(self, sample_rate: int, frame_rate: int, name: str = "loudness"):
+        """Initializes the metrics.
+
+        Args:
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+          name: Group of the metrics in the summaries.
+        """
         super().__init__(sample_rate, frame_rate, name)
         self._metrics = {"loudness_db": keras.metrics.Mean()}
 
     @property
     def metrics(self) -> dict[str, keras.metrics.Metric]:
+        """Running mean of the difference in dB, as `loudness_db`."""
         return self._metrics
 
     def update_state(self, batch: Tensors, audio_gen: tf.Tensor) -> None:

@@ -84,6 +84,13 @@ class F0CrepeMetrics(BaseMetrics):
     """
 
     def __init__(self, sample_rate: int, frame_rate: int, name: str = "f0_crepe"):
+        """Initializes the metrics.
+
+        Args:
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_rate: Frames per second of the features.
+          name: Group of the metrics in the summaries.
+        """
         super().__init__(sample_rate, frame_rate, name)
         self._metrics = {
             "f0_dist": keras.metrics.Mean(),

@@ -14,7 +14,15 @@ N_BUILD_FRAMES = 32
 
 
 class SynthesisModel(Model):
-    """Base class of models with a `preprocessor` and a `processor_group`."""
+    """Base class of models with a `preprocessor` and a `processor_group`.
+
+    Example:
+
+    >>> from ddsp.training.models.synthesis_model import SynthesisModel
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> isinstance(model, SynthesisModel), model.sample_rate, model.hop_size
+    (True, 16000, 64)
+    """
 
     preprocessor: Any
     processor_group: Any

@@ -36,14 +36,37 @@ def fig_summary(tag: str, fig: "Figure", step: int) -> None:
 
 
 def make_tag(tag: str, name: str) -> str:
-    """Returns the tag of the images of an example, without its number."""
+    """Returns the tag of the images of an example, without its number.
+
+    Args:
+      tag: Name of the images.
+      name: Suffix; ignored if empty or equal to the tag.
+
+    Example:
+
+    >>> from ddsp.training.summaries.figures import make_tag
+    >>> make_tag("waveform", "synth_audio")
+    'waveform_synth_audio'
+    """
     return f"{tag}_{name}" if name and name != tag else tag
 
 
 def make_figure(
     rows: int = 1, size: tuple[float, float] = (6.0, 4.0)
 ) -> tuple["Figure", np.ndarray]:
-    """Returns a figure of a size in inches, and its axes in a column."""
+    """Returns a figure, and its axes in a column.
+
+    Args:
+      rows: Number of axes.
+      size: Width and height in inches.
+
+    Example:
+
+    >>> from ddsp.training.summaries.figures import make_figure
+    >>> figure, axes = make_figure(rows=2)
+    >>> axes.shape
+    (2,)
+    """
     # pyplot would keep all figures in memory and need a display.
     from matplotlib.figure import Figure
 

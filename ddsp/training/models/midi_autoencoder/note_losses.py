@@ -12,7 +12,18 @@ _SHORT_NOTE = 40
 
 
 class NoteLosses(SynthesisModel):
-    """Base class of models with losses of notes, which are optional."""
+    """Base class of models with losses of notes, which are optional.
+
+    Example:
+
+    >>> from ddsp.training.models.midi_autoencoder.note_losses import NoteLosses
+    >>> loss = ddsp.losses.Loss(name="distance")
+    >>> loss.call = lambda distance: tf.reduce_mean(distance)
+    >>> pitch, f0 = tf.fill([1, 9, 1], 60.0), tf.fill([1, 9, 1], 61.0)
+    >>> losses = NoteLosses().add_closeness_loss(loss, f0, pitch)
+    >>> float(losses["distance"])
+    1.0
+    """
 
     slowness_loss: Loss | None
     pitch_qpitch_loss: Loss | None
