@@ -1,7 +1,7 @@
-"""The manifest: what stands in a set of TFRecord shards, and where it came from.
+"""Manifest of a set of TFRecord shards: their contents and origin.
 
-It is a JSON file beside the shards. Its name starts with `manifest-`, so that the
-pattern `name*`, by which shards are usually given, does not match it.
+The manifest is a JSON file next to the shards. Its name starts with `manifest-`, so
+that the usual pattern of the shards, `name*`, does not match it.
 """
 
 import dataclasses
@@ -52,6 +52,18 @@ class Manifest:
       synthesis: Of synthetic data, the settings and the seed it was made with.
       shards: Per shard, by its name, its length in `bytes`, its number of `records`
         and its `fingerprint` (see `shards.describe`). Older manifests have none.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> found = manifest.Manifest(
+    ...     sample_rate=16000, frame_rate=250, example_secs=4.0, hop_secs=1.0,
+    ...     center=True, features={"audio": 64000}, pitch_tracker={},
+    ...     splits={"all": {"examples": 1, "shards": 1}}, statistics={}, recordings=[])
+    >>> path = str(tmp_path / "manifest-violin.tfrecord.json")
+    >>> found.write(path)
+    >>> manifest.read(path) == found
+    True
     """
 
     sample_rate: int
@@ -81,30 +93,59 @@ class Manifest:
 
 
 def shard_names(set_name: str, split: str, num_shards: int) -> list[str]:
-    """Names such as `violin.tfrecord-train-00003-of-00010`."""
+    """Returns names such as `violin.tfrecord-train-00003-of-00010`.
+
+    Args:
+      set_name: Name of the data set, such as `violin.tfrecord`.
+      split: `'all'`, `'train'` or `'eval'`.
+      num_shards: Number of shards.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> manifest.shard_names("violin.tfrecord", "train", 2)
+    ['violin.tfrecord-train-00000-of-00002', 'violin.tfrecord-train-00001-of-00002']
+    """
     stem = set_name if split == ALL else f"{set_name}-{split}"
     return [f"{stem}-{i:05d}-of-{num_shards:05d}" for i in range(num_shards)]
 
 
 def write_unfinished(path: str, shards: Iterable[str]) -> None:
-    """Marks a set whose shards are being moved into place, so that none reads it.
+    """Marks a data set as unfinished while its shards are moved into place.
 
     Args:
-      path: Of the manifest, which this replaces.
+      path: Path of the manifest, which is replaced.
       shards: Names of all shards that may belong to the old or the new set.
 
     Raises:
       OSError: If it cannot be written.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> path = str(tmp_path / "manifest-violin.tfrecord.json")
+    >>> manifest.write_unfinished(path, ["violin.tfrecord-00000-of-00001"])
+    >>> manifest.owned_shards(path)
+    {'violin.tfrecord-00000-of-00001'}
     """
     content = {"format": _FORMAT, _UNFINISHED: sorted(shards)}
     files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def owned_shards(path: str) -> set[str]:
-    """Names of the shards of the set whose manifest is `path`, finished or not.
+    """Returns the names of the shards of a data set, finished or not.
+
+    Args:
+      path: Path of the manifest.
 
     Raises:
-      ValueError: If there is something that is no manifest.
+      ValueError: If the file is not a manifest.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> manifest.owned_shards(str(tmp_path / "manifest-violin.tfrecord.json"))
+    set()
     """
     if not tf.io.gfile.exists(path):
         return set()
@@ -122,10 +163,23 @@ def owned_shards(path: str) -> set[str]:
 
 
 def read(path: str) -> Manifest:
-    """Reads the manifest at `path`.
+    """Reads a manifest.
+
+    Args:
+      path: Path of the manifest.
 
     Raises:
       ValueError: If it is not a manifest of a known form, or the set is unfinished.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> path = str(tmp_path / "manifest-violin.tfrecord.json")
+    >>> manifest.write_unfinished(path, [])
+    >>> manifest.read(path)
+    Traceback (most recent call last):
+    ...
+    ValueError: The preparation of this data set was stopped before it was complete...
     """
     content = _load(path)
     if _UNFINISHED in content:
@@ -177,20 +231,49 @@ def _is_name(value: Any) -> bool:
 
 
 def path_for(output_tfrecord_path: str) -> str:
-    """Where the manifest of the shards `<output_tfrecord_path>-...` stands."""
+    """Returns the path of the manifest of the shards `<output_tfrecord_path>-...`.
+
+    Args:
+      output_tfrecord_path: Common start of the paths of the shards.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> manifest.path_for("data/violin.tfrecord")
+    'data/manifest-violin.tfrecord.json'
+    """
     directory, name = os.path.split(output_tfrecord_path)
     return os.path.join(directory, f"manifest-{name}.json")
 
 
 def set_name(manifest_path: str) -> str:
-    """What the names of the shards of a set begin with."""
+    """Returns the common start of the names of the shards of a data set.
+
+    Args:
+      manifest_path: Path of the manifest.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> manifest.set_name("data/manifest-violin.tfrecord.json")
+    'violin.tfrecord'
+    """
     return (
         os.path.basename(manifest_path).removeprefix("manifest-").removesuffix(".json")
     )
 
 
 def find_for_shard(shard_path: str) -> str | None:
-    """The path of the manifest that a shard belongs to, or None."""
+    """Returns the path of the manifest of a shard, or None.
+
+    Args:
+      shard_path: Path of the shard.
+
+    Example:
+
+    >>> from ddsp.training.data import manifest
+    >>> manifest.find_for_shard(str(tmp_path / "violin.tfrecord-00000-of-00001"))
+    """
     stem = _SHARD_SUFFIX.sub("", shard_path)
     stems = [stem] + [
         stem.removesuffix(f"-{split}") for split in SPLITS if stem.endswith(f"-{split}")

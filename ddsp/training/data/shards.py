@@ -21,7 +21,7 @@ _FINGERPRINT_BYTES = 2**16
 
 
 def match(file_pattern) -> list[str]:
-    """The shards that a glob pattern, or each of a list of them, matches.
+    """Returns the shards that match a glob pattern, or each of a list of patterns.
 
     Args:
       file_pattern: Such as `data/violin.tfrecord*`. JSON files, as manifests are,
@@ -32,6 +32,15 @@ def match(file_pattern) -> list[str]:
 
     Raises:
       FileNotFoundError: If there are none.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> shards.match(str(tmp_path / "a.tfrecord*")) == [path]
+    True
     """
     patterns = [file_pattern] if isinstance(file_pattern, str) else list(file_pattern)
     paths = {
@@ -54,11 +63,23 @@ def _glob(pattern: str) -> list[str]:
 
 
 def describe(path: str) -> dict[str, Any]:
-    """What a manifest says of a shard.
+    """Returns the entry of a shard in a manifest.
+
+    Args:
+      path: Path of the shard.
 
     Raises:
       ValueError: If the file is not whole.
       OSError: If it cannot be read.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> sorted(shards.describe(path))
+    ['bytes', 'fingerprint', 'records']
     """
     return {
         "bytes": size(path),
@@ -68,11 +89,23 @@ def describe(path: str) -> dict[str, Any]:
 
 
 def size(path: str) -> int:
-    """Length of a file, bytes.
+    """Returns the length of a file in bytes.
+
+    Args:
+      path: Path of the file.
 
     Raises:
       ValueError: If it is a device or a pipe.
       OSError: If it cannot be found.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> shards.size(path)
+    16
     """
     if files.is_remote(path):
         return tf.io.gfile.stat(path).length
@@ -83,10 +116,22 @@ def size(path: str) -> int:
 
 
 def fingerprint(path: str) -> str:
-    """SHA-256 of the first and the last 64 KiB of a file, in hexadecimal.
+    """Returns the SHA-256 of the first and last 64 KiB of a file, in hexadecimal.
 
-    Enough to tell shards apart, at the same cost for any length. What changed in
-    between is found by the checksum of each record when it is read.
+    It identifies a shard at a cost that does not depend on its length. Changes in
+    between are detected by the checksum of each record.
+
+    Args:
+      path: Path of the file.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> len(shards.fingerprint(path))
+    64
     """
     length = size(path)
     digest = hashlib.sha256()
@@ -100,9 +145,21 @@ def fingerprint(path: str) -> str:
 def count_records(path: str) -> int:
     """Counts the records of a shard by their headers and checks that it is whole.
 
+    Args:
+      path: Path of the shard.
+
     Raises:
       ValueError: If the file ends in the middle of a record, or is no TFRecord.
       OSError: If it cannot be read.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> shards.count_records(path)
+    1
     """
     length_of_file = size(path)
     with _open(path) as file:
@@ -121,11 +178,23 @@ def count_records(path: str) -> int:
 
 
 def first_record(path: str) -> tf.train.Example:
-    """The first example of a shard.
+    """Returns the first example of a shard.
+
+    Args:
+      path: Path of the shard.
 
     Raises:
       ValueError: If it has none, its checksum is wrong, or it is no
         `tf.train.Example`.
+
+    Example:
+
+    >>> from ddsp.training.data import shards
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> len(shards.first_record(path).features.feature)
+    0
     """
     try:
         record = next(iter(tf.data.TFRecordDataset(path))).numpy()
