@@ -135,7 +135,6 @@ NOT_YET: tuple[str, ...] = (
     "ddsp.training.models.object_graph",
     "ddsp.training.models.older_configs",
     "ddsp.training.postprocessing",
-    "ddsp.training.preprocessing",
 )
 
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example", "Examples")

@@ -1,4 +1,4 @@
-"""From audio features to what the networks are fed."""
+"""Preprocessors: resampling and scaling of features for the networks."""
 
 from typing import Any, ClassVar
 
@@ -9,8 +9,9 @@ from ddsp import configurable, core, pitch, spectral_ops
 from ddsp._core import checks, chunks, framing, safety
 from ddsp.training import nn
 from ddsp.training.level_streams import LevelStream, LoudnessStream, PowerStream
+from ddsp.types import ArrayLike
 
-# The ranges that are scaled to [0, 1]: decibels below full scale, MIDI notes.
+# Ranges that are scaled to [0, 1]: dB below full scale, MIDI notes.
 DB_RANGE = core.DB_RANGE
 F0_RANGE = 127.0
 
@@ -21,17 +22,17 @@ _MAX_F0_HZ, _MAX_LEVEL_DB = 1e6, 240.0
 _VALUES_PER_FRAME = 2**15
 
 
-def at_least_3d(x: Any) -> tf.Tensor:
-    """Adds the missing axes of [batch, time, channels].
+def at_least_3d(x: ArrayLike) -> tf.Tensor:
+    """Expands a tensor to [batch, time, channels].
 
     Args:
-      x: Tensor of shape [], [time], [batch, time] or [batch, time, channels].
+      x: Shape [], [time], [batch, time] or [batch, time, channels].
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessing.at_least_3d([1.0, 2.0]).shape.as_list()
-    [1, 2, 1]
+    >>> preprocessing.at_least_3d(tf.zeros([1, 10])).shape.as_list()
+    [1, 10, 1]
     """
     x = tf.convert_to_tensor(x)
     missing = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}.get(x.shape.rank, ())
@@ -41,69 +42,69 @@ def at_least_3d(x: Any) -> tf.Tensor:
 
 
 def scale_db(db: Any, db_range: float = DB_RANGE) -> Any:
-    """Scales decibels from [-`db_range`, 0] to [0, 1], linearly.
+    """Scales decibels linearly from [-`db_range`, 0] to [0, 1].
 
     Args:
-      db: Level in dB.
-      db_range: Range in dB, > 0.
+      db: Level in dB, any shape.
+      db_range: Level that is scaled to 0, in dB below full scale.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessing.scale_db(-20.0)
-    0.75
+    >>> preprocessing.scale_db(-40.0)
+    0.5
     """
     return db / db_range + 1.0
 
 
 def inv_scale_db(db_scaled: Any, db_range: float = DB_RANGE) -> Any:
-    """Scales [0, 1] to decibels in [-`db_range`, 0], linearly.
+    """Scales values linearly from [0, 1] to decibels in [-`db_range`, 0].
 
     Args:
-      db_scaled: Scaled level.
-      db_range: Range in dB, > 0.
+      db_scaled: Scaled level, any shape.
+      db_range: Level that is scaled to 0, in dB below full scale.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessing.inv_scale_db(0.75)
-    -20.0
+    >>> preprocessing.inv_scale_db(0.5)
+    -40.0
     """
     return (db_scaled - 1.0) * db_range
 
 
-def scale_f0_hz(f0_hz: Any) -> tf.Tensor:
-    """Scales Hz to MIDI notes divided by 127; 0 Hz becomes 0.
+def scale_f0_hz(f0_hz: ArrayLike) -> tf.Tensor:
+    """Scales f0 to MIDI units divided by 127, in [0, 1].
 
     Args:
-      f0_hz: Fundamental frequency in Hz, any shape.
+      f0_hz: Fundamental frequency in Hz, any shape; 0 Hz is scaled to 0.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> float(preprocessing.scale_f0_hz(440.0)) * 127.0
+    >>> round(127 * float(preprocessing.scale_f0_hz(440.0)), 3)
     69.0
     """
     return core.hz_to_midi(f0_hz) / F0_RANGE
 
 
 def inv_scale_f0_hz(f0_scaled: Any) -> tf.Tensor:
-    """Scales MIDI notes divided by 127 to Hz.
+    """Converts MIDI units divided by 127 to Hz.
 
     Args:
-      f0_scaled: Scaled fundamental frequency, any shape.
+      f0_scaled: Scaled f0, any shape.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> float(preprocessing.inv_scale_f0_hz(69.0 / 127.0))
+    >>> round(float(preprocessing.inv_scale_f0_hz(69.0 / 127.0)), 2)
     440.0
     """
     return core.midi_to_hz(f0_scaled * F0_RANGE)
 
 
 class Preprocessor(nn.DictLayer):
-    """Base class of preprocessors of f0 and a level, loudness or power.
+    """Base class of preprocessors of f0 and a level (loudness or power).
 
     A preprocessor brings features to one number of time steps, in float32, and scales
     them for the networks. It also knows its causal form: `level_stream` measures the
@@ -123,8 +124,10 @@ class Preprocessor(nn.DictLayer):
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> issubclass(preprocessing.F0LoudnessPreprocessor, preprocessing.Preprocessor)
-    True
+    >>> preprocessor = preprocessing.F0LoudnessPreprocessor()
+    >>> block = preprocessor.scale(tf.fill([1, 5, 1], 440.0), tf.fill([1, 5, 1], -40.0))
+    >>> list(block)
+    ['f0_hz', 'f0_scaled', 'loudness_db', 'ld_scaled']
     """
 
     level_name: ClassVar[str]
@@ -140,7 +143,20 @@ class Preprocessor(nn.DictLayer):
         output_keys: list[str],
         **kwargs: Any,
     ) -> None:
-        # Half precision cannot hold a frequency: its step at 440 Hz is 0.25 Hz.
+        """Initializes the preprocessor.
+
+        Args:
+          time_steps: Number of time steps of the outputs, or None for that of the
+            inputs.
+          frame_rate: Frame rate in Hz; must divide `sample_rate`.
+          sample_rate: Sample rate in Hz.
+          output_keys: Keys of the outputs.
+          **kwargs: Arguments of `keras.layers.Layer`.
+
+        Raises:
+          ValueError: If the frame rate does not divide the sample rate.
+        """
+        # Frequencies need float32: the resolution of float16 at 440 Hz is 0.25 Hz.
         super().__init__(output_keys=output_keys, **{"dtype": "float32", **kwargs})
         checks.hop_size(sample_rate, frame_rate)
         self.time_steps = time_steps
@@ -194,9 +210,9 @@ class Preprocessor(nn.DictLayer):
         """Interpolates linearly to a number of time steps.
 
         Args:
-          x: [batch, time] or [batch, time, channels].
-          time_steps: By default the constructor's; where that is None too, the input
-            keeps its own.
+          x: Shape [batch, time] or [batch, time, channels].
+          time_steps: Number of time steps; by default that of the constructor. If both
+            are None, the number is unchanged.
 
         Returns:
           [batch, time_steps, channels].
@@ -218,17 +234,17 @@ class Preprocessor(nn.DictLayer):
 
 @configurable.layer(module="ddsp.training.preprocessing")
 class F0LoudnessPreprocessor(Preprocessor):
-    """Resamples and scales fundamental frequency and loudness.
+    """Preprocessor of fundamental frequency and loudness.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessor = preprocessing.F0LoudnessPreprocessor(
-    ...     time_steps=20, compute_loudness=False)
-    >>> features = preprocessor({
-    ...     "f0_hz": tf.fill([1, 10, 1], 440.0), "loudness_db": tf.zeros([1, 10, 1])})
-    >>> features["ld_scaled"].shape.as_list()
-    [1, 20, 1]
+    >>> preprocessor = preprocessing.F0LoudnessPreprocessor(time_steps=10)
+    >>> outputs = preprocessor(
+    ...     loudness_db=tf.fill([1, 5], -40.0), f0_hz=tf.fill([1, 5], 440.0)
+    ... )
+    >>> outputs["ld_scaled"].shape.as_list()
+    [1, 10, 1]
     """
 
     level_name = "loudness_db"
@@ -253,11 +269,11 @@ class F0LoudnessPreprocessor(Preprocessor):
           sample_rate: Samples per second of the audio.
           compute_loudness: Compute the loudness from the audio where there is audio,
             instead of taking the given one.
-          padding: How frames of the loudness lie: `'center'`, `'same'` or `'causal'`
+          padding: Position of the loudness frames: `'center'`, `'same'` or `'causal'`
             (no look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
-          db_range: Loudness that is scaled to 0 is so far below 0 dB. The original's
-            models up to its version 1.6 need 120.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          db_range: Loudness that is scaled to 0, in dB below full scale. Models of the
+            original up to version 1.6 require 120.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
           ValueError: If the frame rate does not divide the sample rate, the padding is
@@ -274,6 +290,7 @@ class F0LoudnessPreprocessor(Preprocessor):
     def level_stream(
         self, sample_rate: int | None = None, latency_frames: int | None = None
     ) -> LoudnessStream:
+        """Returns the stream of the level; see `Preprocessor.level_stream`."""
         return LoudnessStream(
             sample_rate or self.sample_rate,
             self.frame_rate,
@@ -292,13 +309,14 @@ class F0LoudnessPreprocessor(Preprocessor):
         """Resamples and scales.
 
         Args:
-          loudness_db: [batch, frames] or [batch, frames, 1], dB.
-          f0_hz: [batch, frames] or [batch, frames, 1], Hz, >= 0.
-          audio: [batch, n_samples], for `compute_loudness`.
-          time_steps: In place of the constructor's.
+          loudness_db: Loudness in dB, shape [batch, frames] or [batch, frames, 1].
+          f0_hz: Fundamental frequency in Hz, ≥ 0, shape [batch, frames] or [batch,
+            frames, 1].
+          audio: Audio for `compute_loudness`, shape [batch, n_samples].
+          time_steps: Overrides the argument of the constructor.
 
         Returns:
-          `f0_hz` (Hz), `loudness_db` (dB), `f0_scaled` (MIDI notes / 127) and
+          `f0_hz` (Hz), `loudness_db` (dB), `f0_scaled` (MIDI units / 127) and
           `ld_scaled` ([-`db_range`, 0] dB to [0, 1]), each [batch, time_steps, 1].
         """
         if self.compute_loudness and audio is not None:
@@ -316,16 +334,17 @@ class F0LoudnessPreprocessor(Preprocessor):
 
 @configurable.layer(module="ddsp.training.preprocessing")
 class F0PowerPreprocessor(Preprocessor):
-    """Resamples and scales fundamental frequency and power.
+    """Preprocessor of fundamental frequency and power.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessor = preprocessing.F0PowerPreprocessor(time_steps=20)
-    >>> features = preprocessor({
-    ...     "f0_hz": tf.fill([1, 10, 1], 440.0), "power_db": tf.zeros([1, 10, 1])})
-    >>> features["pw_scaled"].shape.as_list()
-    [1, 20, 1]
+    >>> preprocessor = preprocessing.F0PowerPreprocessor(time_steps=10)
+    >>> outputs = preprocessor(
+    ...     f0_hz=tf.fill([1, 5], 440.0), power_db=tf.fill([1, 5], -40.0)
+    ... )
+    >>> outputs["pw_scaled"].shape.as_list()
+    [1, 10, 1]
     """
 
     level_name = "power_db"
@@ -345,12 +364,12 @@ class F0PowerPreprocessor(Preprocessor):
         Args:
           time_steps: Number of time steps of the outputs. With None the features keep
             the number of frames of `f0_hz`.
-          frame_rate: Frames per second of the power computed here.
-          sample_rate: Samples per second of the audio.
-          frame_size: Samples over which the power is averaged.
-          padding: How frames of the power lie: `'center'`, `'same'` or `'causal'` (no
+          frame_rate: Frame rate of the computed power, in Hz.
+          sample_rate: Sample rate of the audio, in Hz.
+          frame_size: Frame size of the power, in samples.
+          padding: Position of the power frames: `'center'`, `'same'` or `'causal'` (no
             look-ahead, for real time), see `spectral_ops.get_framed_lengths`.
-          **kwargs: Passed on to `keras.layers.Layer`.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
           ValueError: If the frame rate does not divide the sample rate, the padding
@@ -365,11 +384,13 @@ class F0PowerPreprocessor(Preprocessor):
 
     @property
     def feature_names(self) -> list[str]:
+        """Names of the required features."""
         return [*self.input_keys, self.level_name]
 
     def level_stream(
         self, sample_rate: int | None = None, latency_frames: int | None = None
     ) -> PowerStream:
+        """Returns the stream of the level; see `Preprocessor.level_stream`."""
         return _power_stream(self, sample_rate, latency_frames)
 
     def call(
@@ -382,24 +403,25 @@ class F0PowerPreprocessor(Preprocessor):
         """Resamples and scales.
 
         Args:
-          f0_hz: [batch, frames] or [batch, frames, 1], Hz, >= 0.
-          power_db: [batch, frames] or [batch, frames, 1], dB. Computed from the audio
-            where it is not given.
-          audio: [batch, n_samples].
-          time_steps: In place of the constructor's.
+          f0_hz: Fundamental frequency in Hz, ≥ 0, shape [batch, frames] or [batch,
+            frames, 1].
+          power_db: Power in dB, shape [batch, frames] or [batch, frames, 1]. Computed
+            from the audio if None.
+          audio: Shape [batch, n_samples].
+          time_steps: Overrides the argument of the constructor.
 
         Returns:
-          `f0_hz` (Hz), `pw_db` (dB), `f0_scaled` (MIDI notes / 127) and `pw_scaled`
+          `f0_hz` (Hz), `pw_db` (dB), `f0_scaled` (MIDI units / 127) and `pw_scaled`
           ([-80, 0] dB to [0, 1]), each [batch, time_steps, 1].
 
         Raises:
-          ValueError: If neither power nor audio is given.
+          ValueError: If power and audio are both None.
         """
         if power_db is None:
             if audio is None:
                 raise ValueError(
-                    "F0PowerPreprocessor needs `power_db` or `audio`, got None "
-                    "for both."
+                    "F0PowerPreprocessor requires `power_db` or `audio`, got None for "
+                    "both."
                 )
             power_db = spectral_ops.compute_power(
                 audio,
@@ -414,21 +436,24 @@ class F0PowerPreprocessor(Preprocessor):
 
 @configurable.layer(module="ddsp.training.preprocessing")
 class OnlineF0PowerPreprocessor(Preprocessor):
-    """Measures power, and on request pitch, in the audio itself, at 16 kHz.
+    """Preprocessor that computes power, and optionally pitch, from audio at 16 kHz.
 
-    Nothing is interpolated: features have as many frames as the audio, counted as
-    `spectral_ops.get_framed_lengths` does.
+    Features are not interpolated: their number of frames is that of
+    `spectral_ops.get_framed_lengths`.
 
     Example:
 
     >>> from ddsp.training import preprocessing
-    >>> preprocessor = preprocessing.OnlineF0PowerPreprocessor(compute_f0=False)
-    >>> features = preprocessor({
-    ...     "audio": tf.zeros([1, 640]),
-    ...     "f0_hz": tf.fill([1, 11, 1], 440.0),
-    ...     "f0_confidence": tf.ones([1, 11, 1])})
-    >>> features["pw_scaled"].shape.as_list()
-    [1, 11, 1]
+    >>> preprocessor = preprocessing.OnlineF0PowerPreprocessor(
+    ...     compute_f0=False, padding="same"
+    ... )
+    >>> outputs = preprocessor(
+    ...     audio=tf.zeros([1, 640]),
+    ...     f0_hz=tf.fill([1, 10], 440.0),
+    ...     f0_confidence=tf.ones([1, 10]),
+    ... )
+    >>> outputs["pw_scaled"].shape.as_list()
+    [1, 10, 1]
     """
 
     level_name = "power_db"
@@ -449,22 +474,22 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         """Initializes the preprocessor.
 
         Args:
-          frame_rate: Frames per second.
-          frame_size: Samples at 16 kHz over which the power is averaged.
-          padding: How frames lie: `'center'`, `'same'`, `'valid'` or `'causal'`, see
-            `spectral_ops.get_framed_lengths`.
-          compute_power: Measure the power, instead of taking the given one.
-          compute_f0: Measure the pitch, instead of taking the given one.
+          frame_rate: Frame rate in Hz.
+          frame_size: Frame size of the power, in samples at 16 kHz.
+          padding: Position of the frames: `'center'`, `'same'`, `'valid'` or
+            `'causal'`, see `spectral_ops.get_framed_lengths`.
+          compute_power: Whether to compute the power, instead of using the input.
+          compute_f0: Whether to compute f0, instead of using the input.
           crepe_saved_model_path: Size or path of the pitch tracker, see
-            `pitch.find_weights`; None for no tracker. Only read for `compute_f0`.
-          viterbi: Smooth the measured pitch by Viterbi decoding, in NumPy: then the
-            graph can be neither exported nor compiled by XLA.
-          **kwargs: Passed on to `keras.layers.Layer`.
+            `pitch.find_weights`; None for no tracker. Only used with `compute_f0`.
+          viterbi: Whether to smooth f0 by Viterbi decoding, in NumPy. The graph can
+            then be neither exported nor compiled by XLA.
+          **kwargs: Arguments of `keras.layers.Layer`.
 
         Raises:
           FileNotFoundError: If the tracker's weights are not installed.
           ValueError: If the frame rate does not divide 16000, the padding is unknown,
-            or pitch is to be measured without a tracker.
+            or `compute_f0` is set without a tracker.
         """
         checks.one_of("padding", padding, framing.PADDINGS)
         output_keys = ["f0_hz", "pw_db", "f0_scaled", "pw_scaled", "f0_confidence"]
@@ -478,15 +503,16 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         self.viterbi = viterbi
         if compute_f0 and crepe_saved_model_path is None:
             raise ValueError(
-                "With `compute_f0` there must be a tracker, 'tiny' for instance, got "
+                "`compute_f0` requires a pitch tracker, such as 'tiny', got "
                 "crepe_saved_model_path=None."
             )
-        # Past Keras, which would save the tracker with every checkpoint of a model.
+        # Hidden from Keras, which would save the tracker with every checkpoint.
         crepe = pitch.load(crepe_saved_model_path) if compute_f0 else None
         object.__setattr__(self, "_crepe", crepe)
 
     @property
     def feature_names(self) -> list[str]:
+        """Names of the required features."""
         return [
             *self.input_keys,
             *([] if self.compute_f0 else ["f0_hz", "f0_confidence"]),
@@ -496,6 +522,7 @@ class OnlineF0PowerPreprocessor(Preprocessor):
     def level_stream(
         self, sample_rate: int | None = None, latency_frames: int | None = None
     ) -> PowerStream:
+        """Returns the stream of the level; see `Preprocessor.level_stream`."""
         return _power_stream(self, sample_rate, latency_frames)
 
     def call(
@@ -507,27 +534,28 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         pw_db: tf.Tensor | None = None,
         time_steps: int | None = None,
     ) -> Any:
-        """Measures and scales.
+        """Computes and scales features.
 
         Args:
-          audio: [batch, n_samples], at 16 kHz; only its length counts where power and
-            pitch are given.
-          f0_hz: [batch, frames] or [batch, frames, 1], Hz, >= 0; for a preprocessor
-            that does not compute it.
-          f0_confidence: [batch, frames], 0 to 1; the same.
-          audio_16k: [batch, n_samples], measured in place of an `audio` of another
-            sample rate.
-          pw_db: [batch, frames] or [batch, frames, 1], dB; the same.
-          time_steps: How many frames to return, the first ones; all if None.
+          audio: Audio at 16 kHz, shape [batch, n_samples]. Only its length matters if
+            power and f0 are inputs.
+          f0_hz: Fundamental frequency in Hz, ≥ 0, shape [batch, frames] or [batch,
+            frames, 1]; used if `compute_f0` is not set.
+          f0_confidence: Confidence in [0, 1], shape [batch, frames]; used if
+            `compute_f0` is not set.
+          audio_16k: Replaces an `audio` with another sample rate.
+          pw_db: Power in dB, shape [batch, frames] or [batch, frames, 1]; used if
+            `compute_power` is not set.
+          time_steps: Number of frames to return, from the start; all if None.
 
         Returns:
-          `f0_hz` (Hz), `pw_db` (dB), `f0_scaled` (MIDI notes / 127) and `pw_scaled`
+          `f0_hz` (Hz), `pw_db` (dB), `f0_scaled` (MIDI units / 127) and `pw_scaled`
           ([-80, 0] dB to [0, 1]), each [batch, frames, 1], and `f0_confidence`, [batch,
-          frames]. No gradient flows through a measured pitch.
+          frames]. Computed f0 has no gradient.
 
         Raises:
-          ValueError: If a feature is neither given nor to be computed, or has other
-            than the audio's number of frames.
+          ValueError: If a feature is neither an input nor computed, or its number of
+            frames does not match the audio.
         """
         audio = core.tf_float32(audio if audio_16k is None else audio_16k)
         checks.rank("audio", audio, 2)
@@ -545,8 +573,8 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         missing = [name for name, value in given.items() if value is None]
         if missing:
             raise ValueError(
-                "What OnlineF0PowerPreprocessor does not compute must be an input, "
-                f"got compute_f0={self.compute_f0}, compute_power="
+                "Features that OnlineF0PowerPreprocessor does not compute are required "
+                f"as inputs, got compute_f0={self.compute_f0}, compute_power="
                 f"{self.compute_power} and None for {missing}."
             )
         f0_hz, f0_confidence, pw_db = (
@@ -557,7 +585,7 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         return f0_hz, pw_db, scale_f0_hz(f0_hz), scale_db(pw_db), f0_confidence
 
     def _measure_pitch(self, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Pitch and confidence, [batch, frames] each, by one graph."""
+        """Computes f0 and confidence, shape [batch, frames], in one graph."""
         padded = framing.pad(audio, pitch.FRAME_SIZE, self.hop_size, self.padding)
         frames = framing.frame(padded, pitch.FRAME_SIZE, self.hop_size)
         rows = tf.reshape(frames, [-1, pitch.FRAME_SIZE])
@@ -583,16 +611,15 @@ class OnlineF0PowerPreprocessor(Preprocessor):
         n_frames = x.shape[1]
         if n_samples is None or n_frames is None:
             return x[:, :time_steps]
-        of_audio, _ = framing.get_framed_lengths(
+        n_audio_frames, _ = framing.get_framed_lengths(
             n_samples, self.frame_size, self.hop_size, self.padding
         )
-        if n_frames < time_steps if time_steps else n_frames != of_audio:
+        if n_frames < time_steps if time_steps else n_frames != n_audio_frames:
             raise ValueError(
-                f"`{name}` must have {time_steps or of_audio} frames, for {n_samples} "
-                f"samples of audio at 16 kHz and {self.frame_rate} frames per second "
-                f"with padding='{self.padding}' and frame_size={self.frame_size} "
-                "(data prepared with centered frames have one more), "
-                f"got {n_frames}."
+                f"`{name}` must have {time_steps or n_audio_frames} frames for "
+                f"{n_samples} samples at 16 kHz, {self.frame_rate} frames per second, "
+                f"padding='{self.padding}' and frame_size={self.frame_size} (data "
+                f"prepared with centered frames has one more), got {n_frames}."
             )
         return x[:, :time_steps]
 

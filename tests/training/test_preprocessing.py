@@ -82,7 +82,7 @@ def test_power_preprocessor(features):
     computed = layer(f0_hz=features["f0_hz"], audio=features["audio"])["pw_db"]
     assert abs(np.mean(computed[:, 1:-1]) + 20) < 0.5
 
-    with pytest.raises(ValueError, match="needs `power_db` or `audio`"):
+    with pytest.raises(ValueError, match="requires `power_db` or `audio`"):
         layer(f0_hz=features["f0_hz"])
 
 
