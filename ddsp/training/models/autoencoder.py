@@ -40,7 +40,7 @@ class Autoencoder(SynthesisModel, Stream):
         decoder: keras.layers.Layer | None = None,
         processor_group: keras.layers.Layer | None = None,
         losses: Loss | Sequence[Loss] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         """Initializes the model.
 
