@@ -110,13 +110,6 @@ class Preprocessor(nn.DictLayer):
     them for the networks. It also knows its causal form: `level_stream` measures the
     level block by block, and `scale` scales a block of features.
 
-    Args:
-      time_steps: Number of time steps of the outputs; None for that of `f0_hz`.
-      frame_rate: Frames per second.
-      sample_rate: Samples per second.
-      output_keys: Names of the outputs.
-      **kwargs: Passed to the Keras layer.
-
     Attributes:
       level_name: Name of the level among a model's inputs, `'loudness_db'` or
         `'power_db'`.
