@@ -184,6 +184,9 @@ def source(module: str) -> Callable[[T], T]:
 def given(instance: Any) -> frozenset[str]:
     """Returns the names of the constructor arguments that the caller or gin set.
 
+    Args:
+      instance: A layer.
+
     Example:
 
     >>> from ddsp import configurable
@@ -207,6 +210,9 @@ def shared_arguments() -> dict[str, dict[str, Any]]:
 
 def shared_arguments_of(layer: Any) -> dict[str, Any]:
     """Returns {argument: default} of a decorated layer, {} for other objects.
+
+    Args:
+      layer: A layer.
 
     Example:
 

@@ -76,6 +76,9 @@ def cause(error: Exception) -> str:
 def reason(error: Exception) -> str:
     """Returns the line of an operating-system or TensorFlow error that says why.
 
+    Args:
+      error: The exception.
+
     Example:
 
     >>> from ddsp import file_errors

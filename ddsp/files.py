@@ -54,6 +54,9 @@ def expand_path(file_path: str) -> str:
 def is_remote(path: str) -> bool:
     """Whether TensorFlow reaches `path` through a network file system.
 
+    Args:
+      path: Path or URL.
+
     Example:
 
     >>> from ddsp import files
@@ -273,6 +276,9 @@ def _exchange(a: str, b: str) -> bool:
 def remove(path: str) -> None:
     """Removes a file or a directory, if it exists.
 
+    Args:
+      path: Path of the file or directory.
+
     Example:
 
     >>> from ddsp import files
@@ -331,6 +337,9 @@ def _is_other_process(pid: int) -> bool:
 
 def sync(path: str) -> None:
     """Synchronizes a local file or directory with the disk, against a loss of power.
+
+    Args:
+      path: Path of the file or directory.
 
     Example:
 

@@ -253,6 +253,9 @@ class ProcessorGroup(dags.DAGLayer, Stream):
 class Add(Processor):
     """Sums two signals of one shape, [batch, n_samples] or with more axes.
 
+    Args:
+      name: Name of the processor.
+
     Example:
 
     >>> ddsp.processors.Add()([[1.0, 2.0]], [[0.5, 0.5]]).numpy()

@@ -231,6 +231,16 @@ def compute_logmel(
 ) -> tf.Tensor:
     """Natural logarithm of `compute_mel`, zeros counted as 1e-5.
 
+    Args:
+      audio: Signal, [(batch,) n_samples].
+      lo_hz: Lower edge of the first band, Hz.
+      hi_hz: Upper edge of the last band, Hz.
+      bins: Number of bands.
+      fft_size: Samples per frame.
+      overlap: Overlap of successive frames, 0 to below 1.
+      pad_end: As in `stft`.
+      sample_rate: Samples per second.
+
     Example:
 
     >>> audio = tf.sin(0.1 * tf.range(1600.0))[tf.newaxis]

@@ -22,6 +22,11 @@ class Synth(Processor):
     In this order: the length given at the call, `n_samples` of the constructor, or
     `hop_size` samples for each frame of the controls.
 
+    Args:
+      name: Name of the processor.
+      n_samples: Length to render; None to derive it from `hop_size` or the call.
+      hop_size: Samples per frame; None if unknown.
+
     Example:
 
     >>> class Constant(ddsp.synths.Synth):
@@ -102,6 +107,9 @@ def _scale(x: Any, scale_fn: ScaleFn) -> tf.Tensor:
 @configurable.layer(module="ddsp.synths")
 class TensorToAudio(Processor):
     """Passes a tensor on as audio: a network that makes samples itself.
+
+    Args:
+      name: Name of the processor.
 
     Example:
 

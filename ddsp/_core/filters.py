@@ -106,8 +106,8 @@ def fft_convolve(
       less the samples cut at the start unless zeros of the FFT make up for them.
 
     Raises:
-      ValueError: for a wrong rank, batch sizes that differ, an unknown padding, or
-        a number of frames that does not fit the audio.
+      ValueError: If a rank is wrong, the batch sizes differ, the padding is unknown,
+        or the number of frames does not fit the audio.
     """
     checks.one_of("padding", padding, PADDINGS)
     impulse_response = tf_float32(impulse_response)
@@ -145,8 +145,8 @@ def _filter(
       As `fft_convolve`.
 
     Raises:
-      ValueError: for audio of a wrong rank, batch sizes that differ, or a number of
-        frames that does not fit the audio.
+      ValueError: If the rank of the audio is wrong, the batch sizes differ, or the
+        number of frames does not fit the audio.
     """
     audio = tf_float32(audio)
     checks.rank("audio", audio, 2)
@@ -315,7 +315,7 @@ def frequency_impulse_response(magnitudes: Any, window_size: int = 0) -> tf.Tens
       [..., ir_size], centered, `2 * (n_frequencies - 1)` samples before windowing.
 
     Raises:
-      ValueError: for fewer than two frequencies, which make no response.
+      ValueError: If there are fewer than two frequencies.
     """
     magnitudes = tf_float32(magnitudes)
     if magnitudes.shape[-1] is not None and magnitudes.shape[-1] < 2:

@@ -92,8 +92,8 @@ def harmonic_synthesis(
       [batch, n_samples].
 
     Raises:
-      ValueError: for controls of other than three axes, or a length that the
-        resampling method cannot reach.
+      ValueError: If the controls do not have three axes, or the resampling method
+        does not support the length.
     """
     del use_angular_cumsum
     frequencies = tf_float32(frequencies)

@@ -80,8 +80,8 @@ def sinusoidal_synthesis(
       [batch, n_samples].
 
     Raises:
-      ValueError: for controls of other than three axes, or a length that the
-        resampling method cannot reach.
+      ValueError: If the controls do not have three axes, or the resampling method
+        does not support the length.
     """
     frequencies, amplitudes = tf_float32(frequencies), tf_float32(amplitudes)
     checks.rank("frequencies", frequencies, 3)

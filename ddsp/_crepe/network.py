@@ -360,7 +360,11 @@ def _mean_and_deviation(frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def normalize_frames(frames: Any) -> tf.Tensor:
-    """Scales each frame to mean 0 and standard deviation 1; silence stays 0."""
+    """Scales each frame to mean 0 and standard deviation 1; silence stays 0.
+
+    Args:
+      frames: Audio, [..., frame_size].
+    """
     frames = tf.convert_to_tensor(frames, tf.float32)
     mean, deviation = _mean_and_deviation(frames)
     return (frames - mean) / deviation

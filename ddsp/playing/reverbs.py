@@ -21,7 +21,11 @@ def impulse_response(reverb: effects.Reverb) -> tf.Tensor:
 
 
 def trained_reverbs(group: processors.ProcessorGroup) -> list[effects.Reverb]:
-    """The reverbs of a group that are given nothing but audio."""
+    """The reverbs of a group that are given nothing but audio.
+
+    Args:
+      group: The processor group of a model.
+    """
     return [
         getattr(group, name)
         for name, keys, *_ in group.dag

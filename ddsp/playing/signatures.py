@@ -14,7 +14,11 @@ Specs = dict[str, tf.TensorSpec]
 
 
 def floats(*shape: int) -> tf.TensorSpec:
-    """A float32 tensor of a fixed shape."""
+    """A float32 tensor of a fixed shape.
+
+    Args:
+      *shape: Shape of the tensor.
+    """
     return tf.TensorSpec(shape, tf.float32)
 
 

@@ -258,6 +258,9 @@ def transfer(
 def usable_recording(source: str) -> audio_io.Recording:
     """What a look at an audio file found, if it can be played from.
 
+    Args:
+      source: Path of the recording.
+
     Raises:
       FileNotFoundError: If there is no such file.
       ValueError: If the recording is empty, silent, damaged or has NaN samples.
@@ -346,6 +349,9 @@ def left_out(source: str, output: str) -> list[str]:
 
 def check_output(path: str) -> None:
     """Refuses a file to write whose format is unknown.
+
+    Args:
+      path: Path of the audio file to write.
 
     Raises:
       ValueError: If the extension is not one of `OUTPUT_SUFFIXES`.

@@ -32,7 +32,11 @@ def write_report(transfer: Transfer) -> str:
 
 
 def transfer_sections(transfer: Transfer) -> list[str]:
-    """Players, pictures and an account of a transfer, as sections of a page."""
+    """Players, pictures and an account of a transfer, as sections of a page.
+
+    Args:
+      transfer: Result of a timbre transfer.
+    """
     recordings = {
         "Recording": _read(transfer.source, transfer.sample_rate),
         "Transfer": _read(transfer.path, transfer.sample_rate),

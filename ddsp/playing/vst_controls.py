@@ -146,8 +146,8 @@ class VSTExtractFeatures(VSTBaseModule):
           **kwargs: See `VSTBaseModule`.
 
         Raises:
-          FileNotFoundError: Also if the tracker's weights are not installed.
-          ValueError: Also if the model has no OnlineF0PowerPreprocessor, or frames of
+          FileNotFoundError: If the weights of the tracker are not installed.
+          ValueError: If the model has no OnlineF0PowerPreprocessor, or frames of
             other than 1024 samples, which is what the tracker takes.
         """
         self.crepe_saved_model_path = crepe_saved_model_path

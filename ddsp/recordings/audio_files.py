@@ -100,7 +100,11 @@ def find_audio(patterns: Iterable[str], without: str | None = None) -> Found:
 
 
 def advice(path: str) -> str | None:
-    """What to do about a file that cannot be decoded, by its name; None if unknown."""
+    """What to do about a file that cannot be decoded, by its name; None if unknown.
+
+    Args:
+      path: Path of the file.
+    """
     name = os.path.basename(path)
     stem, suffix = os.path.splitext(name)
     suffix = suffix.lower()

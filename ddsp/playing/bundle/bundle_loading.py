@@ -108,6 +108,9 @@ def load(path: str | os.PathLike) -> Bundle:
 def read_model(folder: Path) -> tuple[models.Autoencoder, dict[str, Any] | None]:
     """The model in a bundle, and the statistics of its training data or None.
 
+    Args:
+      folder: Directory of the bundle.
+
     Raises:
       ValueError: If the config describes no such model, or the weights do not fit it.
     """
@@ -172,12 +175,21 @@ def _check_vector(bundle: Bundle) -> None:
 
 
 def n_parameters(model: models.Model) -> int:
-    """How many numbers the weights of a model consist of."""
+    """How many numbers the weights of a model consist of.
+
+    Args:
+      model: A built model.
+    """
     return sum(math.prod(variable.shape) for variable in model.weights)
 
 
 def write_weights(model: models.Model, folder: Path) -> None:
-    """Writes what `read_model` reads: each variable under its name."""
+    """Writes what `read_model` reads: each variable under its name.
+
+    Args:
+      model: A built model.
+      folder: Directory of the bundle.
+    """
     variables = restoring.model_variables(model)
     np.savez(
         folder / WEIGHTS_FILE,

@@ -62,7 +62,11 @@ class BundleManifest:
 
 
 def is_bundle(path: str | os.PathLike) -> bool:
-    """Whether a directory is, or was meant to be, a bundle."""
+    """Whether a directory is, or was meant to be, a bundle.
+
+    Args:
+      path: Any path.
+    """
     manifest = Path(path) / MANIFEST_FILE
     return manifest.is_file() and not manifest.is_symlink()
 
@@ -256,7 +260,11 @@ def _check_version(version: Any, content: dict[str, Any], path: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file."""
+    """The checksum of a file.
+
+    Args:
+      path: Path of the file.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -46,7 +46,11 @@ def find_chromium() -> str:
 
 
 def read_description(path: str) -> dict[str, Any]:
-    """What stands beside an exported file, see `Form.describe`."""
+    """What stands beside an exported file, see `Form.describe`.
+
+    Args:
+      path: Path of the exported file.
+    """
     return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
 
 

@@ -86,7 +86,11 @@ def export_model(
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """How files compared, a line each, in aligned columns."""
+    """How files compared, a line each, in aligned columns.
+
+    Args:
+      comparisons: Comparisons from `export_model`.
+    """
     rows = [_HEADINGS, *map(_row, comparisons)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (zip(row, widths, strict=True) for row in rows)

@@ -43,7 +43,11 @@ class SavedModel(Runtime):
 
 
 def as_signature(form: Form):
-    """A form's graph with the form's names for inputs and outputs."""
+    """A form's graph with the form's names for inputs and outputs.
+
+    Args:
+      form: The form to export.
+    """
     function, inputs, outputs = form.graph
 
     def call(*tensors):

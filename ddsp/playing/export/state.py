@@ -94,7 +94,11 @@ class NamedState:
 
 
 def identifier(part: Any) -> str:
-    """A text as a part of a name that every runtime takes."""
+    """A text as a part of a name that every runtime takes.
+
+    Args:
+      part: Part of a name.
+    """
     return re.sub(r"\W", "_", str(part), flags=re.ASCII)
 
 

@@ -68,7 +68,12 @@ class SyntheticNotes(LegacyTFRecordProvider):
 
 
 def feature_channels(n_harmonics: int, n_mags: int) -> dict[str, int]:
-    """Channels of each control of a synthetic note, by name."""
+    """Channels of each control of a synthetic note, by name.
+
+    Args:
+      n_harmonics: Number of harmonics.
+      n_mags: Number of noise magnitudes.
+    """
     return {
         "f0_hz": 1,
         "harm_amp": 1,

@@ -99,7 +99,7 @@ class TFRecordProvider(DataProvider):
         """The files to read if none are named: here there are no such.
 
         Raises:
-          ValueError: Always; a subclass that knows its files returns a pattern.
+          ValueError: If a subclass does not define its files, as here.
         """
         raise ValueError(
             f"{type(self).__name__} needs a `file_pattern`; on the command line: "

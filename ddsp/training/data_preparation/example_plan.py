@@ -49,7 +49,11 @@ class Plan:
 
 
 def split_names(settings: Settings) -> tuple[str, ...]:
-    """The splits that the settings ask for."""
+    """The splits that the settings ask for.
+
+    Args:
+      settings: Settings of the preparation.
+    """
     return (TRAIN, EVAL) if settings.eval_split_fraction else (ALL,)
 
 
@@ -96,6 +100,11 @@ def window_starts(n_frames: int, window: int, hop: int) -> list[int]:
     A stretch shorter than one example gives one, filled up with silence, if it is
     at least half of it. A tail that the regular windows leave over is covered by
     one more window, ending with the stretch, if it is at least half a hop long.
+
+    Args:
+      n_frames: Frames of the recording.
+      window: Frames of an example.
+      hop: Frames between the starts of two examples.
     """
     if n_frames < window:
         return [0] if 2 * n_frames >= window else []

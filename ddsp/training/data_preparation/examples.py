@@ -106,7 +106,13 @@ def write_examples(
 
 
 def left_out(path: str, status: str, reason: str) -> dict[str, Any]:
-    """The manifest's entry of something that is no recording."""
+    """The manifest's entry of something that is no recording.
+
+    Args:
+      path: Path of the file.
+      status: `'skipped'` or `'not audio'`.
+      reason: Why the file is not used.
+    """
     return _outcome(Plan(audio_io.Recording(path), 0, skipped=reason), [], status)
 
 
@@ -174,7 +180,11 @@ def _open(plan: Plan, sample_rate: int) -> RollingReader:
 
 
 def serialize(values: dict[str, np.ndarray]) -> bytes:
-    """Serializes float features, [length] each, as a `tf.train.Example`."""
+    """Serializes float features, [length] each, as a `tf.train.Example`.
+
+    Args:
+      values: {name: [length]}, float32.
+    """
     return tf.train.Example(
         features=tf.train.Features(
             feature={

@@ -22,7 +22,11 @@ Task = tuple[int, Plan, Settings, str]
 
 
 def probe(paths: Sequence[str]) -> list[audio_io.Recording]:
-    """Looks at every file; see `probing.probe`."""
+    """Looks at every file; see `probing.probe`.
+
+    Args:
+      paths: Paths of the recordings.
+    """
     pool = concurrent.futures.ThreadPoolExecutor(_PROBE_THREADS)
     try:
         looked_at = pool.map(probing.probe, paths)

@@ -15,6 +15,9 @@ from ddsp.training.models.model import Model
 def get_model(model: Model = gin.REQUIRED) -> Model:
     """Returns the model that the gin config binds to `get_model.model`.
 
+    Args:
+      model: A model, or None.
+
     Example:
 
     >>> from ddsp.training import models

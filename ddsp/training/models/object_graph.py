@@ -39,6 +39,9 @@ _OTHER_PATHS = {
 def public(path: str) -> str:
     """Removes leading underscores from a path, since some attributes are private.
 
+    Args:
+      path: Path of a variable in the checkpoint.
+
     Example:
 
     >>> from ddsp.training.models import object_graph
