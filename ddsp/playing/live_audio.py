@@ -84,7 +84,7 @@ def record(seconds: float, sample_rate: int) -> np.ndarray:
         )
     except sounddevice.PortAudioError as error:
         raise UserError(
-            f"The microphone cannot record one channel at {sample_rate} samples a "
+            f"The microphone cannot record one channel at {sample_rate} samples per "
             f"second, got: {error}."
         ) from error
     return heard[:, 0]
