@@ -1,6 +1,6 @@
 """Effects: processors that change audio."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +11,7 @@ from ddsp._core import checks, filter_streams, partitions
 from ddsp.processors import Processor
 from ddsp.streaming import FRAME, SAMPLE, STATIC, Rates
 from ddsp.synths import FilteredNoise
+from ddsp.types import State
 
 ScaleFn = Callable[[Any], tf.Tensor]
 
@@ -112,11 +113,11 @@ class Reverb(Processor):
         )
         return wet + audio if self._add_dry else wet
 
-    def in_hops(self):
+    def in_hops(self) -> bool:
         """Blocks of whole hops, where the hop is known, spare a buffer."""
         return self.hop_size is not None
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         wanted = [k for k, rate in self.control_rates.items() if rate == STATIC]
         missing = [name for name in wanted if name not in static]
         if missing and not self._learned:
@@ -133,15 +134,17 @@ class Reverb(Processor):
             batch_size, response, size, any_length=not self.in_hops()
         )
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         audio = block["audio"]
         wet, state = partitions.step_convolution(state, audio)
         return wet + audio if self._add_dry else wet, state
 
-    def _rank(self, name):
+    def _rank(self, name: str) -> int:
         return 2
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         if not tail:
             return super()._finish(state, tail)
         batch_size = state["previous"].shape[0]
@@ -362,12 +365,12 @@ class FIRFilter(Processor):
             cross_fade=self.cross_fade,
         )
 
-    def _lag(self):
+    def _lag(self) -> int:
         return filter_streams.fir_latency(
             self._channels("magnitudes"), self.window_size
         )
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         return filter_streams.start_fir(
             batch_size,
             self._channels("magnitudes"),
@@ -376,7 +379,9 @@ class FIRFilter(Processor):
             self.cross_fade,
         )
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         return filter_streams.step_fir(
             state,
             **self.get_controls(**block),
@@ -384,7 +389,7 @@ class FIRFilter(Processor):
             hop_size=self._hop(),
         )
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         return filter_streams.finish_fir(state, self._lag())
 
 
@@ -475,10 +480,12 @@ class ModDelay(Processor):
         wet *= core.tf_float32(gain)[:, :, 0]
         return wet + audio if self.add_dry else wet
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         return {"line": tf.zeros([batch_size, self._max_length()])}
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         controls = self.get_controls(**block)
         audio = self._delayed(**controls, past=state["line"])
         _, line = filter_streams.delay(state["line"], controls["audio"])

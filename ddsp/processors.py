@@ -275,10 +275,12 @@ class Add(Processor):
         """Sums the signals, both [batch, n_samples, ...]."""
         return core.tf_float32(signal_one) + core.tf_float32(signal_two)
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         return memoryless(batch_size)
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         return self.get_signal(**block), state
 
 
@@ -347,16 +349,18 @@ class Mix(Processor):
         two = core.safe_sqrt(1.0 - level) * core.tf_float32(signal_two)
         return core.safe_sqrt(level) * signal_one + two
 
-    def _lag(self):
+    def _lag(self) -> int:
         # The level moves towards the frame that follows.
         return self._hop()
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         channels = self.control_shape("signal_one")[2:]
         signal = tf.zeros([batch_size, self._hop(), *channels])
         return {"one": signal, "two": signal, "level": tf.zeros([batch_size, 1, 1])}
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         one, line_one = filter_streams.delay(state["one"], block["signal_one"])
         two, line_two = filter_streams.delay(state["two"], block["signal_two"])
         level = tf.nn.sigmoid(block["nn_out_mix_level"])
@@ -365,7 +369,7 @@ class Mix(Processor):
         signal = self.get_signal(one, two, resampling.between_frames(levels, ramp))
         return signal, {"one": line_one, "two": line_two, "level": level[:, -1:]}
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         return self.get_signal(
             state["one"], state["two"], tf.repeat(state["level"], self._hop(), axis=1)
         )
@@ -420,15 +424,17 @@ class Crop(Processor):
 
     # What is cut off the front counts as latency. At the back it is what comes last,
     # so all is held back for as long, to be cut when the stream ends.
-    def _lag(self):
+    def _lag(self) -> int:
         return self.frame_size
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         if self.crop_location == "back":
             return {"line": tf.zeros([batch_size, self.frame_size])}
         return {**memoryless(batch_size), "position": tf.zeros([], tf.int64)}
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         audio = block["audio"]
         if self.crop_location == "back":
             audio, line = filter_streams.delay(state["line"], audio)

@@ -76,15 +76,19 @@ class _Oscillators(Synth):
     amp_resample_method: str
     _step: Callable[..., tuple[tf.Tensor, State]]
 
-    def _lag(self):
+    def _lag(self) -> int:
         return oscillator_streams.look_ahead(self.amp_resample_method) * self._hop()
 
-    def _start_oscillators(self, batch_size, n_amplitudes, n_frequencies):
+    def _start_oscillators(
+        self, batch_size: int, n_amplitudes: int, n_frequencies: int
+    ) -> State:
         return oscillator_streams.start_oscillators(
             batch_size, n_amplitudes, n_frequencies, self.amp_resample_method
         )
 
-    def _step_oscillators(self, state, frequencies, amplitudes):
+    def _step_oscillators(
+        self, state: State, frequencies: tf.Tensor, amplitudes: tf.Tensor
+    ) -> tuple[tf.Tensor, State]:
         return self._step(
             state,
             frequencies,
@@ -94,7 +98,7 @@ class _Oscillators(Synth):
             self.amp_resample_method,
         )
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         lag = oscillator_streams.look_ahead(self.amp_resample_method)
         last = hops.held(state["kept"], lag)
         return self._step_oscillators(state, last["hz"], last["amplitudes"])[0]
@@ -132,10 +136,12 @@ class TensorToAudio(Processor):
         """Returns [batch, n_samples]."""
         return tf.squeeze(core.tf_float32(samples), axis=2)
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         return memoryless(batch_size)
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         return self.get_signal(**block), state
 
 
@@ -239,12 +245,14 @@ class Harmonic(_Oscillators):
             use_angular_cumsum=self.use_angular_cumsum,
         )
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         return self._start_oscillators(
             batch_size, self._channels("harmonic_distribution"), 1
         )
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         controls = self.get_controls(**block)
         amplitudes = controls["amplitudes"] * controls["harmonic_distribution"]
         return self._step_oscillators(state, controls["f0_hz"], amplitudes)
@@ -321,12 +329,12 @@ class FilteredNoise(Synth):
             cross_fade=self.cross_fade,
         )
 
-    def _lag(self):
+    def _lag(self) -> int:
         return filter_streams.fir_latency(
             self._channels("magnitudes"), self.window_size
         )
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         seed = draw_seed() if self.seed is None else self.seed
         return {
             "seed": tf.cast(seed, tf.int32),
@@ -339,7 +347,9 @@ class FilteredNoise(Synth):
             ),
         }
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         magnitudes = self.get_controls(**block)["magnitudes"]
         batch_size, n_frames = magnitudes.shape[:2]
         n_samples = n_frames * self._hop()
@@ -366,7 +376,7 @@ class FilteredNoise(Synth):
         )
         return audio, {**state, "filter": of_filter}
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         return filter_streams.finish_fir(state["filter"], self._lag())
 
 
@@ -450,15 +460,15 @@ class Wavetable(Synth):
             sample_rate=self.sample_rate,
         )
 
-    def rates(self):
+    def rates(self) -> Rates:
         if self._rank("wavetables") == 2:
             return {**self.control_rates, "wavetables": STATIC}
         return self.control_rates
 
-    def _lag(self):
+    def _lag(self) -> int:
         return self._hop()
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         table = static.get("wavetables")
         if self._rank("wavetables") == 2:
             if table is None:
@@ -471,15 +481,17 @@ class Wavetable(Synth):
             batch_size, self._channels("wavetables"), table
         )
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         block = {**block, "wavetables": block.get("wavetables", 0.0)}
         controls = self.get_controls(**block)
         return self._step_wavetable(state, controls)
 
-    def _finish(self, state, tail):
+    def _finish(self, state: State, tail: bool) -> tf.Tensor:
         return self._step_wavetable(state, hops.held(state["kept"], 1))[0]
 
-    def _step_wavetable(self, state, frames):
+    def _step_wavetable(self, state: State, frames: State) -> tuple[tf.Tensor, State]:
         return oscillator_streams.step_wavetable(
             state, frames, self._hop(), self.sample_rate
         )
@@ -563,11 +575,13 @@ class Sinusoidal(_Oscillators):
             amp_resample_method=self.amp_resample_method,
         )
 
-    def _start(self, batch_size, static):
+    def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         n_sinusoids = self._channels("amplitudes")
         return self._start_oscillators(batch_size, n_sinusoids, n_sinusoids)
 
-    def _advance(self, block, state, noise):
+    def _advance(
+        self, block: Mapping[str, tf.Tensor], state: State, noise: Any
+    ) -> tuple[tf.Tensor, State]:
         controls = self.get_controls(**block)
         return self._step_oscillators(
             state, controls["frequencies"], controls["amplitudes"]
