@@ -1,4 +1,4 @@
-"""A graph of processors in blocks: how its signals are kept in step."""
+"""A graph of processors, block by block: delays that keep its signals aligned."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,39 +16,47 @@ class _Node(NamedTuple):
     """One use of a processor.
 
     Attributes:
-      place: Under which the state holds its part.
-      name: Under which others find its signal.
-      processor: What is used.
-      inputs: Triples of the processor's argument, its rate and the key of its value.
-      hears: Whether signals are among its inputs.
-      enters: Samples by which its inputs lag.
-      leaves: Samples by which its signal lags.
+      place: Key of its state.
+      name: Key of its signal.
+      processor: The processor.
+      inputs: Triples of an argument, its rate and the key of its value.
+      takes_audio: Whether signals are among its inputs.
+      input_latency: Latency of its inputs, in samples.
+      output_latency: Latency of its signal, in samples.
     """
 
     place: str
     name: str
     processor: Streaming
     inputs: list[tuple[str, str, str]]
-    hears: bool
-    enters: int
-    leaves: int
+    takes_audio: bool
+    input_latency: int
+    output_latency: int
 
 
 class GroupStream:
-    """How the nodes of a graph of processors are played in blocks.
+    """The nodes of a graph of processors, run block by block.
 
-    Signals that meet are delayed to the latest of them. A node that works hop by hop,
-    and the end of the graph, are reached after whole hops.
+    Inputs of a node are delayed to the latest of them. The latency before a node that
+    works in hops, and at the end of the graph, is a whole number of hops.
 
     Args:
       dag: Triples of a name, a processor, and the keys of its inputs.
-      hop_size: Samples a frame.
+      hop_size: Samples per frame.
 
     Attributes:
-      latency_samples: See `Streaming`.
+      latency_samples: Latency of the graph, in samples.
 
     Raises:
-      ValueError: If a node cannot be played in blocks.
+      ValueError: If a node cannot run block by block.
+
+    Example:
+
+    >>> from ddsp.group_stream import GroupStream
+    >>> harmonic = ddsp.synths.Harmonic(n_samples=None, hop_size=64)
+    >>> nodes = [("harmonic", harmonic, ["amps", "distribution", "f0_hz"])]
+    >>> GroupStream(nodes, hop_size=64).latency_samples
+    64
     """
 
     def __init__(
@@ -56,11 +64,11 @@ class GroupStream:
     ) -> None:
         self._hop_size = hop_size
         self._nodes: list[_Node] = []
-        lags: dict[str, int] = {}
+        latencies: dict[str, int] = {}
         for name, processor, keys in dag:
             if not isinstance(processor, Streaming):
                 raise ValueError(
-                    f"`{name}` cannot be played in blocks, as it is no processor, got a"
+                    f"`{name}` cannot run block by block: it must be a processor, got a"
                     f" {type(processor).__name__}."
                 )
             inputs = [
@@ -69,20 +77,20 @@ class GroupStream:
                     processor.rates().items(), keys, strict=False
                 )
             ]
-            enters = max((_lag(key, lags) for key in keys), default=0)
+            before = max((_latency(key, latencies) for key in keys), default=0)
             if processor.in_hops():
-                enters = self._whole_hops(enters)
-            leaves = enters + processor.latency_samples
-            place = name if name not in lags else f"{name}_{len(self._nodes)}"
-            hears = any(rate == SAMPLE for _, rate, _ in inputs)
+                before = self._whole_hops(before)
+            after = before + processor.latency_samples
+            place = name if name not in latencies else f"{name}_{len(self._nodes)}"
+            takes_audio = any(rate == SAMPLE for _, rate, _ in inputs)
             self._nodes.append(
-                _Node(place, name, processor, inputs, hears, enters, leaves)
+                _Node(place, name, processor, inputs, takes_audio, before, after)
             )
-            lags[name] = leaves
-        self.latency_samples = self._whole_hops(self._nodes[-1].leaves)
+            latencies[name] = after
+        self.latency_samples = self._whole_hops(self._nodes[-1].output_latency)
 
     def start(self, batch_size: int, static: Mapping[str, Any]) -> State:
-        """The state before the first block; see `Streaming.initial_state`."""
+        """Returns the state before the first block; see `Streaming.initial_state`."""
         keys = {key for node in self._nodes for _, _, key in node.inputs}
         if unknown := sorted(set(static) - keys):
             raise ValueError(
@@ -90,7 +98,7 @@ class GroupStream:
                 f"({sorted(keys)}), got {unknown}."
             )
         state: State = {}
-        lags: dict[str, int] = {}
+        latencies: dict[str, int] = {}
         for node in self._nodes:
             lines, last, given = {}, {}, {}
             for control, rate, key in node.inputs:
@@ -98,11 +106,11 @@ class GroupStream:
                     if key in static:
                         given[control] = static[key]
                     continue
-                delay = node.enters - lags.get(_root(key), 0)
+                delay = node.input_latency - latencies.get(_root(key), 0)
                 channels = list(node.processor.control_shape(control)[2:])
                 if rate == FRAME:
                     delay //= self._hop_size
-                    if node.hears:
+                    if node.takes_audio:
                         last[control] = tf.zeros([batch_size, 1, *channels])
                 if delay:
                     lines[control] = tf.zeros([batch_size, delay, *channels])
@@ -111,8 +119,8 @@ class GroupStream:
                 "last": last,
                 "processor": node.processor.initial_state(batch_size, **given),
             }
-            lags[node.name] = node.leaves
-        rest = self.latency_samples - self._nodes[-1].leaves
+            latencies[node.name] = node.output_latency
+        rest = self.latency_samples - self._nodes[-1].output_latency
         state["out"] = tf.zeros([batch_size, rest])
         state["position"] = tf.zeros([], tf.int64)
         return state
@@ -130,7 +138,7 @@ class GroupStream:
     def step(
         self, inputs: Mapping[str, Any], state: State, noise: Mapping[str, Any]
     ) -> tuple[tf.Tensor, State]:
-        """Plays a block; see `Streaming.step`."""
+        """Processes a block; see `Streaming.step`."""
         outputs = dict(inputs)
         new_state: State = {}
         signal: Any = None
@@ -148,7 +156,7 @@ class GroupStream:
                 if control in before["lines"]:
                     line = before["lines"][control]
                     if rate == FRAME:
-                        # Before the first frame, what fades between frames stays.
+                        # Before the first frame, interpolation holds its value.
                         first = tf.repeat(x[:, :1], line.shape[1], axis=1)
                         line = tf.where(state["position"] > 0, line, first)
                     x, lines[control] = filter_streams.delay(line, x)
@@ -156,10 +164,10 @@ class GroupStream:
             signal, of_processor = node.processor.step(
                 block, before["processor"], noise.get(node.name)
             )
-            if node.enters:
-                # A filter rings before what has come late.
+            if node.input_latency:
+                # Filters respond to the pre-roll.
                 signal = filter_streams.after_start(
-                    signal, state["position"], node.leaves
+                    signal, state["position"], node.output_latency
                 )
             new_state[node.place] = {
                 "lines": lines,
@@ -172,15 +180,15 @@ class GroupStream:
         return signal, new_state
 
     def flush(self, state: State, tail: bool) -> tf.Tensor:
-        """Plays what is owed, node after node; see `Streaming.flush`."""
-        owed: dict[str, tf.Tensor] = {}
+        """Returns the remaining output, node by node; see `Streaming.flush`."""
+        remaining: dict[str, tf.Tensor] = {}
         for node in self._nodes:
             before, of_processor = state[node.place], state[node.place]["processor"]
             rest = {}
-            for control, rate, key in self._moving(node) if node.hears else ():
+            for control, rate, key in self._moving(node) if node.takes_audio else ():
                 parts = [before["lines"].get(control)]
                 if rate != FRAME:
-                    parts.append(owed.get(_root(key)))
+                    parts.append(remaining.get(_root(key)))
                 rest[control] = [part for part in parts if part is not None]
             signals = []
             n_samples = self._longest(node, rest)
@@ -196,14 +204,14 @@ class GroupStream:
                 signals.append(signal)
             signals.append(node.processor.flush(of_processor, tail))
             signal = tf.concat(signals, axis=1)
-            owed[node.name] = signal[:, : signal.shape[1] - (padded - n_samples)]
-        return tf.concat([state["out"], owed[self._nodes[-1].name]], axis=1)
+            remaining[node.name] = signal[:, : signal.shape[1] - (padded - n_samples)]
+        return tf.concat([state["out"], remaining[self._nodes[-1].name]], axis=1)
 
     def _moving(self, node: _Node) -> Iterator[tuple[str, str, str]]:
         return (entry for entry in node.inputs if entry[1] != STATIC)
 
     def _longest(self, node: _Node, rest: Mapping[str, list[tf.Tensor]]) -> int:
-        """Samples that a node still gets: those of its signals, if it has any."""
+        """Returns the samples that a node has yet to process."""
         of_signals = [
             sum(part.shape[1] for part in rest[control])
             for control, rate, _ in self._moving(node)
@@ -214,7 +222,7 @@ class GroupStream:
     def _filled(
         self, parts: list[tf.Tensor], n_samples: int, before: State, control: str
     ) -> tf.Tensor:
-        """A control for the last samples: frames are held, signals end in silence."""
+        """Returns the last samples of a control: frames held, signals zero-padded."""
         length = sum(part.shape[1] for part in parts)
         if control in before["last"]:
             missing = max(n_samples // self._hop_size - length, 0)
@@ -232,13 +240,13 @@ def _root(key: str) -> str:
     return key.split("/")[0]
 
 
-def _lag(key: str, lags: Mapping[str, int]) -> int:
+def _latency(key: str, latencies: Mapping[str, int]) -> int:
     root = _root(key)
-    if root not in lags:
+    if root not in latencies:
         return 0
     if key != f"{root}/signal":
         raise ValueError(
-            "In blocks, nodes of a graph pass on their signals alone, "
+            "Block by block, the nodes of a graph pass on signals only, "
             f"'{root}/signal', got '{key}'."
         )
-    return lags[root]
+    return latencies[root]

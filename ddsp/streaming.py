@@ -1,15 +1,15 @@
-"""Processors in blocks.
+"""Block-by-block processing.
 
-Played block by block, a processor gives what it gives all at once, only later:
+A stream produces the same output as a call on the whole input, delayed by its latency:
 
-    state = processor.initial_state(batch_size)
-    for controls in blocks:
-        audio, state = processor.step(controls, state)
-    audio = processor.flush(state)
+    state = stream.initial_state(batch_size)
+    for inputs in blocks:
+        outputs, state = stream.step(inputs, state)
+    outputs = stream.flush(state)
 
-The first `latency_samples` samples of a stream are silence, before its beginning;
-`flush` returns what is still owed when it ends. The state is a plain nest of tensors,
-which can be kept, copied, and given to another process.
+The first `latency_samples` of the output are pre-roll, and `flush` returns as many at
+the end. The state is a plain nest of tensors: it can be stored, copied and restored in
+another process.
 """
 
 import abc
@@ -23,8 +23,8 @@ from ddsp._core import checks
 from ddsp._core.blocks import check_blocks
 from ddsp.types import State
 
-# How an argument of `get_controls` comes: with one value a frame, one a sample, or
-# once, at the start of a stream.
+# Rates of the arguments of `get_controls`: one value per frame, one per sample, or one
+# at the start of a stream.
 FRAME, SAMPLE, STATIC = "frame", "sample", "static"
 
 Rates = Mapping[str, str]
@@ -110,7 +110,7 @@ class Streaming(Stream):
 
     @property
     def latency_samples(self) -> int:
-        """Samples by which a stream comes later than what is rendered at once.
+        """Latency from controls to audio, in samples.
 
         Raises:
           ValueError: If it depends on a hop or on shapes that are not known yet.
@@ -118,19 +118,19 @@ class Streaming(Stream):
         return self._lag()
 
     def initial_state(self, batch_size: int, **static: Any) -> State:
-        """The state before the first block.
+        """Returns the state before the first block.
 
         Args:
           batch_size: Rows of the stream.
-          **static: Controls that stay what they are, such as the response of a reverb
-            that is not trained: as at the call, by the names of its arguments.
+          **static: Static controls by name, such as the impulse response of a reverb
+            that is not trained.
 
         Returns:
           A nest of tensors.
 
         Raises:
           ValueError: If the processor has not been called yet, does not know its hop,
-            lacks a static control, or cannot be played in blocks; the message says
+            lacks a static control, or cannot run block by block; the message says
             which.
         """
         checks.positive("batch_size", batch_size)
@@ -149,15 +149,15 @@ class Streaming(Stream):
     def step(
         self, controls: Mapping[str, Any], state: State, noise: Any = None
     ) -> tuple[tf.Tensor, State]:
-        """Plays a block.
+        """Processes a block.
 
         Args:
-          controls: By the names of `get_controls`' arguments, what is given at a
-            call: [batch, n_frames, channels] for those at frame rate, `n_frames *
-            hop_size` samples for those at sample rate. Static ones are ignored.
-          state: From `initial_state` or the step before.
-          noise: [batch, n_samples], uniform in [-1, 1), in place of what a noise
-            synthesizer would draw.
+          controls: Inputs of a call by name: [batch, n_frames, channels] at frame rate,
+            [batch, n_frames * hop_size, ...] at sample rate. Static controls are
+            ignored.
+          state: From `initial_state` or the previous step.
+          noise: [batch, n_samples], uniform in [-1, 1), for a noise synthesizer that
+            otherwise draws its own.
 
         Returns:
           Audio [batch, n_samples], and the new state.
@@ -165,7 +165,7 @@ class Streaming(Stream):
         Raises:
           ValueError: If a control is missing, is of a wrong rank, batch size or
             length, or, outside a graph, has values that are NaN or above 1e12 in
-            magnitude. The state is as it was: the stream can go on.
+            magnitude. The state is unchanged, so the stream can continue.
         """
         rates = {k: rate for k, rate in self.rates().items() if rate != STATIC}
         block = check_blocks(
@@ -178,15 +178,14 @@ class Streaming(Stream):
         return self._advance(block, state, noise)
 
     def flush(self, state: State, tail: bool = False) -> tf.Tensor:
-        """Plays what is owed when a stream ends.
+        """Returns the remaining output at the end of a stream.
 
         Args:
           state: After the last block.
-          tail: Whether to add what rings on beyond the end of the input.
+          tail: Whether to append a reverb's tail.
 
         Returns:
-          [batch, latency_samples], and a reverb's tail behind it. What a `Crop` cuts
-          off is not played.
+          [batch, latency_samples], and the tail. A `Crop` removes its samples here.
         """
         return self._finish(state, tail)
 
@@ -195,8 +194,8 @@ class Streaming(Stream):
 
     def _start(self, batch_size: int, static: Mapping[str, Any]) -> State:
         raise ValueError(
-            f"`{self.name}` cannot be played in blocks: {type(self).__name__} does not "
-            "say how."
+            f"`{self.name}` cannot run block by block: its class must define `_start` "
+            f"and `_advance`, got {type(self).__name__}."
         )
 
     def _advance(
@@ -209,16 +208,17 @@ class Streaming(Stream):
         return tf.zeros([batch_size_of(state), 0])
 
     def in_hops(self) -> bool:
-        """Whether blocks must be of whole hops."""
+        """Returns whether blocks must contain whole hops."""
         return FRAME in self.rates().values()
 
     def rates(self) -> Rates:
-        """`control_rates`, where a control's shape decides as well."""
+        """Returns `control_rates`; some depend on the shapes of the controls."""
         return self.control_rates
 
     def input_specs(
         self, n_frames: int, batch_size: int = 1
     ) -> dict[str, tf.TensorSpec]:
+        """Returns shape and dtype of the time-varying controls of a block."""
         return {
             name: self._input_spec(name, rate, n_frames, batch_size)
             for name, rate in self.rates().items()
@@ -234,8 +234,8 @@ class Streaming(Stream):
     def _hop(self) -> int:
         if self.hop_size is None:
             raise ValueError(
-                f"To play `{self.name}` in blocks its hop must be known: give "
-                "`hop_size` to its constructor or set the attribute, got None."
+                f"To run block by block, `{self.name}` needs a `hop_size` in its "
+                "constructor, got None."
             )
         return self.hop_size
 
@@ -253,15 +253,15 @@ class Streaming(Stream):
         object.__setattr__(self, "_control_shapes", shapes)
 
     def control_shape(self, name: str) -> tuple[int | None, ...]:
-        """The shape that a control had when the processor was called.
+        """Returns the shape of a control at the first call.
 
         Raises:
-          ValueError: If it was not called.
+          ValueError: If the processor was not called yet.
         """
         if not self._control_shapes or name not in self._control_shapes:
             raise ValueError(
-                f"`{self.name}` must be called once before it can be played in blocks, "
-                f"so that it knows the shape of `{name}`, got no call."
+                f"Call `{self.name}` once before running it block by block, so that it "
+                f"knows the shape of `{name}`, got no call."
             )
         return self._control_shapes[name]
 

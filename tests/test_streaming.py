@@ -237,7 +237,7 @@ def test_hops_of_a_group():
 
 def test_what_is_not_known_yet_is_asked_for():
     synth = synths.Harmonic()
-    with pytest.raises(ValueError, match="`hop_size` to its constructor"):
+    with pytest.raises(ValueError, match="`hop_size` in its constructor"):
         synth.initial_state(1)
     synth.hop_size = HOP
     with pytest.raises(ValueError, match="called once"):
@@ -284,7 +284,7 @@ def test_what_cannot_be_played_in_blocks_says_why():
         def get_controls(self, audio):
             return {"audio": audio}
 
-    with pytest.raises(ValueError, match="Whole does not say how"):
+    with pytest.raises(ValueError, match="got Whole"):
         Whole("whole").initial_state(1)
     layer = processors.ProcessorGroup(
         dag=[("dense", ["x"], ["samples"]), ("audio", ["dense/samples"])],

@@ -1,18 +1,24 @@
-"""How much later than what is heard what is played comes."""
+"""Latency between input and output of a stream."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Latency:
-    """Samples by which what is played comes after what is heard.
+    """The parts of a stream's latency, in samples.
 
     Attributes:
       synthesis: From controls to audio: interpolation between frames, and filters.
       features: Look-ahead of the features, in whole hops.
-      buffering: Samples that wait for their hop to be full, where blocks are not of
-        whole hops.
-      sample_rate: Samples a second.
+      buffering: Samples that wait for a complete hop, if blocks are not whole hops.
+      sample_rate: Samples per second.
+
+    Example:
+
+    >>> from ddsp.playing import Latency
+    >>> latency = Latency(synthesis=64, features=0, buffering=0, sample_rate=16000)
+    >>> latency.samples, latency.ms(latency.samples)
+    (64, 4.0)
     """
 
     synthesis: int
@@ -22,9 +28,9 @@ class Latency:
 
     @property
     def samples(self) -> int:
-        """All of them."""
+        """Total latency in samples."""
         return self.synthesis + self.features + self.buffering
 
     def ms(self, n_samples: int) -> float:
-        """A number of samples in milliseconds."""
+        """Returns a number of samples in milliseconds."""
         return 1000.0 * n_samples / self.sample_rate

@@ -1,33 +1,40 @@
-"""The state of a stream, kept in few variables.
+"""The state of a stream, packed into few variables.
 
-A call of a compiled function costs about 10 us for each variable that it reads and
-writes, which is much where a block has 4 ms. What is small is therefore kept as one
-row of bits.
+Each variable that a compiled function reads and writes costs about 10 us per call,
+which is much of the 4 ms of a block. Small tensors therefore share one row of bits.
 """
 
 from typing import Any
 
 import tensorflow as tf
 
-# Larger tensors have a variable of their own: they should not be moved needlessly.
+# Larger tensors have a variable each, so that they are not copied needlessly.
 _LARGEST_PACKED = 4096
 
 
 class PackedState:
-    """A nest of tensors that is read, changed and written inside a compiled function.
+    """A nest of tensors that compiled functions read and write.
 
     Attributes:
-      start: The nest that it began with.
+      start: The initial nest.
+
+    Example:
+
+    >>> from ddsp.playing.packed_state import PackedState
+    >>> state = PackedState({"phase": tf.zeros([2]), "step": tf.constant(3)})
+    >>> state.write({"phase": tf.ones([2]), "step": tf.constant(4)})
+    >>> state.read()["phase"].numpy()
+    array([1., 1.], dtype=float32)
     """
 
     def __init__(self, start: Any):
-        """Initializer.
+        """Initializes the variables.
 
         Args:
-          start: A nest of tensors of 32 or 64 bits. What is empty stays as it is.
+          start: A nest of tensors of 32 or 64 bits. Empty tensors are constant.
 
         Raises:
-          ValueError: If the values of a tensor have another size.
+          ValueError: If a tensor has another element size.
         """
         self.start = tf.nest.map_structure(tf.convert_to_tensor, start)
         self._flat = tf.nest.flatten(self.start)
@@ -36,7 +43,7 @@ class PackedState:
         for i in self._packed:
             if self._flat[i].dtype.size not in (4, 8):
                 raise ValueError(
-                    "State must be of 32 or 64 bits a value, got "
+                    "Elements of the state must have 32 or 64 bits, got "
                     f"{self._flat[i].dtype.name}."
                 )
         self._row = tf.Variable(self._pack(self._flat), trainable=False)
@@ -47,7 +54,7 @@ class PackedState:
         }
 
     def read(self) -> Any:
-        """The nest as it is now."""
+        """Returns the current nest."""
         flat = list(self._flat)
         bits = tf.convert_to_tensor(self._row)
         first = 0
@@ -63,11 +70,11 @@ class PackedState:
         return tf.nest.pack_sequence_as(self.start, flat)
 
     def write(self, new: Any, read: Any = None) -> None:
-        """Keeps a nest.
+        """Stores a nest.
 
         Args:
-          new: Of the structure and shapes of `start`.
-          read: What `read` gave; what is the same tensor need not be written.
+          new: A nest with the structure and shapes of `start`.
+          read: The nest that `read` returned; unchanged tensors are not written.
         """
         flat = tf.nest.flatten(new)
         old = [None] * len(flat) if read is None else tf.nest.flatten(read)

@@ -1,7 +1,7 @@
-"""Pitch of audio that arrives in blocks.
+"""Pitch tracking, block by block.
 
-CREPE is run at a rate of its own, since a frame of it costs more than all the rest of
-a small model, and each of its frames is held until the next.
+CREPE runs at its own frame rate, since one of its frames costs more than all the rest
+of a small model, and each of its frames is held until the next.
 """
 
 import math
@@ -21,25 +21,35 @@ PADDINGS = ("causal", "center")
 
 
 class PitchStream(Stream):
-    """`pitch.estimate_f0` in blocks, held to another frame rate.
+    """`pitch.estimate_f0`, block by block, held to another frame rate.
 
-    Pitch frame j lies as `padding` says on the grid of `pitch_rate`. Frame i of the
+    Pitch frames are spaced at `pitch_rate` and aligned by `padding`. Frame i of the
     output holds
 
-    * 'causal': the last pitch frame that is heard whole when hop i is;
-    * 'center': the last one centered at or before the start of hop i. It ends up to
-      half a frame (32 ms) later, by which the output lags.
+    * 'causal': the last pitch frame that ends within hop i or before;
+    * 'center': the last one centered at or before the start of hop i. Its end is up to
+      half a frame (32 ms) later, which adds to the latency.
 
-    Which that is depends on i alone, not on how the stream is cut. Before the first
-    pitch frame the pitch is what silence gives. There is no Viterbi decoding: its
-    path through a frame depends on all that follows.
+    The choice depends only on i, not on the partition into blocks. Before the first
+    pitch frame the pitch is that of silence. There is no Viterbi decoding, since the
+    path through a frame depends on all later frames.
 
     Attributes:
-      hop_size: Samples a frame of the output.
-      look_ahead_samples: How far a pitch frame reaches past the moment that it
-        describes (its end for 'causal', its middle for 'center'), what a change of
-        sample rate hears ahead included.
-      latency_frames: Whole frames by which the output lags.
+      hop_size: Samples per output frame.
+      look_ahead_samples: Look-ahead of a pitch frame, relative to its end ('causal')
+        or its center ('center'), including that of the sample rate conversion.
+      latency_frames: Latency in output frames.
+
+    Example:
+
+    >>> from ddsp.playing import PitchStream
+    >>> stream = PitchStream(sample_rate=16000, frame_rate=250, pitch_rate=100)
+    >>> stream.latency_frames
+    0
+    >>> (f0_hz, confidence), state = stream.step(
+    ...     np.zeros([1, 128], np.float32), stream.initial_state(1))
+    >>> f0_hz.shape
+    (1, 2)
     """
 
     def __init__(
@@ -52,22 +62,22 @@ class PitchStream(Stream):
         latency_frames: int | None = None,
         viterbi: bool = False,
     ):
-        """Initializes the stream.
+        """Initializes the stream and loads the tracker.
 
         Args:
           sample_rate: Samples per second of the audio.
           frame_rate: Frames per second of the output; must divide the sample rate.
-          pitch_rate: Frames per second that are tracked; must divide 16000.
+          pitch_rate: Frame rate of the tracker; must divide 16000.
           padding: How pitch frames lie, `'causal'` or `'center'`.
           crepe_model: `'tiny'`, `'full'` or another model of `pitch.find_weights`.
-          latency_frames: Lag by more frames than needed, to match another stream. By
-            default as few as the padding allows.
+          latency_frames: Latency in frames, to match another stream. By default as
+            low as the padding allows.
           viterbi: Must be false.
 
         Raises:
           FileNotFoundError: If the tracker's weights are not installed.
-          ValueError: If a rate does not divide, the padding is unknown, the lag is
-            too short, or Viterbi decoding is asked for.
+          ValueError: If a rate does not divide, the padding is unknown, the latency is
+            too low, or Viterbi decoding is asked for.
         """
         if viterbi:
             raise ValueError(
@@ -91,11 +101,11 @@ class PitchStream(Stream):
         self.look_ahead_samples = (
             -(-half * sample_rate // pitch.SAMPLE_RATE) + self._converter.delay_samples
         )
-        shortest = self._shortest_lag()
+        shortest = self._minimum_latency()
         self.latency_frames = shortest if latency_frames is None else latency_frames
         if self.latency_frames < shortest:
             raise ValueError(
-                f"With padding='{padding}' at {sample_rate} Hz the lag is at least "
+                f"With padding='{padding}' at {sample_rate} Hz the latency is at least "
                 f"{shortest} frames, got {latency_frames}."
             )
         self._track = _compiled(crepe_model)
@@ -112,24 +122,24 @@ class PitchStream(Stream):
         return {"audio": tf.TensorSpec([batch_size, n_frames * self.hop_size])}
 
     def pitch_frames(self, n_frames: int, first: int = 0) -> np.ndarray:
-        """Which pitch frame each frame of the output holds.
+        """Returns the pitch frame that each output frame holds.
 
         Args:
           n_frames: Frames of the output.
           first: The first of them.
 
         Returns:
-          [n_frames], whole numbers from -1 (none yet) on, non-decreasing.
+          [n_frames], non-decreasing integers from -1 (none yet).
         """
         frames = np.arange(first, first + n_frames)
         if self.padding == "causal":
-            heard = self._converter.known((frames + 1) * self.hop_size)
-            held = heard // self._pitch_hop - 1
+            joined = self._converter.known((frames + 1) * self.hop_size)
+            held = joined // self._pitch_hop - 1
         else:
             held = frames * self.pitch_rate // self.frame_rate
         return np.maximum(held, -1)
 
-    def _shortest_lag(self) -> int:
+    def _minimum_latency(self) -> int:
         # After this many frames both grids meet again.
         period = self.frame_rate // math.gcd(self.frame_rate, self.pitch_rate)
         ends = self._start(self.pitch_frames(period)) + pitch.FRAME_SIZE
@@ -173,8 +183,8 @@ class PitchStream(Stream):
         batch_size = len(state["f0_hz"])
         audio = check_audio(audio, self.hop_size, batch_size).numpy()
         resampled, converter = self._converter.step(audio, state["converter"])
-        heard = np.concatenate([state["audio"], resampled], axis=1)
-        offset = converter["n_out"] - heard.shape[1]  # the first of them, counted
+        joined = np.concatenate([state["audio"], resampled], axis=1)
+        offset = converter["n_out"] - joined.shape[1]  # the first of them, counted
         n_frames = audio.shape[1] // self.hop_size
         first = state["hop"] - self.latency_frames
         held, f0_hz, confidence = (
@@ -185,7 +195,7 @@ class PitchStream(Stream):
             if frame > held:
                 held, start = int(frame), self._start(int(frame)) - offset
                 f0_hz, confidence = self._track(
-                    heard[:, start : start + pitch.FRAME_SIZE]
+                    joined[:, start : start + pitch.FRAME_SIZE]
                 )
             f0.append(f0_hz)
             confidences.append(confidence)
@@ -193,7 +203,7 @@ class PitchStream(Stream):
         unneeded = max(self._start(int(following)) - offset, 0)
         state = {
             "converter": converter,
-            "audio": heard[:, unneeded:].copy(),
+            "audio": joined[:, unneeded:].copy(),
             "hop": state["hop"] + n_frames,
             "pitch_frame": held,
             "f0_hz": f0_hz,
@@ -202,7 +212,7 @@ class PitchStream(Stream):
         return (np.stack(f0, axis=1), np.stack(confidences, axis=1)), state
 
     def flush(self, state: State) -> tuple[np.ndarray, np.ndarray]:
-        """What the output still lags by, [batch, latency_frames] each."""
+        """Returns the remaining frames, [batch, latency_frames] each."""
         batch_size = len(state["f0_hz"])
         if not self.latency_frames:
             empty = np.zeros([batch_size, 0], np.float32)
@@ -211,7 +221,7 @@ class PitchStream(Stream):
         return self.step(np.zeros([batch_size, n_samples], np.float32), state)[0]
 
     def whole(self, audio: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The same of a whole recording: what the stream equals once its lag is off.
+        """Returns the same for a whole recording, without latency.
 
         Args:
           audio: [batch, n_frames * hop_size], float32.
@@ -222,7 +232,7 @@ class PitchStream(Stream):
         audio = check_audio(audio, self.hop_size).numpy()
         held = self.pitch_frames(audio.shape[1] // self.hop_size) + 1
         silence = self.initial_state(len(audio))
-        # A change of rate rings on after the end, which the last frames reach past.
+        # The last frames reach past the end, where the resampling filter rings.
         audio = np.pad(audio, [(0, 0), (0, self.latency_frames * self.hop_size)])
         activations = pitch.load(self.crepe_model).activations(
             self._converter.whole(audio), self._pitch_hop, self.padding

@@ -1,9 +1,8 @@
-"""Playing a model on features of any length, in bounded memory.
+"""Rendering features of any length with a model, in bounded memory.
 
-Frame-rate features of the whole performance are small; audio and the decoder's
-activations are not. The recording is therefore played in blocks that join without a
-seam: decoder and synthesizers carry their state from block to block, and the reverb's
-tail is added to what follows.
+Frame-rate features are small; audio and the decoder's activations are not. Audio is
+therefore rendered block by block: decoder, synthesizers and reverb carry their state
+from one block to the next.
 """
 
 import dataclasses
@@ -19,22 +18,28 @@ from ddsp.recordings.rolling import RollingReader
 from ddsp.training import models
 
 BLOCK_SECS = 8.0
-# Frames around a block for decoders that cannot be played in blocks.
+# Frames of context around a block, for decoders that cannot run block by block.
 _CONTEXT_FRAMES = 250
-# The tail of the reverb ends where it stays this far below the loudest sample.
+# The reverb's tail ends where it stays this far below the peak of the audio.
 _TAIL_DB = -60.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Performance:
-    """What a model is to play.
+    """Features to render.
 
     Attributes:
-      f0_hz: [n_frames], Hz.
-      loudness_db: [n_frames], dB.
-      gate: [n_frames], gain of the synthesizers before the reverb, 0 to 1.
+      f0_hz: Fundamental frequency in Hz, [n_frames].
+      loudness_db: Loudness in dB, [n_frames].
+      gate: Gain before the reverb, 0 to 1, [n_frames].
       audio: Reads samples [start, stop) at the model's rate, for models with an
         encoder.
+
+    Example:
+
+    >>> from ddsp.playing.rendering import Performance
+    >>> Performance(np.full(4, 440.0), np.full(4, -30.0), np.ones(4)).audio is None
+    True
     """
 
     f0_hz: np.ndarray
@@ -48,20 +53,30 @@ def render(
     performance: Performance,
     block_secs: float = BLOCK_SECS,
 ) -> Iterator[np.ndarray]:
-    """Plays a performance.
+    """Renders a performance.
 
     Args:
-      model: Of f0 and loudness, built.
-      performance: At the frame rate of the model's preprocessor.
-      block_secs: Length of a block, seconds. Changes nothing but memory and time.
+      model: A built autoencoder of f0 and loudness.
+      performance: Features at the frame rate of the model's preprocessor.
+      block_secs: Length of a block in seconds; affects only memory and time.
 
     Yields:
-      Blocks of audio, [n_samples], float32, at the model's sample rate: a hop for
-      each frame, then the audible tail of a reverb at the end of the model.
+      Blocks of audio, [n_samples], float32, at the model's sample rate: a hop per
+      frame, then the audible tail of a reverb at the end of the model.
 
     Raises:
-      ValueError: If the model cannot be played from f0 and loudness or in blocks, or
-        if the performance is empty.
+      ValueError: If the model is not driven by f0 and loudness, cannot run block by
+        block, or the performance is empty.
+
+    Example:
+
+    >>> from ddsp.playing import rendering
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> ones = np.ones(10, np.float32)
+    >>> performance = rendering.Performance(440.0 * ones, -30.0 * ones, ones)
+    >>> audio = np.concatenate(list(rendering.render(model, performance)))
+    >>> len(audio) >= 10 * model.hop_size
+    True
     """
     hop_size = model.hop_size
     n_frames = len(performance.f0_hz)
@@ -152,7 +167,7 @@ def _scale(
 
 
 class _Controls:
-    """What the model's synthesizers are given, read forwards in blocks."""
+    """Controls of the synthesizers, read in order, block by block."""
 
     def __init__(self, model: models.Autoencoder, performance: Performance, block: int):
         self._model = model
@@ -162,7 +177,7 @@ class _Controls:
         self._reader = RollingReader(self._blocks(), (sum(self._sizes.values()),))
 
     def read(self, start: int, stop: int) -> dict[str, tf.Tensor]:
-        """{name: [1, stop - start, channels]}; the last frame is held."""
+        """Returns {name: [1, stop - start, channels]}; the last frame is held."""
         n_frames = len(self._performance.f0_hz)
         rows = self._reader.read(min(start, n_frames - 1), min(stop, n_frames))
         frames = np.clip(np.arange(start, stop), 0, n_frames - 1)
@@ -179,16 +194,16 @@ class _Controls:
         return {**features, **controls}
 
     def _blocks(self) -> Iterator[np.ndarray]:
-        """The decoder's outputs."""
+        """Yields the decoder's outputs."""
         n_frames = len(self._performance.f0_hz)
         decoder = self._model.decoder
         try:
             state = decoder.initial_state(1)
         except ValueError:
-            # It looks at what is around a frame.
+            # It needs context around each frame.
             state = None
         context = _CONTEXT_FRAMES if state is None else 0
-        # One for each performance, which TensorFlow takes for a loop.
+        # One graph per performance; TensorFlow would warn of a loop.
         decode = tensorflow_internals.allow_retracing(
             tf.function(decoder if state is None else decoder.step)
         )

@@ -1,6 +1,6 @@
-"""Loudness and power of audio that arrives in blocks.
+"""Loudness and power, block by block.
 
-A stream keeps the samples that the next frames share with those before. Its step is a
+A stream keeps the samples that the next frames share with previous ones. Its step is a
 pure function of tensors: it can be traced, compiled and exported.
 """
 
@@ -14,26 +14,32 @@ from ddsp._core.blocks import check_audio
 from ddsp.streaming import Stream
 from ddsp.types import State
 
-# What can be framed without knowing where the audio ends.
+# Paddings that do not depend on the end of the audio.
 PADDINGS = ("causal", "center", "same")
 
 
 class LevelStream(Stream):
-    """Frames of a level in blocks; `LoudnessStream` and `PowerStream` say which.
+    """Base class of levels per frame; see `LoudnessStream` and `PowerStream`.
 
-    A block of n hops gives n frames. Frame i covers samples that may arrive after hop
-    i, so the frames that come out with a hop are those of `latency_frames` hops before;
-    the first `latency_frames` of a stream stand for times before its start.
-    `concat(steps, flush)[:, latency_frames:]` is the level of the whole, as many frames
-    as there were hops (with 'center' the whole has one more, at its end).
+    A block of n hops returns n frames. Frame i may cover samples after hop i, so frames
+    are delayed by `latency_frames`; the first `latency_frames` of a stream precede its
+    start. `concat(steps, flush)[:, latency_frames:]` is the level of the whole, one
+    frame per hop (with 'center' the whole has one more, at its end).
 
     Attributes:
-      hop_size: Samples a frame.
+      hop_size: Samples per frame.
       frame_size: Samples that a frame covers.
-      look_ahead_samples: How far a frame reaches past the moment that it describes:
-        0 for 'causal', whose frame describes its end; half a frame for 'center'; a
-        frame for 'same'.
-      latency_frames: Whole frames by which the output lags.
+      look_ahead_samples: Look-ahead of a frame, in samples: 0 for 'causal', half a
+        frame for 'center', a frame for 'same'.
+      latency_frames: Latency in frames.
+
+    Example:
+
+    >>> from ddsp.training.level_streams import LoudnessStream
+    >>> stream = LoudnessStream(sample_rate=16000, frame_rate=250)
+    >>> level, state = stream.step(tf.zeros([1, 128]), stream.initial_state(1))
+    >>> level.numpy()
+    array([[-80., -80.]], dtype=float32)
     """
 
     def __init__(
@@ -44,20 +50,20 @@ class LevelStream(Stream):
         padding: str = "causal",
         latency_frames: int | None = None,
     ):
-        """Initializer.
+        """Initializes the stream.
 
         Args:
-          sample_rate: Samples a second of the audio.
-          frame_rate: Frames a second; must divide the sample rate.
+          sample_rate: Samples per second of the audio.
+          frame_rate: Frames per second; must divide the sample rate.
           frame_size: Samples that a frame covers.
           padding: How frames lie: `'causal'`, `'center'` or `'same'`, see
             `spectral_ops.get_framed_lengths`.
-          latency_frames: Lag by more frames than needed, to match another stream. By
-            default as few as the padding allows.
+          latency_frames: Latency in frames, to match another stream. By default as
+            low as the padding allows.
 
         Raises:
           ValueError: If the frame rate does not divide, the padding is unknown, a
-            causal frame is shorter than a hop, or the lag is too short.
+            causal frame is shorter than a hop, or the latency is too low.
         """
         checks.one_of("padding", padding, PADDINGS)
         checks.positive("frame_size", frame_size)
@@ -73,8 +79,8 @@ class LevelStream(Stream):
         self.latency_frames = shortest if latency_frames is None else latency_frames
         if self.latency_frames < shortest:
             raise ValueError(
-                f"With padding='{padding}' and frames of {frame_size} samples the lag "
-                f"is at least {shortest} frames, got {latency_frames}."
+                f"With padding='{padding}' and frames of {frame_size} samples, the "
+                f"latency is at least {shortest} frames, got {latency_frames}."
             )
         self._history = before + self.latency_frames * self.hop_size
 
@@ -90,15 +96,15 @@ class LevelStream(Stream):
         return {"audio": tf.TensorSpec([batch_size, n_frames * self.hop_size])}
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """The state before the first block: silence."""
+        """Returns the state before the first block: silence."""
         return {"audio": tf.zeros([batch_size, self._history])}
 
     def step(self, audio: Any, state: State) -> tuple[tf.Tensor, State]:
-        """Measures the next block.
+        """Measures a block.
 
         Args:
           audio: [batch, n_frames * hop_size], float32.
-          state: From `initial_state` or the step before.
+          state: From `initial_state` or the previous step.
 
         Returns:
           [batch, n_frames], dB, and the new state.
@@ -108,15 +114,15 @@ class LevelStream(Stream):
           ValueError: See `ddsp._core.blocks.check_audio`.
         """
         audio = check_audio(audio, self.hop_size, state["audio"].shape[0])
-        heard = tf.concat([state["audio"], audio], axis=1)
-        # What is heard after the last frame that can be measured now.
+        joined = tf.concat([state["audio"], audio], axis=1)
+        # Samples after the last complete frame.
         ahead = self._history + self.hop_size - self.frame_size
-        length = heard.shape[1] or tf.shape(heard)[1]
-        level = self._measure(heard[:, : length - ahead])
-        return level, {"audio": heard[:, length - self._history :]}
+        length = joined.shape[1] or tf.shape(joined)[1]
+        level = self._measure(joined[:, : length - ahead])
+        return level, {"audio": joined[:, length - self._history :]}
 
     def flush(self, state: State) -> tf.Tensor:
-        """The frames that the output still lags by, [batch, latency_frames]."""
+        """Returns the remaining frames, [batch, latency_frames]."""
         batch_size = state["audio"].shape[0]
         if not self.latency_frames:
             return tf.zeros([batch_size, 0])
@@ -124,15 +130,21 @@ class LevelStream(Stream):
         return self.step(silence, state)[0]
 
     def _measure(self, audio: tf.Tensor) -> tf.Tensor:
-        """[batch, n_frames], dB, of the frames that lie whole inside the audio."""
+        """Returns the level of all complete frames, [batch, n_frames], dB."""
         raise NotImplementedError(f"{type(self).__name__} must define `_measure`.")
 
 
 class LoudnessStream(LevelStream):
-    """`spectral_ops.compute_loudness` in blocks.
+    """`spectral_ops.compute_loudness`, block by block.
 
-    Equal to it to rounding: a spectrum computed in another batch differs by some
-    1e-7 of its largest bin, which is 1e-4 dB in the mean.
+    They agree up to rounding: a spectrum computed in another batch differs by some
+    1e-7 of its largest bin, which is 1e-4 dB on average.
+
+    Example: see `LevelStream`.
+
+    >>> from ddsp.training.level_streams import LoudnessStream
+    >>> LoudnessStream(padding="center").latency_frames
+    3
     """
 
     def __init__(
@@ -145,14 +157,14 @@ class LoudnessStream(LevelStream):
         padding: str = "causal",
         latency_frames: int | None = None,
     ):
-        """Initializer.
+        """Initializes the stream.
 
         Args:
-          sample_rate: Samples a second of the audio.
-          frame_rate: Frames a second; must divide the sample rate.
+          sample_rate: Samples per second of the audio.
+          frame_rate: Frames per second; must divide the sample rate.
           n_fft: Samples that a frame covers.
-          range_db: Nothing comes out below `-range_db`.
-          ref_db: Level that becomes 0 dB.
+          range_db: Loudness is at least `-range_db`.
+          ref_db: Level of 0 dB.
           padding: As in `LevelStream`.
           latency_frames: As in `LevelStream`.
         """
@@ -173,7 +185,16 @@ class LoudnessStream(LevelStream):
 
 
 class PowerStream(LevelStream):
-    """`spectral_ops.compute_power` in blocks, equal to it to rounding."""
+    """`spectral_ops.compute_power`, block by block, equal up to rounding.
+
+    Example:
+
+    >>> from ddsp.training.level_streams import PowerStream
+    >>> stream = PowerStream(frame_size=64)
+    >>> level, _ = stream.step(tf.ones([1, 64]), stream.initial_state(1))
+    >>> level.numpy()
+    array([[0.]], dtype=float32)
+    """
 
     def __init__(
         self,
@@ -185,14 +206,14 @@ class PowerStream(LevelStream):
         padding: str = "causal",
         latency_frames: int | None = None,
     ):
-        """Initializer.
+        """Initializes the stream.
 
         Args:
-          sample_rate: Samples a second of the audio.
-          frame_rate: Frames a second; must divide the sample rate.
+          sample_rate: Samples per second of the audio.
+          frame_rate: Frames per second; must divide the sample rate.
           frame_size: Samples over which the power is averaged.
-          ref_db: Level that becomes 0 dB.
-          range_db: Nothing comes out below `-range_db`.
+          ref_db: Level of 0 dB.
+          range_db: Power is at least `-range_db`.
           padding: As in `LevelStream`.
           latency_frames: As in `LevelStream`.
         """
