@@ -240,7 +240,7 @@ def test_what_is_not_known_yet_is_asked_for():
     with pytest.raises(ValueError, match="`hop_size` in its constructor"):
         synth.initial_state(1)
     synth.hop_size = HOP
-    with pytest.raises(ValueError, match="called once"):
+    with pytest.raises(ValueError, match="once before"):
         synth.initial_state(1)
     with pytest.raises(ValueError, match="its hop must be known"):
         called(group(), group_controls(10)).initial_state(1)
@@ -293,7 +293,7 @@ def test_what_cannot_be_played_in_blocks_says_why():
     )
     layer({"x": np.ones([1, 4, 3])})
     layer.hop_size = 1
-    with pytest.raises(ValueError, match="no processor, got a Dense"):
+    with pytest.raises(ValueError, match="must be a processor, got a Dense"):
         layer.initial_state(1)
     layer = processors.ProcessorGroup(
         dag=[

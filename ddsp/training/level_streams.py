@@ -140,7 +140,7 @@ class LoudnessStream(LevelStream):
     They agree up to rounding: a spectrum computed in another batch differs by some
     1e-7 of its largest bin, which is 1e-4 dB on average.
 
-    Example: see `LevelStream`.
+    Example:
 
     >>> from ddsp.training.level_streams import LoudnessStream
     >>> LoudnessStream(padding="center").latency_frames
