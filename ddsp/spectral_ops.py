@@ -543,6 +543,7 @@ class PretrainedCREPE(pitch.Crepe):
       model_size_or_path: `'tiny'`, `'full'`, another size, or the path of a Keras
         HDF5 file of weights.
       hop_size: Samples between two frames at 16 kHz.
+      **kwargs: Passed to the Keras model.
 
     Example:
 

@@ -461,6 +461,7 @@ class Wavetable(Synth):
         )
 
     def rates(self) -> Rates:
+        """Returns the rate of each control; a wavetable may be static."""
         if self._rank("wavetables") == 2:
             return {**self.control_rates, "wavetables": STATIC}
         return self.control_rates

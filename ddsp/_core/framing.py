@@ -35,6 +35,11 @@ def get_framed_lengths(
     Raises:
       ValueError: If a size is not positive, the padding is unknown, no frame fits
         under `'valid'`, or a frame is shorter than a hop under `'causal'`.
+
+    Example:
+
+    >>> ddsp.spectral_ops.get_framed_lengths(1600, frame_size=512, hop_size=64)
+    (26, 2112)
     """
     checks.one_of("padding", padding, PADDINGS)
     checks.positive("frame_size", frame_size)
@@ -103,6 +108,12 @@ def pad(
     Returns:
       The padded signal: a tensor for a tensor, an array for an array. Under `'same'`
       samples that no frame covers (a hop longer than the frame) are kept.
+
+    Example:
+
+    >>> ddsp.spectral_ops.pad(
+    ...     tf.zeros([1, 1600]), frame_size=512, hop_size=64).shape.as_list()
+    [1, 2112]
     """
     if not tf.is_tensor(x):
         x = np.asarray(x)

@@ -19,6 +19,12 @@ class HiddenMarkovModel:
 
     Args:
       num_steps: Number of frames.
+
+    Example:
+
+    >>> from ddsp._crepe.hmm import HiddenMarkovModel
+    >>> HiddenMarkovModel(3).posterior_mode(np.array([100, 100, 100])).tolist()
+    [100, 100, 100]
     """
 
     def __init__(self, num_steps: int):

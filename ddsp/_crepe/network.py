@@ -226,9 +226,17 @@ class Crepe(keras.Model):
 
     Args:
       model: Size or path, see `ddsp.pitch.find_weights`.
+      **kwargs: Passed to the Keras model.
 
     Raises:
       FileNotFoundError: If the weights are not installed.
+
+    Example:
+
+    >>> from ddsp import pitch
+    >>> audio = np.zeros([1, 1600], np.float32)
+    >>> pitch.load("tiny").activations(audio, 160, "valid").shape[-1]
+    360
     """
 
     def __init__(self, model: str = "tiny", **kwargs: Any) -> None:
@@ -364,6 +372,13 @@ def normalize_frames(frames: Any) -> tf.Tensor:
 
     Args:
       frames: Audio, [..., frame_size].
+
+    Example:
+
+    >>> from ddsp._crepe.network import normalize_frames
+    >>> frames = normalize_frames(tf.random.normal([2, 1024]))
+    >>> bool(tf.reduce_all(tf.abs(tf.reduce_mean(frames, axis=-1)) < 1e-5))
+    True
     """
     frames = tf.convert_to_tensor(frames, tf.float32)
     mean, deviation = _mean_and_deviation(frames)

@@ -26,6 +26,12 @@ def find_weights(model: str = "tiny") -> str:
     Raises:
       FileNotFoundError: If the weights are not installed, naming what to install.
       ValueError: If `model` is neither a size nor a file.
+
+    Example:
+
+    >>> from ddsp._crepe.weights import find_weights
+    >>> str(find_weights("tiny")).endswith(".h5")
+    True
     """
     if os.path.isfile(model):
         return model

@@ -104,6 +104,12 @@ def advice(path: str) -> str | None:
 
     Args:
       path: Path of the file.
+
+    Example:
+
+    >>> from ddsp.recordings import audio_files
+    >>> isinstance(audio_files.advice("notes.mp4"), str)
+    True
     """
     name = os.path.basename(path)
     stem, suffix = os.path.splitext(name)
