@@ -1,4 +1,4 @@
-"""A whole model at one fixed length."""
+"""A whole model of a fixed length."""
 
 from typing import Any
 
@@ -13,20 +13,30 @@ from ddsp.training import models
 
 @configurable.layer(module="ddsp.training.inference")
 class AutoencoderInference(Forms, models.Autoencoder):
-    """A trained autoencoder that renders a fixed length, without its reverb if wished.
+    """A trained autoencoder that renders a fixed length, optionally without reverb.
 
-    Called with a dictionary of features, it returns what the autoencoder returns.
+    A call takes a dictionary of features and returns the outputs of the autoencoder.
 
-    Its form 'serving_default' takes, one by one, the features that the model needs:
+    The form 'serving_default' takes the features that the model needs as arguments:
     `f0_hz`, `loudness_db` or `power_db` [n_frames], `audio` [n_samples]. It returns
-    {'audio_synth': [1, n_samples]}. 'call_with_noise' also takes the `white_noise`
-    [n_frames * hop_size] to be filtered, in [-1, 1), which the other draws.
+    {'audio_synth': [1, n_samples]}. 'call_with_noise' also takes `white_noise`
+    [n_frames * hop_size] in [-1, 1), which 'serving_default' draws.
 
-    Gin's settings are as before once the model is made.
+    The constructor leaves gin's global settings unchanged.
 
     Attributes:
       n_frames: Frames of the features.
       n_samples: Length of the audio.
+
+    Example:
+
+    A run of the original's or of this library's training is required:
+
+    >>> from ddsp.playing import AutoencoderInference
+    >>> AutoencoderInference(tmp_path, length_seconds=1)
+    Traceback (most recent call last):
+      ...
+    FileNotFoundError: ...
     """
 
     def __init__(
@@ -42,10 +52,10 @@ class AutoencoderInference(Forms, models.Autoencoder):
 
         Args:
           ckpt: Directory of a training run, or a checkpoint in it.
-          length_seconds: Of the audio, seconds, rounded down to whole frames.
-          remove_reverb: Leave out reverbs, for players that bring their own. If they
-            stay, noise in their response is drawn once, here.
-          verbose: Log what was restored.
+          length_seconds: Length of the audio in seconds, rounded down to whole frames.
+          remove_reverb: Whether to leave out reverbs, for hosts with their own. Noise
+            in the response of a reverb that stays is drawn once, here.
+          verbose: Whether to log what was restored.
           trusted: Whether the model's config may import modules and name anything;
             see `models.load`.
           **kwargs: Passed on to `keras.Model`.
@@ -53,8 +63,8 @@ class AutoencoderInference(Forms, models.Autoencoder):
         Raises:
           FileNotFoundError: If the checkpoint or the operative config beside it is
             missing.
-          ValueError: If the model is no Autoencoder, the checkpoint is not its own, or
-            the length is shorter than a frame.
+          ValueError: If the model is not an Autoencoder, the checkpoint belongs to
+            another model, or the length is shorter than a frame.
         """
         checks.positive("length_seconds", length_seconds)
         self.length_seconds = length_seconds
@@ -88,7 +98,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         trained_model.parse_operative_config(ckpt, self.trusted)
 
     def build_network(self) -> None:
-        """Runs the model once, on zeros, so that no later call is slow."""
+        """Runs the model once on zeros, so that later calls are fast."""
         specs = self.call_specs["serving_default"]
         self({name: tf.zeros([1, *spec.shape]) for name, spec in specs.items()})
 
@@ -96,10 +106,10 @@ class AutoencoderInference(Forms, models.Autoencoder):
         """Renders `n_samples` of audio.
 
         Args:
-          inputs: {key: tensor}, what the preprocessor takes.
+          inputs: Features by name, as the preprocessor takes them.
 
         Returns:
-          What `models.Autoencoder` returns.
+          The outputs of `models.Autoencoder`.
         """
         return self._graph()(dict(inputs))
 
@@ -111,6 +121,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
 
     @property
     def call_specs(self) -> dict[str, Specs]:
+        """{name of a form: {feature: shape and dtype}}."""
         specs = {key: floats(self._length(key)) for key in self._feature_names()}
         forms = {"serving_default": specs}
         if self._noise_name() is not None:
@@ -127,7 +138,7 @@ class AutoencoderInference(Forms, models.Autoencoder):
         return {"audio_synth": audio}
 
     def _with_noise(self, features, white_noise) -> tf.Tensor:
-        """[1, n_samples] as one block of a stream, which can be given its noise."""
+        """Renders one block of a stream, [1, n_samples], with given noise."""
         features = self.encode(features, training=False, n_samples=self.n_samples)
         audio, state = self.render_step(
             {**features, **self.decoder(features)},

@@ -14,28 +14,47 @@ Specs = dict[str, tf.TensorSpec]
 
 
 def floats(*shape: int) -> tf.TensorSpec:
-    """A float32 tensor of a fixed shape.
+    """Returns the spec of a float32 tensor.
 
     Args:
       *shape: Shape of the tensor.
+
+    Example:
+
+    >>> from ddsp.playing.signatures import floats
+    >>> floats(2, 3).shape
+    TensorShape([2, 3])
     """
     return tf.TensorSpec(shape, tf.float32)
 
 
 class Forms:
-    """Mixin of a Keras model whose `call` takes tensors of fixed shapes.
+    """Mixin of Keras models whose `call` takes tensors of fixed shapes.
 
-    A subclass writes `call` and `call_specs`.
+    Subclasses define `call` and `call_specs`.
 
     Attributes:
-      output_names: What `call` returns, in its order.
+      output_names: Names of the outputs of `call`, in order.
+
+    Example:
+
+    >>> from ddsp.playing.signatures import Forms, floats
+    >>> class Doubled(Forms):
+    ...     output_names = ("y",)
+    ...     @property
+    ...     def call_specs(self):
+    ...         return {"call": {"x": floats(2)}}
+    ...     def call(self, x):
+    ...         return 2.0 * x
+    >>> Doubled()([1.0, 2.0]).numpy()
+    array([2., 4.], dtype=float32)
     """
 
     output_names: ClassVar[tuple[str, ...]] = ()
 
     @property
     def call_specs(self) -> dict[str, Specs]:
-        """{name of a form: {argument of `call`: its shape and dtype}}."""
+        """{name of a form: {argument of `call`: shape and dtype}}."""
         raise NotImplementedError(f"{type(self).__name__} must define `call_specs`.")
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -47,14 +66,14 @@ class Forms:
 
         Args:
           *args: Arguments of `call`.
-          **kwargs: The same by name.
+          **kwargs: Arguments of `call` by name.
 
         Returns:
-          What `call` returns.
+          The outputs of `call`.
 
         Raises:
           ValueError: If no form takes these arguments, or one has another shape or is
-            not of floating point.
+            not floating point.
         """
         given = inspect.signature(self.call).bind(*args, **kwargs).arguments
         inputs = {name: x for name, x in given.items() if x is not None}
@@ -68,10 +87,10 @@ class Forms:
         )
 
     def named_outputs(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What a form computes, by name: a function to be exported.
+        """Computes the outputs of a form by name, for exports.
 
         Args:
-          **inputs: Those of one of `call_specs`.
+          **inputs: The inputs of one of `call_specs`.
         """
         outputs = self._exported(**inputs)
         if isinstance(outputs, dict):
@@ -81,15 +100,15 @@ class Forms:
         return dict(zip(self.output_names, outputs, strict=True))
 
     def run_forms(self) -> None:
-        """Runs every form once, on zeros, so that no later call is slow."""
+        """Runs every form once on zeros, so that later calls are fast."""
         for specs in self.call_specs.values():
             self(**{name: tf.zeros(spec.shape) for name, spec in specs.items()})
 
     def concrete_functions(self) -> dict[str, Any]:
-        """The forms as graphs of ordinary TensorFlow operations, to be exported.
+        """Returns the forms as graphs of ordinary TensorFlow operations, for exports.
 
         Returns:
-          {name: concrete function} for each of `call_specs`, its arguments by name.
+          {name: concrete function} for each of `call_specs`, with named arguments.
         """
         with compilation.uncompiled():
             return {
@@ -98,7 +117,7 @@ class Forms:
             }
 
     def _exported(self, **inputs: tf.Tensor) -> Any:
-        """What a form computes; `call`, where that takes the same arguments."""
+        """Computes a form; `call`, if it takes the same arguments."""
         return self.call(**inputs)
 
     @property
@@ -108,11 +127,10 @@ class Forms:
     def save_model(self, save_dir: str) -> None:
         """Writes a SavedModel whose signatures are the forms.
 
-        Outputs without names are called 'output_0', 'output_1' and so on, in the order
-        in which `call` returns them.
+        Outputs without names are called 'output_0', 'output_1' and so on, in order.
 
         Args:
-          save_dir: The directory; made when missing.
+          save_dir: Directory; created if missing.
         """
         functions = self._signatures
         module = tf.Module()
@@ -146,7 +164,7 @@ def _checked(inputs: dict[str, Any], specs: Specs) -> dict[str, tf.Tensor]:
     for name, spec in specs.items():
         x = tf.convert_to_tensor(inputs[name])
         if not x.dtype.is_floating:
-            raise ValueError(f"`{name}` must be of floating point, got {x.dtype.name}.")
+            raise ValueError(f"`{name}` must be floating point, got {x.dtype.name}.")
         if not x.shape.is_compatible_with(spec.shape):
             raise ValueError(
                 f"`{name}` must have shape {tuple(spec.shape)}, got {tuple(x.shape)}."

@@ -111,7 +111,8 @@ class LevelStream(Stream):
 
         Raises:
           TypeError: If the audio is not float32.
-          ValueError: See `ddsp._core.blocks.check_audio`.
+          ValueError: If the audio has another rank or batch size, is not whole hops,
+            or has values that are NaN or above 1e12 in magnitude.
         """
         audio = check_audio(audio, self.hop_size, state["audio"].shape[0])
         joined = tf.concat([state["audio"], audio], axis=1)

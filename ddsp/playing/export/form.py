@@ -1,4 +1,4 @@
-"""What is exported: a function of named tensors of fixed shapes."""
+"""Exported functions of named tensors of fixed shapes."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from ddsp._core import compilation
 
 Arrays = Mapping[str, np.ndarray]
 
-# What every runtime takes for the name of a tensor.
+# Names that every runtime accepts.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -24,8 +24,15 @@ class Graph(NamedTuple):
 
     Attributes:
       function: A concrete function whose variables are constants.
-      inputs: Names of its inputs, in its order.
-      outputs: Names of its outputs, in its order.
+      inputs: Names of its inputs, in order.
+      outputs: Names of its outputs, in order.
+
+    Example:
+
+    >>> from ddsp.playing.export.form import Form
+    >>> spec = tf.TensorSpec([2])
+    >>> Form("double", lambda x: {"y": 2.0 * x}, {"x": spec}).graph.outputs
+    ['y']
     """
 
     function: Any
@@ -35,24 +42,31 @@ class Graph(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Form:
-    """A function to be exported.
+    """A function to export.
 
-    What has the same name among the inputs and the outputs is state: it is given to
-    the first call, and carried from each call to the next.
+    An input and an output of the same name are state, which is carried from each call
+    to the next.
 
     Attributes:
-      name: Of the files that are written.
-      function: Takes `inputs` by name, returns its outputs in a dictionary.
+      name: Name of the exported files.
+      function: Takes `inputs` by name and returns a dictionary of outputs.
       inputs: Shape and dtype of each input.
-      doc: What it does, for whoever finds the files.
-      state: What those inputs that are state start with.
-      noise: Inputs that want fresh noise at each call, uniform in [-1, 1).
+      doc: Description, written beside the files.
+      state: Initial values of the state.
+      noise: Inputs that take new noise at each call, uniform in [-1, 1).
       sample_rate: Samples per second of the audio.
-      samples_per_call: Samples of audio that a call stands for.
+      samples_per_call: Samples of audio per call.
 
     Raises:
-      ValueError: If a name is no identifier, a shape is not fixed, or the state is not
-        that of an input.
+      ValueError: If a name is not an identifier, a shape is not fixed, or the state
+        differs from its input.
+
+    Example:
+
+    >>> from ddsp.playing.export.form import Form
+    >>> form = Form("double", lambda x: {"y": 2.0 * x}, {"x": tf.TensorSpec([2])})
+    >>> form.describe()["outputs"]
+    [{'name': 'y', 'dtype': 'float32', 'shape': [2]}]
     """
 
     name: str
@@ -68,18 +82,18 @@ class Form:
         for name in (self.name, *self.inputs):
             if not _NAME.fullmatch(name):
                 raise ValueError(
-                    "Names in exported files consist of letters, digits and "
+                    "Names in exported files must consist of letters, digits and "
                     f"underscores, got {name!r}."
                 )
         for name, spec in self.inputs.items():
             if not spec.shape.is_fully_defined():
                 raise ValueError(
-                    f"Exported inputs are of fixed shapes; `{name}` got {spec.shape}."
+                    f"Exported inputs need fixed shapes, got `{name}`: {spec.shape}."
                 )
         for name in self.noise:
             if name not in self.inputs:
                 raise ValueError(
-                    f"Noise is an input, one of {list(self.inputs)}, got {name!r}."
+                    f"Noise must be an input, {list(self.inputs)}, got {name!r}."
                 )
         for name, value in self.state.items():
             spec = self.inputs.get(name)
@@ -88,16 +102,17 @@ class Form:
                 spec.dtype.as_numpy_dtype,
             ):
                 raise ValueError(
-                    f"The state `{name}` must be as the input is, {spec}, got "
+                    f"The state `{name}` must match its input, {spec}, got "
                     f"{value.dtype} of shape {value.shape}."
                 )
 
     @functools.cached_property
     def graph(self) -> Graph:
-        """The function traced, without compiled kernels and without variables.
+        """The traced function, without compiled kernels and variables.
 
         Raises:
-          ValueError: If an output's name is no identifier, or a state is not returned.
+          ValueError: If an output's name is not an identifier, or a state is not
+            returned.
         """
         names: list[str] = []
 
@@ -125,12 +140,12 @@ class Form:
             )
         if both := (set(names) & set(self.inputs)) ^ set(self.state):
             raise ValueError(
-                "State goes in and comes out under one name and needs a value to start "
-                f"with, got {sorted(both)} which does not."
+                "State must be an input and an output with an initial value, got "
+                f"{sorted(both)}."
             )
 
     def describe(self) -> dict[str, Any]:
-        """The same in plain values for JSON; state starts with zeros where not said."""
+        """Returns the form as values for JSON; state without a start is zero."""
         function, _, outputs = self.graph
         return {
             "name": self.name,

@@ -1,4 +1,4 @@
-"""What of a trained model is exported."""
+"""The forms in which a trained model is exported: stream, whole, decoder, level."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,32 +13,37 @@ from ddsp.training import models
 
 Inputs = Mapping[str, tf.Tensor]
 
-# Frames that a form of a fixed length plays at a time: the decoder needs no loop then.
+# Frames per block of a form of fixed length, for which the decoder needs no loop.
 _LARGEST_BLOCK = 8
-# Nor does a reverb of partitions of 64 samples or more.
+# Nor does a reverb with partitions of 64 samples or more.
 _LARGEST_BLOCK_SAMPLES = 1024
 
-_NOISE = "Noise is uniform in [-1, 1) and new at each call."
-_STATE = (
-    "Give to each call the state that the call before returned, to the first its start."
-)
+_NOISE = "Noise is uniform in [-1, 1), new for each call."
+_STATE = "Pass the state that the previous call returned, and its start value at first."
 
 
 def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
-    """A model that plays block by block, from features to audio.
+    """Returns the form of a model that runs block by block, from features to audio.
 
     Args:
-      model: Built, of pitch and loudness or power, without encoder.
-      n_frames: Frames of a block.
+      model: A built autoencoder of f0 and loudness or power, without encoder.
+      n_frames: Frames per block.
 
     Returns:
       A form named 'stream'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
-      n_frames, 1], `noise_...` [1, n_frames * hop_size] for each processor that wants
-      noise, and the state; its outputs `audio` [1, n_frames * hop_size], and the new
+      n_frames, 1], `noise_...` [1, n_frames * hop_size] for each processor that draws
+      noise, and the state; its outputs are `audio` [1, n_frames * hop_size] and the new
       state. The latency of the audio is `model.latency_samples`.
 
     Raises:
-      ValueError: If the model cannot be played so, with the reason.
+      ValueError: If the model does not run block by block, with the reason.
+
+    Example:
+
+    >>> from ddsp.playing.export.model_forms import streaming_form
+    >>> form = streaming_form(ddsp.testing.tiny_autoencoder())
+    >>> form.graph.outputs[0], form.inputs["f0_hz"].shape
+    ('audio', TensorShape([1, 1, 1]))
     """
     start = model.initial_state(1)
     noise = _noise_specs(model, n_frames)
@@ -59,18 +64,25 @@ def streaming_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
 
 
 def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
-    """A model that plays a fixed length at once, from features to audio.
+    """Returns the form of a model that renders a fixed length, from features to audio.
 
     Args:
-      model: Built, of pitch and loudness or power, without encoder.
-      n_frames: Frames of the whole.
+      model: A built autoencoder of f0 and loudness or power, without encoder.
+      n_frames: Frames of the features.
 
     Returns:
       A form named 'whole', with the inputs of `streaming_form` but without state. Its
-      output is `audio` [1, n_frames * hop_size], which is in time with the features.
+      output is `audio` [1, n_frames * hop_size], aligned with the features.
 
     Raises:
-      ValueError: If the model cannot be played so, with the reason.
+      ValueError: If the model does not run block by block, with the reason.
+
+    Example:
+
+    >>> from ddsp.playing.export.model_forms import offline_form
+    >>> form = offline_form(ddsp.testing.tiny_autoencoder(), n_frames=4)
+    >>> sorted(form.inputs)
+    ['f0_hz', 'loudness_db', 'noise_noise']
     """
     start = model.initial_state(1)
     noise = _noise_specs(model, n_frames)
@@ -100,19 +112,26 @@ def offline_form(model: models.Autoencoder, n_frames: int) -> Form:
 
 
 def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
-    """The decoder of a model, for synthesizers that the runtime has of its own.
+    """Returns the form of a model's decoder, for runtimes with their own synthesizers.
 
     Args:
-      model: Built, of pitch and loudness or power, without encoder.
-      n_frames: Frames of a block.
+      model: A built autoencoder of f0 and loudness or power, without encoder.
+      n_frames: Frames per block.
 
     Returns:
       A form named 'decoder'. Its inputs are `f0_hz`, `loudness_db` or `power_db` [1,
-      n_frames, 1], and the state; its outputs those of the decoder, as they are before
+      n_frames, 1], and the state; its outputs are those of the decoder, before the
       synthesizers scale them, [1, n_frames, channels], and the new state.
 
     Raises:
-      ValueError: If the model cannot be played so, with the reason.
+      ValueError: If the model does not run block by block, with the reason.
+
+    Example:
+
+    >>> from ddsp.playing.export.model_forms import decoder_form
+    >>> form = decoder_form(ddsp.testing.tiny_autoencoder())
+    >>> [name for name in form.graph.outputs if "state" not in name]
+    ['amps', 'harmonic_distribution', 'noise_magnitudes']
     """
     start = model.initial_state(1)
     specs = model.input_specs(n_frames)
@@ -135,18 +154,25 @@ def decoder_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
 
 
 def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
-    """The loudness or power that a model is played from, of audio in blocks.
+    """Returns the form that measures a model's loudness or power, block by block.
 
     Args:
-      model: With a preprocessor.
-      n_frames: Frames of a block.
+      model: An autoencoder with a preprocessor of f0 and a level.
+      n_frames: Frames per block.
 
     Returns:
       A form named 'level'. Its inputs are `audio` [1, n_frames * hop_size] and the
       state, its outputs `loudness_db` or `power_db` [1, n_frames, 1] and the new state.
 
     Raises:
-      ValueError: If the model's features have no blocks.
+      ValueError: If the model is not driven by f0 and a level.
+
+    Example:
+
+    >>> from ddsp.playing.export.model_forms import level_form
+    >>> form = level_form(ddsp.testing.tiny_autoencoder())
+    >>> form.graph.outputs[0]
+    'loudness_db'
     """
     checks.positive("n_frames", n_frames)
     level = model.level_stream()
@@ -172,27 +198,34 @@ def level_form(model: models.Autoencoder, n_frames: int = 1) -> Form:
 def cut(
     form: Form, features: Arrays, noise: Arrays | None = None
 ) -> list[dict[str, np.ndarray]]:
-    """Cuts what is played into the calls of a form.
+    """Cuts features into the calls of a form.
 
     Args:
-      form: From this module.
-      features: {name: [1, n_frames, 1]}, or of samples; those that the form does not
-        take are left out.
+      form: A form of this module.
+      features: {name: [1, n_frames, 1]}, or samples; those that the form does not take
+        are ignored.
       noise: {name of the processor: [1, n_samples]}.
 
     Returns:
       Inputs of each call, without state.
 
     Raises:
-      ValueError: If one is missing, or they are not of whole blocks.
+      ValueError: If an input is missing, or the lengths are not whole blocks.
+
+    Example:
+
+    >>> from ddsp.playing.export.model_forms import cut, level_form
+    >>> form = level_form(ddsp.testing.tiny_autoencoder())
+    >>> len(cut(form, {"audio": np.zeros([1, 640], np.float32)}))
+    10
     """
     noise = {f"noise_{identifier(name)}": x for name, x in (noise or {}).items()}
     given = {**features, **noise}
     wanted = [name for name in form.inputs if name not in form.state]
     if missing := [name for name in wanted if name not in given]:
         raise ValueError(
-            f"The form '{form.name}' is played from {wanted}, of which {missing} are "
-            f"missing, got {sorted(given)}."
+            f"The form '{form.name}' needs {wanted}, of which {missing} are missing, "
+            f"got {sorted(given)}."
         )
     counts = {
         name: given[name].shape[1] / form.inputs[name].shape[1] for name in wanted
@@ -200,14 +233,14 @@ def cut(
     n_calls = counts[wanted[0]]
     if set(counts.values()) != {n_calls} or not n_calls.is_integer():
         raise ValueError(
-            f"Inputs must be of whole blocks and one length, got so many: {counts}."
+            f"Inputs must be whole blocks of one length, got blocks: {counts}."
         )
     pieces = {name: np.split(given[name], int(n_calls), axis=1) for name in wanted}
     return [{name: x[i] for name, x in pieces.items()} for i in range(int(n_calls))]
 
 
 def _step(model: models.Autoencoder) -> Step:
-    """The model's step, with noise among its named inputs."""
+    """Returns the model's step, with noise among its named inputs."""
     keys = _noise_keys(model)
 
     def step(inputs: Inputs, state: Any) -> tuple[Outputs, Any]:
@@ -219,7 +252,7 @@ def _step(model: models.Autoencoder) -> Step:
 
 
 def _noise_keys(model: models.Autoencoder) -> dict[str, str]:
-    """{processor: name of its input for noise}."""
+    """Returns {processor: name of its input for noise}."""
     names = model.processor_group.noise_names
     return {name: f"noise_{identifier(name)}" for name in names}
 
@@ -236,10 +269,10 @@ def _units(model: models.Autoencoder) -> str:
 def _loop(
     state: NamedState, inputs: Inputs, n_blocks: int, n_samples: int
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Plays blocks one after the other; all of the audio and the last state.
+    """Runs blocks in a loop; returns all of the audio and the last state.
 
-    The converters know loops over tensors, but not every array that is filled in one:
-    so inputs are shifted out and audio is shifted in.
+    Converters know loops over tensors, but not all arrays that a loop fills. Inputs are
+    therefore shifted out and audio is shifted in.
     """
     sizes = {name: x.shape[1] // n_blocks for name, x in inputs.items()}
 
@@ -263,6 +296,6 @@ def _loop(
 
 
 def _block(n_frames: int, hop_size: int) -> int:
-    """The largest block that divides a length, in frames."""
+    """Returns the largest block that divides a length, in frames."""
     largest = min(_LARGEST_BLOCK, max(_LARGEST_BLOCK_SAMPLES // hop_size, 1))
     return next(n for n in range(largest, 0, -1) if n_frames % n == 0)

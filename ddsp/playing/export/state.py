@@ -1,4 +1,4 @@
-"""Nests of state as tensors with names, for runtimes that know no nests."""
+"""State nests as named tensors, for runtimes without nests."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,13 +15,24 @@ Step = Callable[[Mapping[str, tf.Tensor], Any], tuple[Outputs, Any]]
 
 
 class NamedState:
-    """The state of a step, of which only what moves is seen from outside.
+    """The state of a step as named tensors, reduced to the tensors that change.
 
-    What no output depends on is left out; what a step never changes, such as the
-    spectra of a response, becomes part of the function, and so does what is empty.
+    Tensors on which no output depends are omitted. Constant tensors, such as the
+    spectra of an impulse response, and empty ones become part of the function.
 
     Attributes:
-      start: {name: first value} of what moves.
+      start: {name: initial value} of the tensors that change.
+
+    Example:
+
+    >>> from ddsp.playing.export.state import NamedState
+    >>> def step(inputs, state):
+    ...     total = state["sum"] + inputs["x"]
+    ...     return {"y": total * state["gain"]}, {**state, "sum": total}
+    >>> start = {"sum": tf.zeros([1]), "gain": tf.constant([2.0])}
+    >>> state = NamedState(step, {"x": tf.TensorSpec([1])}, start)
+    >>> list(state.start)
+    ['state_sum']
     """
 
     def __init__(
@@ -34,13 +45,13 @@ class NamedState:
         """Initializes the state.
 
         Args:
-          step: From named inputs and a nest of state to named outputs and a new nest.
-          specs: Of its inputs.
-          start: The first nest.
-          finish: What is made of the last nest, if anything.
+          step: From named inputs and a state nest to named outputs and a new nest.
+          specs: Shape and dtype of the inputs.
+          start: The initial nest.
+          finish: A function of the last nest, such as a flush, if any.
 
         Raises:
-          ValueError: If two parts of the nest would have one name.
+          ValueError: If two parts of the nest would have the same name.
         """
         self._step = step
         self._finish = finish
@@ -54,8 +65,8 @@ class NamedState:
         def probe(inputs, leaves):
             before = keras.tree.pack_sequence_as(start, leaves)
             outputs, after = step(inputs, before)
-            heard = [*outputs.values(), *([finish(before)] if finish else [])]
-            moves[:] = _moving(heard, leaves, keras.tree.flatten(after))
+            observed = [*outputs.values(), *([finish(before)] if finish else [])]
+            moves[:] = _moving(observed, leaves, keras.tree.flatten(after))
 
         with compilation.uncompiled():
             tf.function(probe, autograph=False).get_concrete_function(
@@ -69,24 +80,24 @@ class NamedState:
 
     @property
     def specs(self) -> dict[str, tf.TensorSpec]:
-        """Shape and dtype of what moves, by name."""
+        """Shape and dtype of the tensors that change, by name."""
         return {name: tf.TensorSpec(x.shape, x.dtype) for name, x in self.start.items()}
 
     def step(self, **inputs: tf.Tensor) -> Outputs:
-        """The step, with the state among its inputs and outputs."""
+        """Runs the step, with the state among its inputs and outputs."""
         outputs, nest = self._step(inputs, self._pack(inputs))
         new = dict(zip(self._names, keras.tree.flatten(nest), strict=True))
         return {**outputs, **{name: new[name] for name in self.start}}
 
     def finish(self, **state: tf.Tensor) -> tf.Tensor:
-        """What `finish` makes of a state."""
+        """Calls `finish` with a state."""
         if self._finish is None:
-            raise ValueError("This state is of a step that has no end, got no finish.")
+            raise ValueError("The step must have a `finish` function, got none.")
         return self._finish(self._pack(state))
 
     def _pack(self, tensors: Mapping[str, tf.Tensor]) -> Any:
         leaves = [
-            # Made anew, so that nothing from outside is captured by the graph.
+            # New constants, so that the graph captures nothing from outside.
             tensors[name] if name in self.start else tf.constant(np.asarray(leaf))
             for name, leaf in zip(self._names, self._leaves, strict=True)
         ]
@@ -94,10 +105,16 @@ class NamedState:
 
 
 def identifier(part: Any) -> str:
-    """A text as a part of a name that every runtime takes.
+    """Returns a text as a part of a name that every runtime accepts.
 
     Args:
-      part: Part of a name.
+      part: A text or an index.
+
+    Example:
+
+    >>> from ddsp.playing.export.state import identifier
+    >>> identifier("noise-1")
+    'noise_1'
     """
     return re.sub(r"\W", "_", str(part), flags=re.ASCII)
 
@@ -107,21 +124,24 @@ def _moving(
     old: Sequence[tf.Tensor],
     new: Sequence[tf.Tensor],
 ) -> list[bool]:
-    """Which leaves change from step to step in a way that is ever heard."""
-    heard = _ancestors(outputs)
+    """Returns which leaves change between steps and reach an output."""
+    observed = _ancestors(outputs)
     while True:
-        reached = [after for x, after in zip(old, new, strict=True) if x.ref() in heard]
-        more = heard | _ancestors(reached)
-        if len(more) == len(heard):
+        reached = [
+            after for x, after in zip(old, new, strict=True) if x.ref() in observed
+        ]
+        more = observed | _ancestors(reached)
+        if len(more) == len(observed):
             break
-        heard = more
+        observed = more
     return [
-        x.ref() in heard and x is not after for x, after in zip(old, new, strict=True)
+        x.ref() in observed and x is not after
+        for x, after in zip(old, new, strict=True)
     ]
 
 
 def _ancestors(tensors: Iterable[tf.Tensor]) -> set[Any]:
-    """References to all that symbolic tensors are computed from, themselves too."""
+    """Returns references to tensors and to all that they are computed from."""
     found = set()
     waiting = list(tensors)
     while waiting:

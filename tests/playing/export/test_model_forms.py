@@ -172,5 +172,5 @@ def test_state_that_is_not_returned_is_refused():
         inputs={"x": tf.TensorSpec([2])},
         state={"x": np.zeros(2, np.float32)},
     )
-    with pytest.raises(ValueError, match="State goes in and comes out"):
+    with pytest.raises(ValueError, match="State must be an input and an output"):
         _ = form.graph
