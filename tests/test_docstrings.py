@@ -43,7 +43,6 @@ NOT_YET: tuple[str, ...] = (
     "ddsp.playing.live_audio",
     "ddsp.playing.realtime",
     "ddsp.playing.reverbs",
-    "ddsp.playing.streaming_model",
     "ddsp.playing.timbre_transfer",
     "ddsp.playing.trained_model",
     "ddsp.playing.transfer_report",

@@ -39,6 +39,16 @@ class StreamingModel:
         between blocks.
       loudness_shift: Added to the measured loudness or power, dB, at most ±240.
       gain: Gain of the output, dB, at most ±240.
+
+    Example:
+
+    >>> from ddsp.playing import StreamingModel
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> stream = StreamingModel(model, 64, crepe_model=None, jit_compile=False)
+    >>> stream.process(np.zeros(64, np.float32), f0_hz=440.0).shape
+    (64,)
+    >>> stream.latency_samples
+    64
     """
 
     def __init__(

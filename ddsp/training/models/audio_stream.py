@@ -15,6 +15,15 @@ class AudioStream(Stream):
 
     Attributes:
       latency_frames: Latency of the level in frames; f0 must be delayed by as many.
+
+    Example:
+
+    >>> from ddsp.training.models.audio_stream import AudioStream
+    >>> stream = AudioStream(ddsp.testing.tiny_autoencoder())
+    >>> inputs = {"audio": tf.zeros([1, 128]), "f0_hz": tf.fill([1, 2, 1], 440.0)}
+    >>> audio, state = stream.step(inputs, stream.initial_state(1))
+    >>> audio.shape
+    TensorShape([1, 128])
     """
 
     def __init__(self, model: Autoencoder, latency_frames: int | None = None):
