@@ -1,4 +1,4 @@
-"""Notes and statistics: what a model was trained on, to adjust features to it."""
+"""Statistics of the notes in training data, to which features can be adjusted."""
 
 import json
 import math
@@ -9,9 +9,23 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp import core, files, spectral_ops
-from ddsp.training.quantile_transform import (
-    QuantileTransformer as QuantileTransformer,
-)
+from ddsp.training.note_detection import detect_notes, smooth
+from ddsp.training.quantile_transform import QuantileTransformer
+from ddsp.types import ArrayLike, Provider
+
+__all__ = [
+    "STATISTICS_FILE",
+    "QuantileTransformer",
+    "compute_dataset_statistics",
+    "detect_notes",
+    "find_dataset_statistics",
+    "fit_quantile_transform",
+    "load_dataset_statistics",
+    "save_dataset_statistics",
+    "smooth",
+    "statistics_from_dict",
+    "statistics_to_dict",
+]
 
 STATISTICS_FILE = "dataset_statistics.json"
 _DAMAGED = (
@@ -24,98 +38,37 @@ _DAMAGED = (
 )
 
 
-def smooth(x, filter_size=3):
-    """Averages over time with a box filter.
-
-    Beyond the ends the signal counts as zero, so the first and last
-    `filter_size // 2` values are drawn towards zero.
-
-    Args:
-      x: [..., time].
-      filter_size: Frames to average, >= 1. An even size reaches one frame further
-        into the future than into the past.
-
-    Returns:
-      Smoothed signal, [..., time], float32.
-
-    Raises:
-      ValueError: If `filter_size` is below 1.
-    """
-    if filter_size < 1:
-        raise ValueError(f"`filter_size` must be at least 1, got {filter_size}.")
-    x = np.asarray(x, dtype=np.float64)
-    past = (filter_size - 1) // 2
-    padding = [(0, 0)] * (x.ndim - 1) + [(past + 1, filter_size - 1 - past)]
-    total = np.cumsum(np.pad(x, padding), axis=-1)
-    box = (total[..., filter_size:] - total[..., :-filter_size]) / filter_size
-    return box.astype(np.float32)
-
-
-def detect_notes(
-    loudness_db,
-    f0_confidence,
-    note_threshold=1.0,
-    exponent=2.0,
-    smoothing=40,
-    f0_confidence_threshold=0.7,
-    min_db=-80.0,
-):
-    """Marks the frames in which a pitched note sounds.
-
-    A frame is on where it is loud for this recording and its pitch is sure: where
-    the product of its loudness above the floor, relative to the mean, and of its
-    smoothed confidence, relative to a threshold, reaches `note_threshold`.
+def fit_quantile_transform(
+    loudness_db: ArrayLike,
+    mask_on: ArrayLike,
+    inv_quantile: QuantileTransformer | None = None,
+) -> Any:
+    """Fits a quantile transform to the loudness of notes.
 
     Args:
-      loudness_db: [..., n_frames], dB. Several recordings share one mean.
-      f0_confidence: [..., n_frames], 0 to 1.
-      note_threshold: Above it a frame is on. Lower marks more frames.
-      exponent: Contrast of the confidence. Higher trusts unsure frames less.
-      smoothing: Frames over which the confidence is averaged.
-      f0_confidence_threshold: Confidence that counts as one.
-      min_db: Loudness of silence, dB.
+      loudness_db: Loudness in dB, any shape.
+      mask_on: Whether a frame has a note, same shape, bool.
+      inv_quantile: Fitted transform of another distribution, to which the loudness is
+        mapped.
 
     Returns:
-      mask_on: [..., n_frames], bool, true where a note sounds.
-      note_on_value: [..., n_frames], float32, >= 0 for loudness above `min_db`; the
-        ratio compared with `note_threshold`.
+      quantile_transform: `QuantileTransformer` of the loudness where `mask_on`. With
+        `inv_quantile`, a pair of the transform and `loudness_norm`.
+      loudness_norm: Loudness in dB, shape [n_frames, 1], mapped where `mask_on` and
+        unchanged elsewhere.
 
     Raises:
-      ValueError: If the shapes differ.
-    """
-    loudness_db = np.asarray(loudness_db, dtype=np.float64)
-    f0_confidence = np.asarray(f0_confidence, dtype=np.float64)
-    if loudness_db.shape != f0_confidence.shape:
-        raise ValueError(
-            "Loudness and f0 confidence must have the same shape, got "
-            f"{loudness_db.shape} and {f0_confidence.shape}."
-        )
-    level = loudness_db - min_db
-    mean_level = np.mean(level) if level.size else 0.0
-    # A recording at the floor throughout has no mean to compare with: all off.
-    relative_level = level / mean_level if mean_level > 0 else np.zeros_like(level)
-    certainty = smooth(f0_confidence**exponent, smoothing)
-    certainty = certainty / f0_confidence_threshold**exponent
-    note_on_value = (certainty * relative_level).astype(np.float32)
-    return note_on_value >= note_threshold, note_on_value
+      ValueError: If the shapes differ or no frame has a note.
 
+    Example:
 
-def fit_quantile_transform(loudness_db, mask_on, inv_quantile=None):
-    """Fits the loudness of the notes, and can map it to another distribution.
-
-    Args:
-      loudness_db: Any shape, dB.
-      mask_on: Of the same shape, bool: the frames in which a note sounds.
-      inv_quantile: A fitted `QuantileTransformer`, the distribution to map to.
-
-    Returns:
-      quantile_transform: Fitted to the loudness where `mask_on`. With `inv_quantile`,
-        a pair of it and `loudness_norm`.
-      loudness_norm: [n_frames, 1], dB, flattened; mapped where `mask_on`, and as
-        given elsewhere.
-
-    Raises:
-      ValueError: If the shapes differ or no frame is on.
+    >>> from ddsp.training import postprocessing
+    >>> target = postprocessing.QuantileTransformer().fit([-20.0, -10.0])
+    >>> _, mapped = postprocessing.fit_quantile_transform(
+    ...     [-60.0, -50.0, -40.0], [False, True, True], target
+    ... )
+    >>> mapped[:, 0]
+    array([-60., -20., -10.])
     """
     loudness = np.asarray(loudness_db).reshape(-1, 1)
     mask = np.asarray(mask_on, dtype=bool).reshape(-1)
@@ -134,31 +87,50 @@ def fit_quantile_transform(loudness_db, mask_on, inv_quantile=None):
 
 
 def compute_dataset_statistics(
-    data_provider, batch_size=1, power_frame_size=1024, power_frame_rate=50
-):
-    """Pitch, loudness and power of the notes in a data set.
+    data_provider: Provider,
+    batch_size: int = 1,
+    power_frame_size: int = 1024,
+    power_frame_rate: int = 50,
+) -> dict[str, Any]:
+    """Computes statistics of pitch, loudness and power of the notes in a data set.
 
-    Means and extremes are taken over the frames in which `detect_notes` finds a
-    note. Where it finds none at all (`note_on_fraction` is 0), over all frames.
+    Means and extremes include the frames in which `detect_notes` finds a note, or all
+    frames if it finds none (`note_on_fraction` is 0).
 
     Args:
-      data_provider: A `DataProvider` whose batches hold `audio`, `f0_hz`,
+      data_provider: A `DataProvider` whose batches contain `audio`, `f0_hz`,
         `f0_confidence` and `loudness_db`. Read once, in order.
-      batch_size: Examples read at a time.
-      power_frame_size: Samples in a frame of power.
-      power_frame_rate: Frames of power a second.
+      batch_size: Number of examples read at a time.
+      power_frame_size: Samples per frame of power.
+      power_frame_rate: Frames of power per second.
 
     Returns:
-      A dictionary of floats: `mean_`, `min_` and `max_` each of `pitch` (MIDI),
-      `loudness` (dB) and `power` (dB); `mean_max_loudness` and `mean_max_power`,
-      the mean over examples of the highest value; `mean_min_pitch_note`,
-      `mean_max_pitch_note`, `mean_min_power_note` and `mean_max_power_note`, the mean
-      over examples of the lowest and highest in their notes; `note_on_fraction`, 0 to
-      1; `n_examples`; and `quantile_transform`, a `QuantileTransformer` fitted to the
-      loudness.
+      A dictionary of floats: `mean_`, `min_` and `max_` of `pitch` (MIDI), `loudness`
+      (dB) and `power` (dB); `mean_max_loudness` and `mean_max_power`, the mean over
+      examples of the highest value; `mean_min_pitch_note`, `mean_max_pitch_note`,
+      `mean_min_power_note` and `mean_max_power_note`, the mean over examples of the
+      lowest and highest value in notes; `note_on_fraction`, 0 to 1; `n_examples`; and
+      `quantile_transform`, a `QuantileTransformer` of the loudness.
 
     Raises:
-      ValueError: If there are no examples, or if a feature is missing.
+      ValueError: If there are no examples or a feature is missing.
+
+    Example:
+
+    >>> import types
+    >>> from ddsp.training import postprocessing
+    >>> batch = {
+    ...     "audio": np.ones([1, 16000], np.float32),
+    ...     "f0_hz": np.full([1, 250], 440.0),
+    ...     "f0_confidence": np.ones([1, 250]),
+    ...     "loudness_db": np.full([1, 250], -20.0),
+    ... }
+    >>> provider = types.SimpleNamespace(
+    ...     sample_rate=16000, get_batch=lambda *args, **kwargs: [batch]
+    ... )
+    >>> statistics = postprocessing.compute_dataset_statistics(provider)
+    >>> statistics["mean_pitch"], statistics["mean_loudness"]
+    (69.0, -20.0)
     """
     frames: dict[str, list[np.ndarray]] = {
         key: [] for key in ("f0_hz", "f0_confidence", "loudness_db", "power_db")
@@ -169,14 +141,14 @@ def compute_dataset_statistics(
     for batch in dataset:
         if not isinstance(batch, dict):
             raise ValueError(
-                "Statistics are of one data set; the data provider zips several, got "
+                "Statistics need a single data set, not several zipped ones, got "
                 f"batches of type {type(batch).__name__}."
             )
         missing = {"audio", "f0_hz", "f0_confidence", "loudness_db"} - set(batch)
         if missing:
             raise ValueError(
-                f"Statistics need the features {sorted(missing)}; the data provider "
-                f"gives {sorted(batch)}."
+                f"Statistics need the features {sorted(missing)}, got only "
+                f"{sorted(batch)}."
             )
         for key in ("f0_hz", "f0_confidence", "loudness_db"):
             frames[key].append(_rows(batch[key]))
@@ -188,7 +160,7 @@ def compute_dataset_statistics(
         )
         frames["power_db"].append(_rows(power_db))
     if not frames["f0_hz"]:
-        raise ValueError("Statistics need at least one example; the data has none.")
+        raise ValueError("Statistics need at least one example, got none.")
     return _statistics(**{key: np.concatenate(rows) for key, rows in frames.items()})
 
 
@@ -199,7 +171,7 @@ def _rows(x) -> np.ndarray:
 
 def _statistics(f0_hz, f0_confidence, loudness_db, power_db) -> dict[str, Any]:
     mask_on, _ = detect_notes(loudness_db, f0_confidence)
-    # Unpitched data (drums, say) still has loudness worth knowing.
+    # Unpitched data, such as drums, has useful statistics of loudness.
     mask = mask_on if mask_on.any() else np.ones_like(mask_on)
     n_power = power_db.shape[1]
     power_mask = mask[:, np.arange(n_power) * mask.shape[1] // n_power]
@@ -228,7 +200,7 @@ def _moments(name: str, values: np.ndarray) -> dict[str, float]:
 
 
 def _note_range(name: str, values: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """Means over the examples that have notes."""
+    """Returns the mean lowest and highest value over the examples with notes."""
     notes = [row[on] for row, on in zip(values, mask, strict=True) if on.any()]
     notes = notes or list(values)
     return {
@@ -238,23 +210,45 @@ def _note_range(name: str, values: np.ndarray, mask: np.ndarray) -> dict[str, fl
 
 
 def statistics_to_dict(statistics: dict[str, Any]) -> dict[str, Any]:
-    """The statistics as plain numbers and lists, for JSON."""
+    """Converts statistics to plain numbers and lists, for JSON.
+
+    Args:
+      statistics: As returned by `compute_dataset_statistics`.
+
+    Returns:
+      A dictionary that JSON can represent.
+
+    Example:
+
+    >>> from ddsp.training import postprocessing
+    >>> transform = postprocessing.QuantileTransformer().fit([-20.0, -10.0])
+    >>> plain = postprocessing.statistics_to_dict({"quantile_transform": transform})
+    >>> plain["quantile_transform"]["quantiles"]
+    [[-20.0], [-10.0]]
+    """
     plain = dict(statistics)
     plain["quantile_transform"] = statistics["quantile_transform"].to_dict()
     return plain
 
 
 def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
-    """The statistics that `statistics_to_dict` described.
+    """Restores statistics from the result of `statistics_to_dict`.
 
     Args:
       plain: Numbers and lists, from JSON.
 
     Returns:
-      What `compute_dataset_statistics` returned.
+      Statistics as returned by `compute_dataset_statistics`.
 
     Raises:
-      ValueError: If it describes no statistics, or a value is not finite.
+      ValueError: If the dictionary is malformed or a value is not finite.
+
+    Example:
+
+    >>> from ddsp.training import postprocessing
+    >>> plain = {"mean_pitch": 69.0, "quantile_transform": {"quantiles": [[0.0]]}}
+    >>> postprocessing.statistics_from_dict(plain)["mean_pitch"]
+    69.0
     """
     statistics = dict(plain)
     try:
@@ -267,12 +261,12 @@ def statistics_from_dict(plain: dict[str, Any]) -> dict[str, Any]:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"These are no statistics of a data set ({error!r}), got {sorted(plain)}."
+            f"Statistics of a data set are malformed ({error!r}), got {sorted(plain)}."
         ) from error
     return statistics
 
 
-# Everything else in statistics is a number.
+# All other statistics are numbers.
 _OTHER_KINDS: dict[str, Any] = {
     "quantile_transform": dict,
     "pitch_tracker": dict,
@@ -285,18 +279,29 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not is_bool and math.isfinite(value)
 
 
-def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
+def save_dataset_statistics(
+    statistics: dict[str, Any], directory: str | os.PathLike
+) -> str:
     """Writes `dataset_statistics.json`, whole or not at all.
 
     Args:
-      statistics: What `compute_dataset_statistics` returned.
-      directory: Made if missing.
+      statistics: As returned by `compute_dataset_statistics`.
+      directory: Destination, created if missing.
 
     Returns:
       The path of the file.
 
     Raises:
       OSError: If the file cannot be written.
+
+    Example:
+
+    >>> from ddsp.training import postprocessing
+    >>> transform = postprocessing.QuantileTransformer().fit([-20.0, -10.0])
+    >>> statistics = {"mean_pitch": 69.0, "quantile_transform": transform}
+    >>> path = postprocessing.save_dataset_statistics(statistics, tmp_path)
+    >>> postprocessing.load_dataset_statistics(tmp_path)["mean_pitch"]
+    69.0
     """
     directory = files.expand_path(os.fspath(directory))
     files.make_directory(directory)
@@ -305,27 +310,28 @@ def save_dataset_statistics(statistics: dict[str, Any], directory: str) -> str:
     return path
 
 
-def load_dataset_statistics(directory: str) -> dict[str, Any]:
-    """Reads what `save_dataset_statistics` wrote.
+def load_dataset_statistics(directory: str | os.PathLike) -> dict[str, Any]:
+    """Reads statistics written by `save_dataset_statistics`.
 
     Args:
-      directory: The folder that holds `dataset_statistics.json`, or such a file of
-        any name.
+      directory: Directory of `dataset_statistics.json`, or the path of such a file.
 
     Returns:
-      The statistics as `compute_dataset_statistics` returns them.
+      Statistics as returned by `compute_dataset_statistics`.
 
     Raises:
-      FileNotFoundError: If the folder has no statistics.
-      ValueError: If the file is not such statistics.
+      FileNotFoundError: If there are no statistics.
+      ValueError: If the file is malformed.
+
+    Example: see `save_dataset_statistics`.
     """
     path = files.expand_path(os.fspath(directory))
     if tf.io.gfile.isdir(path) or not tf.io.gfile.exists(path):
         path = os.path.join(path, STATISTICS_FILE)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(
-            f"No dataset statistics: {path} is missing. Training writes it beside "
-            "the checkpoints."
+            "Dataset statistics are missing; training writes them to the directory of "
+            f"the checkpoints, got no {path}."
         )
     try:
         with tf.io.gfile.GFile(path) as file:
@@ -338,16 +344,22 @@ def load_dataset_statistics(directory: str) -> dict[str, Any]:
 
 
 def find_dataset_statistics(*directories: str) -> dict[str, Any] | None:
-    """The statistics in the first of several directories that has them.
+    """Reads the statistics of the first directory that has them.
 
     Args:
-      *directories: Folders that may hold `dataset_statistics.json`.
+      *directories: Directories that may hold `dataset_statistics.json`.
 
     Returns:
-      What `load_dataset_statistics` returns, or None.
+      Statistics as returned by `load_dataset_statistics`, or None.
 
     Raises:
-      ValueError: If the file is not such statistics.
+      ValueError: If the file is malformed.
+
+    Example:
+
+    >>> from ddsp.training import postprocessing
+    >>> print(postprocessing.find_dataset_statistics(str(tmp_path)))
+    None
     """
     for directory in directories:
         path = os.path.join(files.expand_path(directory), STATISTICS_FILE)

@@ -15,6 +15,7 @@ from ddsp import configurable, processors
 from ddsp._compat import gin_internals
 from ddsp.training import rates
 from ddsp.training.rates import Rates, Setting
+from ddsp.types import Provider
 
 
 def complete_config() -> None:
@@ -159,7 +160,7 @@ def loosen_lengths() -> None:
 
 
 @contextlib.contextmanager
-def derived(data_provider: Any) -> Iterator[Rates]:
+def derived(data_provider: Provider) -> Iterator[Rates]:
     """Makes gin build models with the rates of their data inside the block.
 
     Args:

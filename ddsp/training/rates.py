@@ -23,6 +23,7 @@ import keras
 from ddsp import configurable, processors
 from ddsp._compat import keras_internals
 from ddsp._core import checks
+from ddsp.types import Provider
 
 LENGTHS = ("n_samples", "time_steps")
 SHARED = ("sample_rate", "frame_rate", *LENGTHS)
@@ -88,7 +89,7 @@ class Setting:
         return f"{self.owner}.{self.argument}={self.value}{default}"
 
 
-def of_data(data_provider: Any) -> Rates:
+def of_data(data_provider: Provider) -> Rates:
     """Reads the rates of training data and the lengths of its examples.
 
     Args:
@@ -124,7 +125,7 @@ def of_data(data_provider: Any) -> Rates:
     return Rates(sample_rate, frame_rate, n_samples, n_samples // hop_size, origin)
 
 
-def _audio_length(data_provider: Any) -> int | None:
+def _audio_length(data_provider: Provider) -> int | None:
     """Returns the samples per example; None without audio or a fixed length."""
     if not hasattr(data_provider, "get_dataset"):
         return None
@@ -136,7 +137,7 @@ def _audio_length(data_provider: Any) -> int | None:
     return None
 
 
-def check(model: keras.Layer, data_provider: Any = None) -> None:
+def check(model: keras.Layer, data_provider: Provider | None = None) -> None:
     """Refuses a model whose layers have different rates, or others than its data.
 
     Args:

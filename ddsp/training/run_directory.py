@@ -156,6 +156,6 @@ class _FirstExamples:
         self._data_provider = data_provider
         self._n_examples = n_examples
 
-    def get_batch(self, batch_size: int, **kwargs: Any) -> tf.data.Dataset:
-        n_batches = self._n_examples // batch_size
-        return self._data_provider.get_batch(batch_size, **kwargs).take(n_batches)
+    def get_batch(self, batch_size: int, *args: Any, **kwargs: Any) -> tf.data.Dataset:
+        batches = self._data_provider.get_batch(batch_size, *args, **kwargs)
+        return batches.take(self._n_examples // batch_size)

@@ -1,7 +1,6 @@
-"""Making a bundle, whole or not at all.
+"""Creation of bundles, published whole or not at all.
 
-It is put together in a hidden directory beside its destination, read back, and takes
-its place at once.
+A bundle is assembled in a temporary directory, read back and then moved into place.
 """
 
 import contextlib
@@ -31,19 +30,19 @@ from ddsp.recordings.analysis_settings import CREPE_SAMPLE_RATE
 from ddsp.training import checkpoints, models, postprocessing
 from ddsp.training.models import loading, older_configs, restoring
 
-UNKNOWN = "unknown: ask whoever gave you this model"
+UNKNOWN = "unknown: ask the source of this model"
 
 
 @dataclasses.dataclass
 class Draft:
-    """A bundle that is being made.
+    """Bundle under construction.
 
     Attributes:
-      folder: What is put there becomes part of the bundle.
-      model: As read back from the bundle.
-      statistics: Of its training data, or None.
-      vector: What the model must play.
-      info: What will stand in the manifest; files are added at the end.
+      folder: Directory whose files become part of the bundle.
+      model: The model, read back from the bundle.
+      statistics: Statistics of the training data, or None.
+      vector: Test vector, an input of the model and the expected output.
+      info: Content of the manifest, without the list of files.
     """
 
     folder: Path
@@ -53,29 +52,32 @@ class Draft:
     info: BundleManifest
 
     def add_export(self, record: dict[str, Any]) -> None:
-        """Notes an export that was written into `folder`.
+        """Adds an export in `folder` to the manifest.
 
         Args:
-          record: Its name under 'form', and how it compared; plain values for JSON.
+          record: Plain values for JSON: the name of its form under 'form', and the
+            results of its comparison with the model.
         """
         exports = [*self.info.exports, record]
         self.info = dataclasses.replace(self.info, exports=exports)
 
 
 def write(path: str | os.PathLike, source: str | os.PathLike, **settings: Any) -> str:
-    """Makes a bundle.
+    """Creates a bundle without exports.
 
     Args:
       path: Directory to write.
-      source: Directory of a training run, its `best` folder, a checkpoint in either,
-        or another bundle.
+      source: Directory of a run, its `best` folder, a checkpoint in either, or another
+        bundle.
       **settings: See `create`.
 
     Returns:
       The path of the bundle.
 
     Raises:
-      As `create` does.
+      FileNotFoundError: If there is no model.
+      ValueError: If the model cannot become a bundle; see `create`.
+      OSError: If the bundle cannot be written.
     """
     with create(path, source, **settings):
         pass
@@ -92,32 +94,32 @@ def create(
     need_statistics: bool = True,
     trusted: bool = False,
 ) -> Iterator[Draft]:
-    """Makes a bundle that exports can be added to.
+    """Creates a bundle to which exports can be added.
 
-    When the block ends the bundle takes its place; when it raises, nothing is left.
+    The bundle moves into place when the block ends. If the block raises, nothing is
+    left.
 
     Args:
-      path: Directory to write. A bundle that is there is replaced.
-      source: Directory of a training run, its `best` folder, a checkpoint in either,
-        or another bundle.
-      license: Terms under which the model may be used. By default those of a bundle
-        that is the source, else they are said to be unknown.
-      attribution: Whom to name, such as the musician and the recordings; by default
-        as for the license.
-      crepe_model: Size of the pitch tracker that the training data was analyzed
-        with; by default as the statistics say, else 'tiny'.
-      need_statistics: Whether a model without statistics of its data is refused.
-      trusted: Whether the config of a training run may import modules and name
-        anything; see `models.load`. The bundle is opened without, by whoever gets it.
+      path: Directory to write. An existing bundle is replaced.
+      source: Directory of a run, its `best` folder, a checkpoint in either, or another
+        bundle.
+      license: Terms of use of the model. None for those of the bundle `source`, or
+        unknown.
+      attribution: Credits, such as the musician and the recordings. None for those of
+        the bundle `source`, or unknown.
+      crepe_model: Size of the pitch tracker that analyzed the training data. None for
+        the one in the statistics, or 'tiny'.
+      need_statistics: Whether to refuse a model without statistics of its data.
+      trusted: Whether the config of a run may import modules and name anything; see
+        `models.load`. Bundles are always opened as untrusted.
 
     Yields:
       The draft.
 
     Raises:
       FileNotFoundError: If there is no model.
-      ValueError: If the model has no statistics and needs them, if it is no
-        autoencoder that can be played in blocks, or if `path` holds something other
-        than a bundle.
+      ValueError: If the model lacks statistics that are needed, if it is not an
+        autoencoder that can stream, or if `path` holds anything but a bundle.
       OSError: If the bundle cannot be written.
     """
     destination = Path(os.path.abspath(path))
@@ -166,7 +168,7 @@ def create(
 def _open_source(
     source: str, need_statistics: bool, trusted: bool
 ) -> tuple[models.Autoencoder, str, dict[str, Any] | None, BundleManifest | None]:
-    """A model without its losses, its config, statistics and manifest if it has one."""
+    """Returns a model without losses, its config, its statistics and its manifest."""
     if bundle_manifest.is_bundle(source):
         bundle = load_bundle(source)
         _check_statistics(bundle.statistics, source, need_statistics)
@@ -196,19 +198,19 @@ def _open_source(
 
 
 def _without_losses(path: str, trusted: bool) -> tuple[models.Autoencoder, str]:
-    """A model to play, not restored, and the config that describes it."""
+    """Builds a model without losses; returns it and the config that describes it."""
     with gin_state.isolated():
         older_configs.parse(path, trusted)
-        # Losses may bring networks of their own, and nobody plays a loss.
+        # Losses may contain networks, which inference does not need.
         gin.parse_config(
-            ["ddsp.training.models.Autoencoder.losses = None", *_one_room()]
+            ["ddsp.training.models.Autoencoder.losses = None", *_fixed_noise()]
         )
         model: Any = loading.build(path)
         return model, gin_state.used_config()
 
 
-def _one_room() -> list[str]:
-    """Bindings that let reverbs of noise sound the same wherever they are opened."""
+def _fixed_noise() -> list[str]:
+    """Returns bindings that make the noise of reverbs reproducible."""
     bindings = []
     for reverb in ("effects.ExpDecayReverb", "effects.FilteredNoiseReverb"):
         try:
@@ -225,13 +227,14 @@ def _check_statistics(
 ) -> None:
     if statistics is None and needed:
         raise ValueError(
-            "The model has no statistics of its training data, without which pitch and "
-            "loudness of a recording cannot be adjusted to it. `ddsp_run` writes "
-            f"{postprocessing.STATISTICS_FILE} beside the checkpoints; for an older "
-            "run make it from its data: `postprocessing.save_dataset_statistics("
-            "postprocessing.compute_dataset_statistics(data_provider), run)`. To go on "
-            "without: --noneed_statistics (in Python need_statistics=False). Got "
-            f"{source!r}."
+            "A model needs statistics of its training data, so that recordings can be "
+            "adjusted to it. `ddsp_run` writes "
+            f"{postprocessing.STATISTICS_FILE} to the directory of the checkpoints. For "
+            "an older run, compute it from its data: "
+            "`postprocessing.save_dataset_statistics("
+            "postprocessing.compute_dataset_statistics(data_provider), run)`. To "
+            "continue without: --noneed_statistics (in Python need_statistics=False), "
+            f"got {source!r}."
         )
 
 
@@ -253,22 +256,22 @@ def _pitch_tracker(
 
 
 def _read_back(folder: Path, example: Vector) -> models.Autoencoder:
-    """The model in a folder, after it has played the test vector."""
+    """Reads the model from a folder and checks it with the test vector."""
     model, _ = read_model(folder)
     audio = vector.synthesize(model, example.features, example.noise)
     difference = example.difference(audio)
-    # The same arithmetic on the same machine: rounding at most.
+    # On the same machine, results differ by rounding at most.
     if difference > 1e-5 * max(1.0, float(np.max(np.abs(example.audio)))):
         raise ValueError(
-            "The model does not play the same when it is read back, so its config does "
-            "not describe it; the largest difference of a sample, got "
+            "The config must describe the model completely, so that it sounds the same "
+            "when it is read back, got samples that differ by up to "
             f"{difference:.1e}."
         )
     return model
 
 
 def _illustrate(draft: Draft) -> None:
-    """The expected audio as a WAV file and as a picture."""
+    """Writes the expected audio as a WAV file and a spectrogram."""
     audio, sample_rate = draft.vector.audio[0], draft.info.sample_rate
     peak = max(1.0, float(np.max(np.abs(audio))))
     name = draft.folder / vector.VECTOR_FILE
@@ -283,6 +286,6 @@ def _check_destination(destination: Path) -> None:
     if destination.is_dir() and not any(destination.iterdir()):
         return
     raise ValueError(
-        "A bundle replaces nothing but a bundle: name a directory that does not exist "
-        f"yet, got {str(destination)!r}."
+        "A bundle may only replace a bundle: choose a directory that does not exist, "
+        f"got {str(destination)!r}."
     )
