@@ -79,7 +79,6 @@ NOT_YET: tuple[str, ...] = (
     "ddsp.training.models.building",
     "ddsp.training.models.loading",
     "ddsp.training.models.older_configs",
-    "ddsp.training.postprocessing",
 )
 
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example", "Examples")

@@ -229,8 +229,8 @@ def _check_statistics(
         raise ValueError(
             "A model needs statistics of its training data, so that recordings can be "
             "adjusted to it. `ddsp_run` writes "
-            f"{postprocessing.STATISTICS_FILE} to the directory of the checkpoints. For "
-            "an older run, compute it from its data: "
+            f"{postprocessing.STATISTICS_FILE} to the directory of the checkpoints. "
+            "For an older run, compute it from its data: "
             "`postprocessing.save_dataset_statistics("
             "postprocessing.compute_dataset_statistics(data_provider), run)`. To "
             "continue without: --noneed_statistics (in Python need_statistics=False), "
