@@ -323,7 +323,14 @@ def load_dataset_statistics(directory: str | os.PathLike) -> dict[str, Any]:
       FileNotFoundError: If there are no statistics.
       ValueError: If the file is malformed.
 
-    Example: see `save_dataset_statistics`.
+    Example:
+
+    >>> from ddsp.training import postprocessing
+    >>> transform = postprocessing.QuantileTransformer().fit([-20.0, -10.0])
+    >>> statistics = {"mean_pitch": 69.0, "quantile_transform": transform}
+    >>> _ = postprocessing.save_dataset_statistics(statistics, tmp_path)
+    >>> postprocessing.load_dataset_statistics(tmp_path)["mean_pitch"]
+    69.0
     """
     path = files.expand_path(os.fspath(directory))
     if tf.io.gfile.isdir(path) or not tf.io.gfile.exists(path):
