@@ -21,8 +21,8 @@ def get_model(model: Model = gin.REQUIRED) -> Model:
     Example:
 
     >>> from ddsp.training import models
-    >>> models.get_model(models.Autoencoder()).name
-    'autoencoder'
+    >>> type(models.get_model(models.Autoencoder())).__name__
+    'Autoencoder'
     """
     return model
 

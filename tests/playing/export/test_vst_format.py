@@ -151,6 +151,6 @@ def test_bad_input_is_refused(run, tmp_path):
         vst_format.metadata(
             run[1], {k: v for k, v in STATISTICS.items() if "max_pow" not in k}
         )
-    with pytest.raises(ValueError, match="vst_synthesize"):
-        vst_format.module_form("vst_synthesize", run[0])
+    with pytest.raises(ValueError, match="got 'vst_synth'"):
+        vst_format.module_form("vst_synth", run[0])
     assert not list(Path(tmp_path).iterdir())
