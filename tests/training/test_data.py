@@ -128,13 +128,13 @@ def test_centered_records(tmp_path):
     path = write_shard(tmp_path / "a", f0_hz=101, f0_confidence=101, loudness_db=101)
     for given in ({"centered": True}, {}):
         assert provider(path, **given).features_dict["f0_hz"].shape == [101]
-    with pytest.raises(ValueError, match=r"centered=False.* makes 100; got 101"):
+    with pytest.raises(ValueError, match=r"100 values.*centered=False.*got 101"):
         provider(path, centered=False)
 
 
 def test_record_of_another_rate_is_named(tmp_path):
     path = write_shard(tmp_path / "a", rate=1600)
-    with pytest.raises(ValueError, match=r"/a has 3200 values.*1600 a second.*2000"):
+    with pytest.raises(ValueError, match=r"/a must.*got 3200 \(1600 per second"):
         provider(path)
 
 
@@ -162,7 +162,7 @@ def test_truncated_shard_is_named(tmp_path):
 
 def test_foreign_file(tmp_path):
     (tmp_path / "a").write_bytes(b"RIFF" + bytes(range(200)))
-    with pytest.raises(ValueError, match="no TFRecord file"):
+    with pytest.raises(ValueError, match="not a TFRecord file"):
         provider(tmp_path / "a")
     with tf.io.TFRecordWriter(str(tmp_path / "a")) as writer:
         writer.write(b"\xff not an example")
@@ -176,7 +176,7 @@ def test_nothing_to_read(tmp_path):
     with pytest.raises(ValueError, match="needs a `file_pattern`"):
         TFRecordProvider()
     tf.io.TFRecordWriter(str(tmp_path / "set")).close()
-    with pytest.raises(ValueError, match="hold no examples"):
+    with pytest.raises(ValueError, match="have no examples"):
         provider(tmp_path / "set*")
 
 
@@ -218,7 +218,7 @@ def test_manifest_of_another_rate_names_both(tmp_path, name):
     write_shard(tmp_path / "set-00000-of-00001")
     features = {"audio": 1000} if name == "sample_rate" else {"audio": 2000}
     write_manifest(tmp_path, **{name: 500, "features": features})
-    with pytest.raises(ValueError, match=f"{name}=500.*manifest-set.json.*{name}="):
+    with pytest.raises(ValueError, match=f"{name}=.*{name}=500.*manifest-set"):
         provider(tmp_path / "set*")
 
 
@@ -227,7 +227,7 @@ def test_unreadable_manifest_is_named(tmp_path):
     path = tmp_path / "manifest-set.json"
     for content in ("{", "[]", json.dumps({"format": 99})):
         path.write_text(content)
-        with pytest.raises(ValueError, match=r"Not a manifest.*manifest-set\.json"):
+        with pytest.raises(ValueError, match=r"read the manifest.*manifest-set\.json"):
             provider(tmp_path / "set*")
 
 

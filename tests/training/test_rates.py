@@ -200,7 +200,7 @@ def test_what_no_record_tells_is_asked_for(tmp_path):
         ),
         (
             "TFRecordProvider.sample_rate=16000",
-            r"sample_rate=44100 \(.*manifest-mine.*TFRecordProvider\.sample_rate=16000",
+            r"TFRecordProvider\.sample_rate=16000 contradicts.*44100 \(.*manifest-mine",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where training and evaluation take their examples from."""
+"""Data providers: the sources of training and evaluation examples."""
 
 from ddsp.training.data.legacy import LegacyTFRecordProvider
 from ddsp.training.data.manifest import Manifest

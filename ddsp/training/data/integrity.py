@@ -1,4 +1,4 @@
-"""Whether the shards that are to be read are all there and belong together."""
+"""Integrity checks of TFRecord shards, made before they are read."""
 
 import os
 import re
@@ -11,44 +11,53 @@ from ddsp.training.data import manifest as manifests
 from ddsp.training.data import shards
 
 _NUMBERED = re.compile(r"(?P<stem>.*)-(?P<index>\d{5,})-of-(?P<total>\d{5,})")
-_MEND = "Prepare or copy the data again"
+_ADVICE = "prepare or copy the data again"
 
 
 def check(paths: Iterable[str], whole_sets: bool) -> dict[str, int]:
-    """Refuses shards that are damaged, missing, doubled or of different sets.
+    """Checks that shards are undamaged, complete, distinct and of one data set.
 
     Args:
-      paths: The shards that are to be read.
-      whole_sets: Whether shards that no manifest lists have to be all that their
-        names count, each with records of its own.
+      paths: Paths of the shards to read.
+      whole_sets: Whether shards without a manifest must be complete, according to
+        the numbers in their names, and have different contents.
 
     Returns:
-      {shard: number of its records}.
+      Number of records of each shard, by path.
 
     Raises:
-      ValueError: If something is wrong; the shard is named.
+      ValueError: If a check fails. The message names the shard.
       OSError: If a file cannot be read.
+
+    Example:
+
+    >>> from ddsp.training.data import integrity
+    >>> path = str(tmp_path / "a.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(tf.train.Example().SerializeToString())
+    >>> integrity.check([path], whole_sets=True) == {path: 1}
+    True
     """
     by_manifest = defaultdict(list)
-    without = []
+    unlisted = []
     for path in paths:
         manifest_path = manifests.find_for_shard(path)
         if manifest_path is None:
-            without.append(path)
+            unlisted.append(path)
         else:
             by_manifest[manifest_path].append(path)
     counts = {}
     for manifest_path, members in by_manifest.items():
-        counts.update(_check_against(manifest_path, members))
-        _check_strangers(manifest_path, without)
+        counts.update(_check_listed(manifest_path, members))
+        _check_unlisted(manifest_path, unlisted)
     if whole_sets:
-        _check_numbers(without)
-        _check_doubles(without)
-    return counts | {path: shards.count_records(path) for path in without}
+        _check_complete(unlisted)
+        _check_distinct(unlisted)
+    return counts | {path: shards.count_records(path) for path in unlisted}
 
 
-def _check_against(path: str, members: list[str]) -> dict[str, int]:
-    """Compares all shards of the splits that are read with their manifest."""
+def _check_listed(path: str, members: list[str]) -> dict[str, int]:
+    """Compares all shards of the splits to read with their manifest."""
     manifest = manifests.read(path)
     directory = os.path.dirname(path)
     set_name = manifests.set_name(path)
@@ -68,50 +77,51 @@ def _check_against(path: str, members: list[str]) -> dict[str, int]:
         n_examples = sum(counts_of.values())
         if n_examples != counts["examples"]:
             raise ValueError(
-                f"The shards of {path} hold {n_examples} examples in the split "
-                f"'{split}', and the manifest says {counts['examples']}. {_MEND}."
+                f"The split '{split}' must have {counts['examples']} examples "
+                f"according to the manifest {path}: {_ADVICE}, got {n_examples}."
             )
     if wanted:
-        raise ValueError(
-            f"{os.path.join(directory, min(wanted))} is none of the shards that the "
-            f"manifest {path} lists: remove it, or name the files more closely."
-        )
+        raise _not_listed(path, os.path.join(directory, min(wanted)))
     return {member: found[member] for member in members}
 
 
 def _check_shard(path: str, entry: dict | None, manifest_path: str) -> int:
-    """Number of records in a shard, which must be as its manifest says."""
+    """Compares a shard with its manifest and returns its number of records."""
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
         raise ValueError(
-            f"The shard {path} is missing; the manifest {manifest_path} lists it. "
-            f"{_MEND}."
+            f"A shard listed in the manifest {manifest_path} is missing: {_ADVICE}, "
+            f"got no file {path}."
         )
     if entry is None:
         return shards.count_records(path)
-    # Says so where the file is no longer whole.
+    # Raises an error of its own for a truncated file.
     if shards.describe(path) == entry:
         return entry["records"]
     raise ValueError(
-        f"The shard {path} is not the one that the manifest {manifest_path} "
-        f"describes: it was damaged, or is of another data set. {_MEND}."
+        f"A shard does not match the manifest {manifest_path}; it is damaged or "
+        f"belongs to another data set: {_ADVICE}, got {path}."
     )
 
 
-def _check_strangers(manifest_path: str, without: list[str]) -> None:
-    """Refuses files that are read with a set because their names begin as its do."""
+def _not_listed(manifest_path: str, shard: str) -> ValueError:
+    return ValueError(
+        f"The manifest {manifest_path} does not list every matching file: remove the "
+        f"others or use a narrower file pattern, got {shard}."
+    )
+
+
+def _check_unlisted(manifest_path: str, unlisted: list[str]) -> None:
+    """Refuses files whose names start like those of a set but that it does not list."""
     start = os.path.join(
         os.path.dirname(manifest_path), manifests.set_name(manifest_path)
     )
-    for path in without:
+    for path in unlisted:
         if path.startswith(start):
-            raise ValueError(
-                f"{path} is none of the shards that the manifest {manifest_path} "
-                "lists: remove it, or name the files more closely."
-            )
+            raise _not_listed(manifest_path, path)
 
 
-def _check_numbers(paths: list[str]) -> None:
-    """Refuses numbered shards of which some are missing or which count differently."""
+def _check_complete(paths: list[str]) -> None:
+    """Refuses numbered shards that are incomplete or whose totals differ."""
     totals: dict[str, str] = {}
     for path in paths:
         match = _NUMBERED.fullmatch(path)
@@ -120,9 +130,9 @@ def _check_numbers(paths: list[str]) -> None:
         total = totals.setdefault(match["stem"], match["total"])
         if total != match["total"]:
             raise ValueError(
-                f"Shards of two data sets have the same name, of {total} and of "
-                f"{match['total']}: remove one set, or name the files more closely, "
-                f"got {path}."
+                f"Two data sets have the same name, one of {total} shards and one of "
+                f"{match['total']}: remove one or use a narrower file pattern, got "
+                f"{path}."
             )
     for stem, total in totals.items():
         directory, name = os.path.split(stem)
@@ -137,13 +147,14 @@ def _check_numbers(paths: list[str]) -> None:
         missing = next((i for i in range(n_shards) if i not in present), None)
         if missing is not None:
             raise ValueError(
-                f"The shard {stem}-{missing:05d}-of-{total} is missing: copy it again; "
-                "to go on without, give `file_pattern` as a list of the files."
+                "A shard is missing: copy it again, or pass `file_pattern` as a list "
+                "of files to continue without it, got no file "
+                f"{stem}-{missing:05d}-of-{total}."
             )
 
 
-def _check_doubles(paths: list[str]) -> None:
-    """Refuses files that hold the same records."""
+def _check_distinct(paths: list[str]) -> None:
+    """Refuses files with the same contents."""
     by_size = defaultdict(list)
     for path in paths:
         by_size[shards.size(path)].append(path)
@@ -155,6 +166,6 @@ def _check_doubles(paths: list[str]) -> None:
             other = seen.setdefault(shards.fingerprint(path), path)
             if other != path:
                 raise ValueError(
-                    f"{path} holds the same records as {other}: remove one of them, or "
-                    "name the files more closely."
+                    "Two files contain the same records: remove one or use a narrower "
+                    f"file pattern, got {other} and {path}."
                 )

@@ -1,44 +1,58 @@
-"""Records whose features are known beforehand and all have to be there."""
+"""Provider of TFRecord files with a fixed set of features."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from ddsp import configurable
 from ddsp.training.data import shards
+from ddsp.training.data.record_parsing import FeatureSpecs, float_feature
 from ddsp.training.data.tfrecord import FRAME_FEATURES, TFRecordProvider
 
 
 @configurable.source(module="ddsp.training.data")
 class LegacyTFRecordProvider(TFRecordProvider):
-    """Reads records of earlier versions: audio, pitch and loudness, no `audio_16k`.
+    """Provider of older TFRecord files: audio, pitch and loudness, no `audio_16k`.
 
-    The first record of every file is compared with `features_dict`, so a feature that
-    is missing or of another length is named before training starts.
+    The first record of every file is compared with `features_dict`, so that a missing
+    feature or a wrong length is reported before training starts.
 
     Args:
-      file_pattern: Glob pattern of the files, or a list of them.
-      example_secs: Length of an example, seconds.
-      sample_rate: Of the audio, samples per second; see `TFRecordProvider`.
-      frame_rate: Of the features, frames per second; divides `sample_rate`.
-      centered: Whether frames are centered on their times, which makes one more.
-      seed: Of the shuffling; see `DataProvider`.
+      file_pattern: Glob pattern or list of paths.
+      example_secs: Length of an example in seconds.
+      sample_rate: Samples per second of the audio; see `TFRecordProvider`.
+      frame_rate: Frames per second of the features; must divide `sample_rate`.
+      centered: Whether frames are centered on their times, which adds one frame.
+      seed: Seed of the shuffling; see `DataProvider`.
 
     Raises:
       FileNotFoundError: If no file matches.
-      ValueError: If a file is truncated, or what is in it is not `features_dict`.
+      ValueError: If a file is truncated or does not match `features_dict`.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> from ddsp.training.data_preparation.examples import serialize
+    >>> path = str(tmp_path / "old.tfrecord")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(serialize({
+    ...         "audio": np.zeros(64000), "f0_hz": np.zeros(1000),
+    ...         "f0_confidence": np.zeros(1000), "loudness_db": np.zeros(1000)}))
+    >>> sorted(data.LegacyTFRecordProvider(path).features_dict)
+    ['audio', 'f0_confidence', 'f0_hz', 'loudness_db']
     """
 
     _completes_audio_16k = False
 
     def __init__(
         self,
-        file_pattern=None,
-        example_secs=4,
-        sample_rate=16000,
-        frame_rate=250,
-        centered=False,
-        seed=None,
+        file_pattern: str | Sequence[str] | None = None,
+        example_secs: float = 4,
+        sample_rate: int = 16000,
+        frame_rate: int = 250,
+        centered: bool = False,
+        seed: int | None = None,
     ):
         super().__init__(
             file_pattern=file_pattern,
@@ -51,17 +65,17 @@ class LegacyTFRecordProvider(TFRecordProvider):
         )
 
     @property
-    def features_dict(self):
-        """What is read, by name, as `tf.io.parse_single_example` takes it."""
+    def features_dict(self) -> FeatureSpecs:
+        """Specifications of the features, for `tf.io.parse_single_example`."""
         n_frames = self.get_feature_length(self._centered)
         return {
-            "audio": _floats(round(self._example_secs * self._sample_rate)),
-            **{name: _floats(n_frames) for name in FRAME_FEATURES},
+            "audio": float_feature(round(self._example_secs * self._sample_rate)),
+            **{name: float_feature(n_frames) for name in FRAME_FEATURES},
         }
 
-    def _lengths_of_record(self, path):
+    def _lengths_of_record(self, path: str) -> dict[str, int | None]:
         found = shards.first_record(path).features.feature
-        lengths = {
+        lengths: dict[str, int | None] = {
             name: len(getattr(values, values.WhichOneof("kind") or "float_list").value)
             for name, values in found.items()
         }
@@ -69,11 +83,13 @@ class LegacyTFRecordProvider(TFRecordProvider):
             self._find_rates(path, lengths)
         return self._checked_lengths(path, lengths)
 
-    def _lengths_of_manifest(self, path):
+    def _lengths_of_manifest(self, path: str) -> dict[str, int | None]:
         return self._checked_lengths(path, super()._lengths_of_manifest(path))
 
-    def _checked_lengths(self, path, lengths) -> dict[str, int | None]:
-        """Lengths of the features that are read; refuses what does not fit."""
+    def _checked_lengths(
+        self, path: str, lengths: Mapping[str, int | None]
+    ) -> dict[str, int | None]:
+        """Compares the lengths in a file with `features_dict` and returns them."""
         wanted = self.features_dict
         missing = sorted(set(wanted) - set(lengths))
         if missing:
@@ -87,12 +103,8 @@ class LegacyTFRecordProvider(TFRecordProvider):
             expected = math.prod(feature.shape)
             if lengths[name] != expected:
                 raise ValueError(
-                    f"`{name}` must have {expected} values an example, in the shape "
+                    f"`{name}` must have {expected} values per example, with the shape "
                     f"{list(feature.shape)} that {type(self).__name__} is configured "
-                    f"for; {path} has others, got {lengths[name]}."
+                    f"for; {path} differs, got {lengths[name]}."
                 )
         return {name: lengths[name] for name in wanted}
-
-
-def _floats(*shape: int) -> tf.io.FixedLenFeature:
-    return tf.io.FixedLenFeature(list(shape), dtype=tf.float32)

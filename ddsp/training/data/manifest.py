@@ -19,10 +19,10 @@ from ddsp.training.data import schema
 _FORMAT = 1
 # Key of a manifest that only marks a set as unfinished.
 _UNFINISHED = "unfinished"
-# Some 500,000 recordings.
+# Enough for some 500,000 recordings.
 _MAX_BYTES = 2**28
 _SHARD_SUFFIX = re.compile(r"-\d{5,}-of-\d{5,}$")
-# Names of the splits; without a split for evaluation there is one that holds all.
+# Names of the splits: one for all examples, or two with an evaluation split.
 ALL = "all"
 SPLITS = ("train", "eval")
 
@@ -32,26 +32,26 @@ class Manifest:
     """Contents of a set of shards.
 
     Attributes:
-      sample_rate: Of `audio`, samples per second.
-      frame_rate: Of the features, frames per second; None if there are none.
-      example_secs: Length of an example, seconds; None if each is a whole recording.
-      hop_secs: From the start of an example to the next in a recording, seconds.
-      center: Whether frame `i` is centered on time `i / frame_rate` rather than
-        starting there; there is then one frame more.
-      features: Length of each float feature, by name; None where it differs from
-        example to example.
+      sample_rate: Samples per second of `audio`.
+      frame_rate: Frames per second of the features; None without features.
+      example_secs: Length of an example in seconds; None for whole recordings.
+      hop_secs: Seconds between the starts of examples in a recording.
+      center: Whether frame `i` is centered on time `i / frame_rate`, which adds one
+        frame, or starts there.
+      features: Length of each float feature, by name; None if it differs between
+        examples.
       pitch_tracker: Name, model and whether Viterbi decoding was used; empty if pitch
         was not tracked.
-      splits: Per split ('all', or 'train' and 'eval'), numbers of `examples` and
-        `shards`.
-      statistics: Of the training examples, plain numbers and lists, as
-        `postprocessing.statistics_from_dict` reads them; empty if there are none.
-      recordings: Per input file its `path`, `status` ('used', 'skipped' or 'not
-        audio'), `reason`, `seconds`, `sample_rate`, `channels`, `examples` per split
-        and `warnings`. Synthetic data has none.
-      synthesis: Of synthetic data, the settings and the seed it was made with.
-      shards: Per shard, by its name, its length in `bytes`, its number of `records`
-        and its `fingerprint` (see `shards.describe`). Older manifests have none.
+      splits: Numbers of `examples` and `shards` of each split: 'all', or 'train' and
+        'eval'.
+      statistics: Statistics of the training examples as plain numbers and lists, for
+        `postprocessing.statistics_from_dict`; may be empty.
+      recordings: One entry per input file: `path`, `status` ('used', 'skipped' or
+        'not audio'), `reason`, `seconds`, `sample_rate`, `channels`, `examples` per
+        split and `warnings`. Empty for synthetic data.
+      synthesis: Settings and seed of synthetic data, else None.
+      shards: Length in `bytes`, number of `records` and `fingerprint` of each shard,
+        by name; see `shards.describe`. Empty in older manifests.
 
     Example:
 
@@ -80,14 +80,14 @@ class Manifest:
     shards: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def write(self, path: str) -> None:
-        """Writes the JSON file, whole or not at all.
+        """Writes the JSON file atomically.
 
         Raises:
           OSError: If it cannot be written.
         """
         content = {"format": _FORMAT, **dataclasses.asdict(self)}
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        # Names of files need not be UTF-8: what is not becomes an escape of JSON.
+        # File names need not be UTF-8: other bytes become JSON escapes.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
         files.write_text(path, text)
 
@@ -151,7 +151,7 @@ def owned_shards(path: str) -> set[str]:
         return set()
     content = _load(path)
     if _UNFINISHED in content:
-        # These may be removed, so that no other name is believed.
+        # These files may be removed, so only names of shards are accepted.
         stem = re.escape(set_name(path))
         shard = re.compile(rf"{stem}(-({'|'.join(SPLITS)}))?{_SHARD_SUFFIX.pattern}")
         return set(filter(shard.fullmatch, content[_UNFINISHED]))
@@ -169,7 +169,7 @@ def read(path: str) -> Manifest:
       path: Path of the manifest.
 
     Raises:
-      ValueError: If it is not a manifest of a known form, or the set is unfinished.
+      ValueError: If it is not a manifest of a known format, or the set is unfinished.
 
     Example:
 
@@ -185,27 +185,27 @@ def read(path: str) -> Manifest:
     if _UNFINISHED in content:
         raise ValueError(
             "The preparation of this data set was stopped before it was complete: run "
-            f"the same command again, got {path}."
+            f"the same command again, got the unfinished {path}."
         )
     return _parse(path, content)
 
 
 def _load(path: str) -> dict[str, Any]:
-    """The JSON object in a file, of a known format."""
+    """Returns the JSON object in a file of a known format."""
     try:
         size = tf.io.gfile.stat(path).length
         if size > _MAX_BYTES:
-            raise ValueError(f"{size} bytes")
+            raise ValueError(f"too large: {size} bytes")
         with tf.io.gfile.GFile(path, "r") as file:
             content = json.loads(file.read())
         if not isinstance(content, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("not a JSON object")
         found = content.pop("format", None)
         if found != _FORMAT:
-            raise ValueError(f"format {found!r:.40}, known is {_FORMAT}")
+            raise ValueError(f"unknown format {found!r:.40}, expected {_FORMAT}")
         unfinished = content.get(_UNFINISHED, [])
         if not isinstance(unfinished, list) or not all(map(_is_name, unfinished)):
-            raise ValueError(f"`{_UNFINISHED}` is no list of names")
+            raise ValueError(f"`{_UNFINISHED}` is not a list of names")
     except (ValueError, RecursionError, tf.errors.OpError) as error:
         raise _unreadable(path, error) from error
     return content
@@ -221,8 +221,8 @@ def _parse(path: str, content: dict[str, Any]) -> Manifest:
 
 def _unreadable(path: str, error: Exception) -> ValueError:
     return ValueError(
-        f"Not a manifest that can be read: {path} ({file_errors.reason(error):.200}). "
-        "Prepare or copy the data again."
+        f"Cannot read the manifest {path}: prepare or copy the data again, got: "
+        f"{file_errors.reason(error):.200}."
     )
 
 

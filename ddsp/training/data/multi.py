@@ -1,4 +1,7 @@
-"""Several sources of examples as one."""
+"""Providers that combine other providers."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -8,19 +11,36 @@ from ddsp.training.data.provider import DataProvider
 
 @gin.register(module="ddsp.training.data")
 class BaseMultiProvider(DataProvider):
-    """Base class: data providers of one sample rate and one frame rate.
+    """Base class of providers that combine others with the same rates.
 
     Args:
       data_providers: The providers, at least one.
-      batch_size_ratios: A positive number for each provider: [2, 1] takes twice as
-        many examples from the first. They need not sum to 1. By default all are alike.
-      seed: Of the mixing and the shuffling; see `DataProvider`.
+      batch_size_ratios: A positive weight for each provider: [2, 1] takes twice as
+        many examples from the first. The weights need not sum to 1. By default they
+        are equal.
+      seed: Seed of the mixing and the shuffling; see `DataProvider`.
 
     Raises:
-      ValueError: If there are no providers, rates differ, or the ratios do not fit.
+      ValueError: If there are no providers, rates differ, or the number of ratios is
+        not that of the providers.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> class Silence(data.DataProvider):
+    ...     def get_dataset(self, shuffle=True):
+    ...         return tf.data.Dataset.from_tensors({"audio": tf.zeros([64000])})
+    >>> both = data.BaseMultiProvider([Silence(16000, 250), Silence(16000, 250)])
+    >>> both.sample_rate
+    16000
     """
 
-    def __init__(self, data_providers, batch_size_ratios=(), seed=None):
+    def __init__(
+        self,
+        data_providers: Iterable[DataProvider],
+        batch_size_ratios: Iterable[float] = (),
+        seed: int | None = None,
+    ):
         self._data_providers = list(data_providers)
         self._batch_size_ratios = list(batch_size_ratios)
         if not self._data_providers:
@@ -36,67 +56,84 @@ class BaseMultiProvider(DataProvider):
         if seed is not None:
             self.set_seed(seed)
 
-    def set_seed(self, seed):
-        """Seeds the shuffling anew, that of the providers too."""
+    def set_seed(self, seed: int | None) -> None:
+        """Sets the seed of the mixing and of the shuffling in all providers."""
         super().set_seed(seed)
         for provider in self._data_providers:
             provider.set_seed(seed)
 
-    def find_damage(self):
-        """What is wrong with the data of the first provider that knows, or None."""
+    def find_damage(self) -> str | None:
+        """Describes the first damage in the data of any provider; None without."""
         found = (provider.find_damage() for provider in self._data_providers)
         return next((damage for damage in found if damage), None)
 
-    def _common(self, rate):
+    def _common(self, rate: str) -> int:
         rates = [getattr(provider, rate) for provider in self._data_providers]
         if len(set(rates)) > 1:
             raise ValueError(
-                f"Providers that are read together must have the same `{rate}`, got "
+                f"Combined providers must have the same `{rate}`, got "
                 f"{_named(self._data_providers, rates)}."
             )
         return rates[0]
 
-    def _check_ratios(self):
+    def _check_ratios(self) -> None:
         ratios = self._batch_size_ratios
         if len(ratios) != len(self._data_providers):
             raise ValueError(
-                "`batch_size_ratios` must hold a number for each of the "
+                "`batch_size_ratios` must have one value for each of the "
                 f"{len(self._data_providers)} providers, got {ratios}."
             )
         if not all(ratio > 0 for ratio in ratios):
             raise ValueError(f"`batch_size_ratios` must be positive, got {ratios}.")
 
-    def _open(self, shuffle):
+    def _open(self, shuffle: bool) -> list[tf.data.Dataset]:
         return [provider.get_dataset(shuffle) for provider in self._data_providers]
 
 
 @gin.register(module="ddsp.training.data")
 class ZippedProvider(BaseMultiProvider):
-    """Reads all providers side by side: a batch is a tuple of a batch of each."""
+    """Provider of tuples that contain one batch of each provider.
 
-    def get_dataset(self, shuffle=True):
-        """Opens the examples.
+    Example:
+
+    >>> from ddsp.training import data
+    >>> class Silence(data.DataProvider):
+    ...     def get_dataset(self, shuffle=True):
+    ...         return tf.data.Dataset.from_tensors({"audio": tf.zeros([64000])})
+    >>> both = data.ZippedProvider([Silence(16000, 250), Silence(16000, 250)])
+    >>> [batch["audio"].shape.as_list() for batch in next(iter(both.get_batch(3)))]
+    [[3, 64000], [3, 64000]]
+    """
+
+    def get_dataset(self, shuffle: bool = True) -> tf.data.Dataset:
+        """Returns the data set of tuples of examples.
 
         Args:
-          shuffle: Whether to read them in random order.
+          shuffle: Whether to read files in random order.
 
         Returns:
-          A `tf.data.Dataset` of tuples of dictionaries, which ends with the shortest.
+          A `tf.data.Dataset` of tuples of dictionaries, as long as the shortest
+          provider.
         """
         return tf.data.Dataset.zip(tuple(self._open(shuffle)))
 
-    def get_batch(self, batch_size, shuffle=True, repeats=-1, drop_remainder=False):
-        """Groups the examples.
+    def get_batch(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        repeats: int = -1,
+        drop_remainder: bool = False,
+    ) -> tf.data.Dataset:
+        """Returns the data set of tuples of batches.
 
-        Each provider goes through its own data as often as `repeats` says, and the
-        shortest of them ends the whole.
+        Each provider repeats its own data; the result is as long as the shortest.
 
         Args:
-          batch_size: Examples of each provider in a batch; with `batch_size_ratios`,
-            of all together, each share rounded down.
-          shuffle: Whether to read them in random order.
-          repeats: Passes over the data; -1 never ends.
-          drop_remainder: Whether to leave out a last batch that is not full.
+          batch_size: Examples of each provider per batch. With `batch_size_ratios`,
+            examples of all providers together; each share is rounded down.
+          shuffle: Whether to shuffle the examples.
+          repeats: Number of passes over the data; -1 repeats forever.
+          drop_remainder: Whether to drop a last batch that is incomplete.
 
         Returns:
           A `tf.data.Dataset` of tuples of dictionaries of tensors, [size, ...].
@@ -112,40 +149,51 @@ class ZippedProvider(BaseMultiProvider):
             )
         )
 
-    def _batch_sizes(self, batch_size):
+    def _batch_sizes(self, batch_size: int) -> list[int]:
         ratios = self._batch_size_ratios
         if not ratios:
             return [batch_size] * len(self._data_providers)
-        # Multiplied first: 3 of thirds of 9 must not become 2 by rounding.
+        # Multiplying first avoids rounding errors: a third of 9 must be 3, not 2.
         sizes = [int(batch_size * ratio / sum(ratios)) for ratio in ratios]
         if min(sizes) < 1:
             raise ValueError(
-                f"With `batch_size_ratios` {ratios} the providers' shares of a batch "
-                f"are {sizes}, and none may be empty: use a larger batch, got "
-                f"batch_size={batch_size}."
+                "Every provider needs at least one example per batch, but with "
+                f"`batch_size_ratios` {ratios} their shares are {sizes}: use a larger "
+                f"batch, got batch_size={batch_size}."
             )
         return sizes
 
 
 @gin.register(module="ddsp.training.data")
 class MixedProvider(BaseMultiProvider):
-    """Reads examples of one provider or another at random.
+    """Provider that draws each example from a random provider.
 
-    `batch_size_ratios` are the odds. Once a provider has no more examples in a pass,
-    the others go on.
+    `batch_size_ratios` are the relative probabilities. When a provider runs out of
+    examples in a pass, the others continue.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> class Silence(data.DataProvider):
+    ...     def get_dataset(self, shuffle=True):
+    ...         return tf.data.Dataset.from_tensors({"audio": tf.zeros([64000])})
+    >>> both = data.MixedProvider([Silence(16000, 250), Silence(16000, 250)], [2, 1])
+    >>> next(iter(both.get_batch(3)))["audio"].shape.as_list()
+    [3, 64000]
     """
 
     @property
-    def n_examples(self):
-        """Number of examples of all providers, or None if one does not know its own."""
+    def n_examples(self) -> int | None:
+        """Total number of examples; None if a provider does not know its own."""
         counts = [provider.n_examples for provider in self._data_providers]
-        return None if None in counts else sum(counts)
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
 
-    def get_dataset(self, shuffle=True):
-        """Opens the examples.
+    def get_dataset(self, shuffle: bool = True) -> tf.data.Dataset:
+        """Returns the data set of single examples.
 
         Args:
-          shuffle: Whether each provider reads its own in random order.
+          shuffle: Whether each provider reads its files in random order.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors, one example each.
@@ -158,8 +206,8 @@ class MixedProvider(BaseMultiProvider):
         for provider, dataset in zip(self._data_providers, datasets, strict=True):
             if dataset.element_spec != first:
                 raise ValueError(
-                    "Providers to be mixed must give the same features: "
-                    f"{type(self._data_providers[0]).__name__} gives {first}, got "
+                    "Mixed providers must have the same features: "
+                    f"{type(self._data_providers[0]).__name__} has {first}, got "
                     f"{type(provider).__name__} with {dataset.element_spec}."
                 )
         ratios = self._batch_size_ratios or [1.0] * len(datasets)
@@ -171,7 +219,7 @@ class MixedProvider(BaseMultiProvider):
         )
 
 
-def _named(providers, values) -> str:
+def _named(providers: Sequence[DataProvider], values: Sequence[Any]) -> str:
     return ", ".join(
         f"{type(provider).__name__}: {value}"
         for provider, value in zip(providers, values, strict=True)

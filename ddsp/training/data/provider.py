@@ -1,4 +1,4 @@
-"""What every source of examples has in common."""
+"""Base class of data providers, and errors of damaged data."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,84 +6,108 @@ from collections.abc import Iterator
 import gin
 import tensorflow as tf
 
-# Memory that shuffling may take: some 2,000 examples of 4 s at 16 kHz.
+from ddsp import types
+
+# Memory for shuffling: about 2,000 examples of 4 s at 16 kHz.
 _SHUFFLE_BYTES = 512 * 2**20
 
 
 @gin.configurable(module="ddsp.training.data")
 class DataProvider:
-    """Base class: batches of a dataset that a subclass opens.
+    """Base class of data providers.
+
+    A subclass implements `get_dataset`; this class shuffles, repeats and batches the
+    examples.
 
     Args:
-      sample_rate: Audio samples per second.
-      frame_rate: Feature frames per second.
-      seed: Of the shuffling. With one, the order is the same in every run; it
-        still differs from pass to pass over the data.
+      sample_rate: Samples per second of the audio.
+      frame_rate: Frames per second of the features.
+      seed: Seed of the shuffling. With a seed, the order is the same in every run,
+        but it still differs between passes over the data.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> class Silence(data.DataProvider):
+    ...     def get_dataset(self, shuffle=True):
+    ...         return tf.data.Dataset.from_tensors({"audio": tf.zeros([64000])})
+    >>> batch = next(iter(Silence(16000, 250).get_batch(batch_size=2)))
+    >>> batch["audio"].shape.as_list()
+    [2, 64000]
     """
 
-    def __init__(self, sample_rate, frame_rate, seed=None):
+    def __init__(self, sample_rate: int, frame_rate: int, seed: int | None = None):
         self._sample_rate = sample_rate
         self._frame_rate = frame_rate
         self._seed = seed
 
     @property
-    def sample_rate(self):
-        """Audio samples per second."""
+    def sample_rate(self) -> int:
+        """Samples per second of the audio."""
         return self._sample_rate
 
     @property
-    def frame_rate(self):
-        """Feature frames per second."""
+    def frame_rate(self) -> int:
+        """Frames per second of the features."""
         return self._frame_rate
 
     @property
-    def rates_origin(self):
-        """Where the rates come from, for messages."""
+    def rates_origin(self) -> str:
+        """Origin of the rates, for messages."""
         return type(self).__name__
 
     @property
-    def n_examples(self):
-        """Number of examples, or None where it is not known before reading."""
+    def n_examples(self) -> int | None:
+        """Number of examples; None if unknown before reading."""
         return None
 
     @property
-    def validation(self):
-        """A provider of examples set aside from these, or None."""
+    def validation(self) -> "DataProvider | None":
+        """Provider of the evaluation split of the same data, or None."""
         return None
 
-    def find_damage(self):
-        """Reads everything; what is wrong with it, or None where nothing is known."""
+    def find_damage(self) -> str | None:
+        """Reads all data and describes the first damage; None if none is found."""
         return None
 
-    def set_seed(self, seed):
-        """Seeds the shuffling anew; see the constructor."""
+    def set_seed(self, seed: int | None) -> None:
+        """Sets the seed of the shuffling; see the constructor."""
         self._seed = seed
 
-    def get_dataset(self, shuffle):
-        """Opens the examples.
+    def get_dataset(self, shuffle: bool) -> tf.data.Dataset:
+        """Returns the data set of single examples.
 
         Args:
-          shuffle: Whether to read them in random order.
+          shuffle: Whether to read files in random order.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors, one example each.
+
+        Raises:
+          NotImplementedError: If a subclass does not implement it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no `get_dataset`.")
 
-    def get_batch(self, batch_size, shuffle=True, repeats=-1, drop_remainder=True):
-        """Groups the examples.
+    def get_batch(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        repeats: int = -1,
+        drop_remainder: bool = True,
+    ) -> tf.data.Dataset:
+        """Returns the data set of batches.
 
         Args:
-          batch_size: Examples in a batch, >= 1.
-          shuffle: Whether to read them in random order.
-          repeats: Passes over the data; -1 never ends.
-          drop_remainder: Whether to leave out a last batch that is not full.
+          batch_size: Examples per batch, ≥ 1.
+          shuffle: Whether to shuffle the examples.
+          repeats: Number of passes over the data; -1 repeats forever.
+          drop_remainder: Whether to drop a last batch that is incomplete.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors, [batch_size, ...].
 
         Raises:
-          ValueError: If the data do not fill even one batch.
+          ValueError: If there are too few examples for one batch.
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
@@ -98,30 +122,49 @@ class DataProvider:
         options.deterministic = self._seed is not None or not shuffle
         return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
-    def _check_one_batch(self, batch_size, repeats, drop_remainder):
+    def _check_one_batch(
+        self, batch_size: int, repeats: int, drop_remainder: bool
+    ) -> None:
         if self.n_examples is None or not drop_remainder or repeats < 0:
             return
         if self.n_examples * repeats < batch_size:
             raise ValueError(
-                f"{self.n_examples} examples read {repeats} time(s) do not fill one "
-                "batch, and incomplete batches are dropped: use a smaller batch, "
-                f"got batch_size={batch_size}."
+                f"Too few examples for one batch ({self.n_examples} examples read "
+                f"{repeats} times): use a smaller batch, got batch_size={batch_size}."
             )
 
 
 class DamagedDataError(ValueError):
-    """A file of a data set cannot be used."""
+    """Raised for a damaged file of a data set.
+
+    Example:
+
+    >>> from ddsp.training.data import provider
+    >>> issubclass(provider.DamagedDataError, ValueError)
+    True
+    """
 
 
 @contextlib.contextmanager
-def naming_damage(data_provider) -> Iterator[None]:
-    """Says which file is damaged when reading examples fails.
+def naming_damage(data_provider: types.Provider) -> Iterator[None]:
+    """Turns TensorFlow's error about damaged data into one that names the file.
 
     Args:
-      data_provider: Whose examples are read in the block.
+      data_provider: Provider of the examples that the block reads.
 
     Raises:
-      DamagedDataError: If reading failed because of the data.
+      DamagedDataError: If reading fails because of the data.
+
+    Example:
+
+    >>> from ddsp.training.data import provider
+    >>> class Damaged(provider.DataProvider):
+    ...     def find_damage(self):
+    ...         return "Record 3 of a.tfrecord is damaged."
+    >>> with provider.naming_damage(Damaged(16000, 250)):
+    ...     raise tf.errors.DataLossError(None, None, "corrupted record")
+    Traceback (most recent call last):
+    ddsp.training.data.provider.DamagedDataError: Record 3 of a.tfrecord is damaged.
     """
     try:
         yield
@@ -132,15 +175,22 @@ def naming_damage(data_provider) -> Iterator[None]:
         raise DamagedDataError(damage) from error
 
 
-def find_damage(data_provider, error: tf.errors.OpError) -> str | None:
-    """What is wrong with the data, if an error may come from reading it.
+def find_damage(data_provider: types.Provider, error: tf.errors.OpError) -> str | None:
+    """Looks for damaged data as the cause of an error.
 
     Args:
-      data_provider: All of its data is read.
-      error: Raised where its examples were used.
+      data_provider: Provider of the examples. All its data is read.
+      error: Error raised by a computation on the examples.
 
     Returns:
-      A sentence, or None.
+      A sentence that describes the damage; None if there is none.
+
+    Example:
+
+    >>> from ddsp.training.data import provider
+    >>> error = tf.errors.DataLossError(None, None, "corrupted record")
+    >>> provider.find_damage(provider.DataProvider(16000, 250), error) is None
+    True
     """
     if not isinstance(
         error, tf.errors.DataLossError | tf.errors.InvalidArgumentError
@@ -150,10 +200,10 @@ def find_damage(data_provider, error: tf.errors.OpError) -> str | None:
 
 
 def _buffer_size(dataset: tf.data.Dataset) -> int:
-    """Examples to shuffle among, within a fixed amount of memory."""
+    """Returns the number of examples in the shuffle buffer, by their size."""
     specs = tf.nest.flatten(dataset.element_spec)
     if not all(spec.shape.is_fully_defined() for spec in specs):
-        # Whole recordings: of unknown size, and shuffled by their files.
+        # Whole recordings have no fixed size; only their files are shuffled.
         return 1
     sizes = [spec.shape.num_elements() * spec.dtype.size for spec in specs]
     return max(100, min(10_000, _SHUFFLE_BYTES // max(1, sum(sizes))))

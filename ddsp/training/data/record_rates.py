@@ -1,4 +1,4 @@
-"""The rates of records without a manifest, as far as their lengths tell."""
+"""Rates of records without a manifest, inferred from the lengths of their features."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,10 +12,17 @@ class RecordRates:
     """Rates and length of the examples in TFRecord files.
 
     Attributes:
-      sample_rate: Of the audio, samples per second.
-      frame_rate: Of the features, frames per second.
-      example_secs: Length of an example, seconds.
-      centered: Whether frames are centered on their times, which makes one more.
+      sample_rate: Samples per second of the audio.
+      frame_rate: Frames per second of the features.
+      example_secs: Length of an example in seconds.
+      centered: Whether frames are centered on their times, which adds one frame.
+
+    Example:
+
+    >>> from ddsp.training.data.record_rates import RecordRates
+    >>> rates = RecordRates(16000, 250, example_secs=4.0, centered=False)
+    >>> rates.fit(n_samples=64000, n_frames=1000)
+    True
     """
 
     sample_rate: int
@@ -24,7 +31,7 @@ class RecordRates:
     centered: bool
 
     def fit(self, n_samples: int, n_frames: int | None) -> bool:
-        """Whether examples of these rates have these lengths, in whole hops."""
+        """Returns whether examples with these rates have these lengths."""
         if self.sample_rate % self.frame_rate:
             return False
         frames = round(self.example_secs * self.frame_rate) + self.centered
@@ -39,42 +46,50 @@ def find(
     defaults: RecordRates,
     given: Mapping[str, Any],
 ) -> RecordRates | None:
-    """Rates that agree with the lengths of a record and with what the user gave.
+    """Infers the rates of a record from its lengths and the user's values.
 
-    Lengths tell the ratio of the rates; `audio_16k`, or any one of the values that the
-    user gave, tells the rest.
+    The lengths determine the ratio of the rates. `audio_16k`, or any one value of the
+    user, determines the rest.
 
     Args:
-      lengths: Number of values of `audio`, and of `audio_16k` if there is one.
+      lengths: Number of values of `audio` and, if present, of `audio_16k`.
       n_frames: Number of frames; None without features.
-      defaults: Taken where they fit, in place of what was not given.
-      given: Values that the user gave, by the names of `RecordRates`.
+      defaults: Used in place of missing values if they fit the lengths.
+      given: Values set by the user, by the names of `RecordRates`.
 
     Returns:
-      The rates; None if they remain unknown. Where the lengths contradict `given`,
-      rates that do not fit.
+      The rates, or None if they cannot be determined. If `given` contradicts the
+      lengths, rates that do not fit.
+
+    Example:
+
+    >>> from ddsp.training.data import record_rates
+    >>> defaults = record_rates.RecordRates(16000, 250, 4.0, centered=False)
+    >>> lengths = {"audio": 96000}
+    >>> record_rates.find(lengths, 200, defaults, {"sample_rate": 48000})
+    RecordRates(sample_rate=48000, frame_rate=100, example_secs=2.0, centered=False)
     """
     assumed = dataclasses.replace(defaults, **given)
-    either = (bool(given["centered"]),) if "centered" in given else (False, True)
-    told = [
+    options = (bool(given["centered"]),) if "centered" in given else (False, True)
+    inferred = [
         rates
-        for centered in either
-        if (rates := _told(lengths, n_frames, given, assumed, centered)) is not None
+        for centered in options
+        if (rates := _infer(lengths, n_frames, given, assumed, centered)) is not None
     ]
-    for rates in [dataclasses.replace(assumed, centered=x) for x in either] + told:
+    for rates in [dataclasses.replace(assumed, centered=x) for x in options] + inferred:
         if rates.fit(lengths["audio"] or 0, n_frames) and _agree(rates, given):
             return rates
-    return assumed if told else None
+    return assumed if inferred else None
 
 
-def _told(
+def _infer(
     lengths: Mapping[str, int | None],
     n_frames: int | None,
     given: Mapping[str, Any],
     assumed: RecordRates,
     centered: bool,
 ) -> RecordRates | None:
-    """What follows from the lengths and any one of the values given."""
+    """Infers the rates from the lengths and any one given value."""
     n_samples, n_16k = lengths["audio"], lengths.get("audio_16k")
     hops = None if n_frames is None else n_frames - centered
     if not n_samples or (hops is not None and hops <= 0):

@@ -1,7 +1,7 @@
-"""What a manifest may say: the type and the range of every entry.
+"""Schema of manifests: the type and range of every entry.
 
-A manifest comes with data from elsewhere. Its numbers size buffers and loops, so they
-are bounded before anything uses them.
+A manifest is untrusted input. Its numbers determine the sizes of buffers and loops, so
+they are bounded before they are used.
 """
 
 import math
@@ -17,13 +17,20 @@ _SPLITS = ({"all"}, {"train", "eval"})
 
 
 def check(content: dict[str, Any]) -> None:
-    """Refuses what no manifest says.
+    """Checks the contents of a manifest.
 
     Args:
-      content: Of the JSON file, without `format`.
+      content: Contents of the JSON file, without `format`.
 
     Raises:
-      ValueError: If an entry is missing, of another type or out of its range.
+      ValueError: If an entry is missing, has the wrong type or is out of range.
+
+    Example:
+
+    >>> from ddsp.training.data import schema
+    >>> schema.check({"sample_rate": -1})
+    Traceback (most recent call last):
+    ValueError: `sample_rate` is -1
     """
     sample_rate = _number(content, "sample_rate", 1, _MAX_RATE, integer=True)
     if content.get("frame_rate", 0) is not None:
@@ -40,7 +47,7 @@ def check(content: dict[str, Any]) -> None:
     _check_splits(_typed(content, "splits", dict))
     _typed(content, "synthesis", dict | None, None)
     for name, entry in _typed(content, "shards", dict, {}).items():
-        _of_kind(f"shards[{name!r:.80}]", entry, dict)
+        _instance(f"shards[{name!r:.80}]", entry, dict)
         _number(entry, "bytes", 0, math.inf, integer=True)
         _number(entry, "records", 0, _MAX_EXAMPLES, integer=True)
         _typed(entry, "fingerprint", str)
@@ -51,17 +58,17 @@ def _check_features(features: dict[str, Any], n_samples: int | None) -> None:
     for name in known:
         _number(known, name, 1, _MAX_VALUES, integer=True)
     if sum(known.values()) > _MAX_VALUES:
-        raise ValueError(f"more than {_MAX_VALUES} values an example")
+        raise ValueError(f"more than {_MAX_VALUES} values per example")
     if n_samples is not None and known.get("audio", n_samples) != n_samples:
         raise ValueError(
-            f"audio of {features['audio']} samples, where example_secs and sample_rate "
-            f"make {n_samples}"
+            f"`audio` has {features['audio']} samples, but example_secs and "
+            f"sample_rate require {n_samples}"
         )
 
 
 def _check_splits(splits: dict[str, Any]) -> None:
     if set(splits) not in _SPLITS:
-        raise ValueError(f"splits {sorted(splits)!s:.80}")
+        raise ValueError(f"`splits` are {sorted(splits)!s:.80}")
     for name in splits:
         counts = _typed(splits, name, dict)
         _number(counts, "examples", 0, _MAX_EXAMPLES, integer=True)
@@ -71,7 +78,7 @@ def _check_splits(splits: dict[str, Any]) -> None:
 def _number(
     content: dict[str, Any], name: str, low: float, high: float, integer: bool = False
 ) -> Any:
-    """A finite number; above `low` if it may be a fraction, else from it on."""
+    """Returns a number in (low, high], or [low, high] if it must be an integer."""
     value = _typed(content, name, int if integer else int | float)
     inside = (low <= value if integer else low < value) and value <= high
     if isinstance(value, bool) or not inside:
@@ -84,10 +91,10 @@ def _typed(content: dict[str, Any], name: str, kind: Any, *default: Any) -> Any:
         if default:
             return default[0]
         raise ValueError(f"`{name}` is missing")
-    return _of_kind(name, content[name], kind)
+    return _instance(name, content[name], kind)
 
 
-def _of_kind(name: str, value: Any, kind: Any) -> Any:
+def _instance(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"`{name}` is {value!r:.40}")
     return value

@@ -1,14 +1,15 @@
-"""TFRecord files seen from outside: which there are, and whether they are whole.
+"""TFRecord files: finding them, counting their records, checking completeness.
 
-A record is framed as 8 bytes of length, 4 of its checksum, the data, and 4 bytes of
-checksum of the data (https://www.tensorflow.org/tutorials/load_data/tfrecord).
+A record consists of its length (8 bytes), a checksum of the length (4 bytes), the data
+and a checksum of the data (4 bytes) (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
 import hashlib
 import os
 import stat
 import struct
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -20,18 +21,18 @@ _FOOTER_BYTES = 4
 _FINGERPRINT_BYTES = 2**16
 
 
-def match(file_pattern) -> list[str]:
-    """Returns the shards that match a glob pattern, or each of a list of patterns.
+def match(file_pattern: str | Iterable[str]) -> list[str]:
+    """Returns the files that match a glob pattern or a list of patterns.
 
     Args:
-      file_pattern: Such as `data/violin.tfrecord*`. JSON files, as manifests are,
-        and directories are left out.
+      file_pattern: Pattern or patterns, such as `data/violin.tfrecord*`. JSON files,
+        such as manifests, and directories are ignored.
 
     Returns:
       Paths, sorted.
 
     Raises:
-      FileNotFoundError: If there are none.
+      FileNotFoundError: If no file matches.
 
     Example:
 
@@ -51,14 +52,14 @@ def match(file_pattern) -> list[str]:
     }
     if not paths:
         raise FileNotFoundError(
-            "No TFRecord file matches; `ddsp_prepare_tfrecord` makes them, got "
+            "No TFRecord file matches; `ddsp_prepare_tfrecord` writes them, got "
             f"file_pattern={file_pattern!r}."
         )
     return sorted(paths)
 
 
 def _glob(pattern: str) -> list[str]:
-    # The name of a file may hold what a pattern takes for wildcards.
+    # The name of an existing file may contain wildcards.
     return [pattern] if tf.io.gfile.exists(pattern) else tf.io.gfile.glob(pattern)
 
 
@@ -69,7 +70,7 @@ def describe(path: str) -> dict[str, Any]:
       path: Path of the shard.
 
     Raises:
-      ValueError: If the file is not whole.
+      ValueError: If the file is truncated or not a TFRecord file.
       OSError: If it cannot be read.
 
     Example:
@@ -95,7 +96,7 @@ def size(path: str) -> int:
       path: Path of the file.
 
     Raises:
-      ValueError: If it is a device or a pipe.
+      ValueError: If it is not a regular file, for example a pipe.
       OSError: If it cannot be found.
 
     Example:
@@ -111,7 +112,7 @@ def size(path: str) -> int:
         return tf.io.gfile.stat(path).length
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path} is no regular file.")
+        raise ValueError(f"A shard must be a regular file, got {path}.")
     return status.st_size
 
 
@@ -143,13 +144,13 @@ def fingerprint(path: str) -> str:
 
 
 def count_records(path: str) -> int:
-    """Counts the records of a shard by their headers and checks that it is whole.
+    """Counts the records of a shard from their headers and checks its length.
 
     Args:
       path: Path of the shard.
 
     Raises:
-      ValueError: If the file ends in the middle of a record, or is no TFRecord.
+      ValueError: If the file ends within a record or is not a TFRecord file.
       OSError: If it cannot be read.
 
     Example:
@@ -184,7 +185,7 @@ def first_record(path: str) -> tf.train.Example:
       path: Path of the shard.
 
     Raises:
-      ValueError: If it has none, its checksum is wrong, or it is no
+      ValueError: If there is no record, or if the first one is damaged or not a
         `tf.train.Example`.
 
     Example:
@@ -201,12 +202,12 @@ def first_record(path: str) -> tf.train.Example:
         return tf.train.Example.FromString(record)
     except (StopIteration, tf.errors.DataLossError, DecodeError) as error:
         raise ValueError(
-            f"{path} holds no readable tf.train.Example: {file_errors.reason(error)}. "
-            "Prepare or copy it again."
+            f"{path} has no readable tf.train.Example: prepare or copy it again, got: "
+            f"{file_errors.reason(error)}."
         ) from error
 
 
-def _open(path: str):
+def _open(path: str) -> BinaryIO:
     if files.is_remote(path):
         return tf.io.gfile.GFile(path, "rb")
     return open(os.fspath(path), "rb", buffering=0)
@@ -214,6 +215,6 @@ def _open(path: str):
 
 def _truncated(path: str, count: int, length: int) -> ValueError:
     return ValueError(
-        f"{path} is truncated or no TFRecord file: after {count} whole records it "
-        f"ends within the next. Prepare or copy it again, got {length} bytes."
+        f"{path} is truncated or not a TFRecord file; it ends within record {count}: "
+        f"prepare or copy it again, got {length} bytes."
     )

@@ -1,7 +1,7 @@
-"""Which shards are for training and which are set aside, by their names.
+"""Training and evaluation shards, told apart by their names.
 
-`ddsp_prepare_tfrecord` with an evaluation split writes `<name>-train-00000-of-00010`
-and beside it `<name>-eval-00000-of-00010`.
+With an evaluation split, `ddsp_prepare_tfrecord` writes `<name>-train-00000-of-00010`
+and `<name>-eval-00000-of-00010`.
 """
 
 import glob
@@ -13,32 +13,48 @@ _SHARD = re.compile(r"(?P<stem>.*)-(?P<split>train|eval)-\d{5,}-of-\d{5,}")
 
 
 def without_evaluation(paths: list[str]) -> list[str]:
-    """Leaves out the shards that are set aside from others in the list.
+    """Removes evaluation shards from a list that also contains training shards.
 
     Args:
-      paths: Shards, such as all that `<name>*` matches.
+      paths: Paths of shards, such as all matches of `<name>*`.
 
     Returns:
-      Those to train on; shards of an evaluation split alone stay as they are.
+      Paths of the shards to train on. Evaluation shards remain if the list has no
+      training shards of the same data set.
+
+    Example:
+
+    >>> from ddsp.training.data import splits
+    >>> splits.without_evaluation(
+    ...     ["a-train-00000-of-00001", "a-eval-00000-of-00001"])
+    ['a-train-00000-of-00001']
     """
-    trained_on = _stems(paths, "train")
+    training_stems = _stems(paths, "train")
     return [
         path
         for path in paths
         if not (match := _SHARD.fullmatch(path))
         or match["split"] == "train"
-        or match["stem"] not in trained_on
+        or match["stem"] not in training_stems
     ]
 
 
 def evaluation_shards(paths: list[str]) -> list[str]:
-    """The shards that were set aside when those for training were written.
+    """Finds the evaluation shards that belong to training shards.
 
     Args:
-      paths: Shards for training.
+      paths: Paths of training shards.
 
     Returns:
-      Paths, sorted; none if there is no evaluation split.
+      Paths, sorted; empty without an evaluation split.
+
+    Example:
+
+    >>> from ddsp.training.data import splits
+    >>> (tmp_path / "a-eval-00000-of-00001").touch()
+    >>> found = splits.evaluation_shards([str(tmp_path / "a-train-00000-of-00001")])
+    >>> [path.rpartition("/")[2] for path in found]
+    ['a-eval-00000-of-00001']
     """
     return sorted(
         path

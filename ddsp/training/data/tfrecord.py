@@ -1,87 +1,95 @@
-"""Examples from TFRecord files: those of `ddsp_prepare_tfrecord`, and older ones."""
+"""Provider of TFRecord files, with or without a manifest."""
 
 import dataclasses
-import re
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from ddsp import configurable, file_errors, pitch
+from ddsp import configurable, pitch
 from ddsp._core import checks
-from ddsp.training.data import integrity, record_rates, shards, splits
+from ddsp.training.data import integrity, record_parsing, record_rates, shards, splits
 from ddsp.training.data import manifest as manifests
 from ddsp.training.data.provider import DataProvider
-
-# No feature reaches it in any scale, and the squares of what lies beyond overflow.
-_LARGEST = 10**6
+from ddsp.training.data.record_parsing import FeatureSpecs
 
 FRAME_FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
 _KNOWN_FEATURES = ("audio", "audio_16k", *FRAME_FEATURES)
-# So many shards are open at once at most.
+# Largest number of open shards.
 _CYCLE_LENGTH = 64
 
 
 @configurable.source(module="ddsp.training.data")
 class TFRecordProvider(DataProvider):
-    """Reads examples from TFRecord files.
+    """Provider of the examples in TFRecord files.
 
-    Where a manifest stands beside the files, it says what they hold, and rates that
-    are given must be those of the manifest. Of records without one, the lengths tell
-    the ratio of the rates, and an argument that is given (or `audio_16k`) the rest.
+    A manifest next to the files describes them; rates set by the user must match it.
+    Without a manifest, the lengths of the features determine the ratio of the rates,
+    and any argument set by the user (or the feature `audio_16k`) determines the rest.
 
     Args:
-      file_pattern: Glob pattern of the files, or a list of them, such as
-        `'data/violin.tfrecord*'`. Of data prepared with an evaluation split, a
-        pattern that matches all of it stands for the training part.
-      example_secs: Length of an example, seconds. A manifest overrides it.
-      sample_rate: Of the audio, samples per second. By default that of the files.
-      frame_rate: Of the features, frames per second; divides `sample_rate`. By default
-        that of the files.
-      centered: Whether frames are centered on their times, which makes one more. A
-        manifest overrides it; by default, lengths tell.
-      seed: Of the shuffling; see `DataProvider`.
-      features: Names of the features to read. By default all there are of `audio`,
-        `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db`. Records of 16 kHz
-        that lack `audio_16k` give their `audio` under this name too.
+      file_pattern: Glob pattern or list of paths, such as `'data/violin.tfrecord*'`.
+        If it matches both the training and the evaluation split of a data set, only
+        the training split is read.
+      example_secs: Length of an example in seconds. A manifest overrides it.
+      sample_rate: Samples per second of the audio. By default, the rate of the files.
+      frame_rate: Frames per second of the features; must divide `sample_rate`. By
+        default, the rate of the files.
+      centered: Whether frames are centered on their times, which adds one frame. By
+        default, the lengths in the files determine it. A manifest overrides it.
+      seed: Seed of the shuffling; see `DataProvider`.
+      features: Names of the features to read. By default, those of `audio`,
+        `audio_16k`, `f0_hz`, `f0_confidence` and `loudness_db` that exist. At 16 kHz,
+        `audio` replaces a missing `audio_16k`.
 
     Raises:
       FileNotFoundError: If no file matches.
-      ValueError: If no pattern is given, a file is damaged, missing or of another
-        data set, there are no examples, or what is in the files does not fit the
-        arguments.
+      ValueError: If there is no pattern, if a file is damaged, missing or from another
+        data set, if there are no examples, or if the files contradict the arguments.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> from ddsp.training.data_preparation.examples import serialize
+    >>> path = str(tmp_path / "violin.tfrecord-00000-of-00001")
+    >>> with tf.io.TFRecordWriter(path) as writer:
+    ...     writer.write(serialize({"audio": np.zeros(64000), "f0_hz": np.zeros(1000)}))
+    >>> provider = data.TFRecordProvider(str(tmp_path / "violin.tfrecord*"))
+    >>> next(iter(provider.get_batch(batch_size=2)))["f0_hz"].shape.as_list()
+    [2, 1000]
     """
 
-    # What a manifest and the configuration must agree on.
+    # Settings that must match the manifest.
     _rates_of_manifest: tuple[str, ...] = ("sample_rate", "frame_rate")
-    # Whether rates that were not given are those of the files.
+    # Whether the files determine rates that the user did not set.
     _rates_of_files = True
-    # Whether examples hold `audio_16k` though their records do not.
+    # Whether `audio` replaces a missing `audio_16k`.
     _completes_audio_16k = True
 
     def __init__(
         self,
-        file_pattern=None,
-        example_secs=4,
-        sample_rate=16000,
-        frame_rate=250,
-        centered=False,
-        seed=None,
-        features=None,
+        file_pattern: str | Sequence[str] | None = None,
+        example_secs: float = 4,
+        sample_rate: int = 16000,
+        frame_rate: int = 250,
+        centered: bool = False,
+        seed: int | None = None,
+        features: Sequence[str] | None = None,
     ):
         super().__init__(sample_rate, frame_rate, seed)
-        self._rates_origin = None
+        self._rates_origin: str | None = None
         if not self._unknown({"sample_rate", "frame_rate"}):
             checks.hop_size(sample_rate, frame_rate)
         self._example_secs = example_secs
         self._centered = centered
-        self._manifest = None
+        self._manifest: manifests.Manifest | None = None
         file_pattern = file_pattern or self.default_file_pattern
         self._paths = splits.without_evaluation(shards.match(file_pattern))
-        # A list may leave out shards on purpose.
+        # A list of files may be incomplete on purpose.
         counts = integrity.check(self._paths, whole_sets=isinstance(file_pattern, str))
         self._n_examples = sum(counts.values())
         if not self._n_examples:
             raise ValueError(
-                f"The TFRecord files hold no examples, got {_brief(self._paths)}."
+                f"The TFRecord files have no examples, got {_brief(self._paths)}."
             )
         self._lengths = self._find_lengths([p for p in self._paths if counts[p]])
         self._copies = self._find_copies(features)
@@ -91,56 +99,60 @@ class TFRecordProvider(DataProvider):
                 for name in features
                 if name not in self._copies
             }
-        # What a resumed run, or an evaluation, is configured with.
+        # Written to the config of the run, for resuming and evaluation.
         configurable.note_operative(self, dataclasses.asdict(self._rates()))
 
     @property
-    def default_file_pattern(self):
-        """The files to read if none are named: here there are no such.
+    def default_file_pattern(self) -> str:
+        """Default of `file_pattern`, defined by subclasses for known data sets.
 
         Raises:
-          ValueError: If a subclass does not define its files, as here.
+          ValueError: If the class has no default.
         """
         raise ValueError(
-            f"{type(self).__name__} needs a `file_pattern`; on the command line: "
-            f"--gin_param=\"{type(self).__name__}.file_pattern='path/to/name*'\"."
+            f"{type(self).__name__} needs a `file_pattern`: on the command line, pass "
+            f"--gin_param=\"{type(self).__name__}.file_pattern='path/to/name*'\", got "
+            "None."
         )
 
     @property
-    def n_examples(self):
+    def n_examples(self) -> int:
         """Number of examples in all files."""
         return self._n_examples
 
     @property
-    def manifest(self):
-        """The `Manifest` beside the files, or None."""
+    def manifest(self) -> manifests.Manifest | None:
+        """Manifest of the files, or None."""
         return self._manifest
 
     @property
-    def rates_origin(self):
-        """Where the rates come from: a manifest, records, or the configuration."""
+    def rates_origin(self) -> str:
+        """Origin of the rates: a manifest, a TFRecord file or the configuration."""
         return self._rates_origin or super().rates_origin
 
     @property
-    def validation(self):
-        """A provider of the evaluation split beside these files, or None."""
+    def validation(self) -> DataProvider | None:
+        """Provider of the evaluation split of the same data set, or None."""
         paths = splits.evaluation_shards(self._paths)
         if not paths:
             if self._manifest is not None and "eval" in self._manifest.splits:
                 raise ValueError(
-                    "The shards of the evaluation split are missing, which the "
-                    f"manifest lists, beside {_brief(self._paths)}. Copy them again."
+                    "The shards of the evaluation split are missing: copy them again, "
+                    f"got only {_brief(self._paths)}."
                 )
             return None
         return self._of_files(paths)
 
     @property
-    def features_dict(self):
-        """What is read, by name, as `tf.io.parse_single_example` takes it."""
-        return {name: _floats(length) for name, length in self._lengths.items()}
+    def features_dict(self) -> FeatureSpecs:
+        """Specifications of the features, for `tf.io.parse_single_example`."""
+        return {
+            name: record_parsing.float_feature(length)
+            for name, length in self._lengths.items()
+        }
 
-    def get_feature_length(self, centered):
-        """Number of frames in an example.
+    def get_feature_length(self, centered: bool) -> int:
+        """Returns the number of frames per example.
 
         Args:
           centered: Whether frames are centered on their times.
@@ -148,12 +160,12 @@ class TFRecordProvider(DataProvider):
         n_frames = round(self._example_secs * self._frame_rate)
         return n_frames + 1 if centered else n_frames
 
-    def get_dataset(self, shuffle=True):
-        """Opens the examples.
+    def get_dataset(self, shuffle: bool = True) -> tf.data.Dataset:
+        """Returns the data set of single examples.
 
         Args:
-          shuffle: Whether to take the files in random order. Otherwise examples
-            come one from each file in turn, as they were dealt out in preparing.
+          shuffle: Whether to read files in random order. Otherwise examples are read
+            from the files in turn, in the order of their preparation.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of float32 tensors, [length].
@@ -168,43 +180,38 @@ class TFRecordProvider(DataProvider):
         )
         return dataset.map(self._parse, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def get_batch(self, batch_size, shuffle=True, repeats=-1, drop_remainder=True):
-        """Groups the examples; see `DataProvider.get_batch`.
+    def get_batch(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        repeats: int = -1,
+        drop_remainder: bool = True,
+    ) -> tf.data.Dataset:
+        """Returns the data set of batches; see `DataProvider.get_batch`.
 
         Raises:
-          ValueError: If the data do not fill even one batch, or if a batch would hold
-            examples of different lengths.
+          ValueError: If there are too few examples for one batch, or if a batch would
+            contain examples of different lengths.
         """
         if batch_size > 1 and None in self._lengths.values():
             raise ValueError(
-                "Examples of different lengths, here whole recordings, do not fit in "
-                "one batch: prepare the data with `example_secs`, got "
-                f"batch_size={batch_size}."
+                "Whole recordings of different lengths cannot share a batch: prepare "
+                f"the data with `example_secs`, got batch_size={batch_size}."
             )
         return super().get_batch(batch_size, shuffle, repeats, drop_remainder)
 
-    def _parse(self, record):
+    def _parse(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_single_example(record, self.features_dict)
         example = {
-            name: self._checked_feature(name, value) for name, value in example.items()
+            name: record_parsing.checked(name, value, self._sample_rate)
+            for name, value in example.items()
         }
         return example | {
             name: example[source] for name, source in self._copies.items()
         }
 
-    def _checked_feature(self, name, value):
-        """The value; reading it fails if it holds NaN, infinity or what is no sound."""
-        if not value.dtype.is_floating:
-            return value
-        value = tf.debugging.check_numerics(value, f"`{name}`")
-        limits = (0, self._sample_rate) if name == "f0_hz" else (-_LARGEST, _LARGEST)
-        inside = (value >= limits[0]) & (value <= limits[1])
-        text = f"`{name}` is not within {limits[0]} and {limits[1]}"
-        tf.debugging.Assert(tf.reduce_all(inside), [text])
-        return value
-
-    def find_damage(self):
-        """Reads all records; the first that cannot be used, or None."""
+    def find_damage(self) -> str | None:
+        """Reads all records and describes the first damaged one; None without."""
         for path in self._paths:
             position = 0
             try:
@@ -212,13 +219,13 @@ class TFRecordProvider(DataProvider):
                     position += 1
             except tf.errors.OpError as error:
                 return (
-                    f"Record {position} of {path} cannot be used: "
-                    f"{_fault(error)}. Prepare or copy the data again."
+                    f"Record {position} of {path} is damaged: "
+                    f"{record_parsing.reason(error)}. Prepare or copy the data again."
                 )
         return None
 
-    def _find_copies(self, features) -> dict[str, str]:
-        """Features that records lack, by name, with those that stand for them."""
+    def _find_copies(self, features: Sequence[str] | None) -> dict[str, str]:
+        """Returns missing features, by name, with the features that replace them."""
         if (
             self._completes_audio_16k
             and self._sample_rate == pitch.SAMPLE_RATE
@@ -228,8 +235,8 @@ class TFRecordProvider(DataProvider):
             return {"audio_16k": "audio"}
         return {}
 
-    def _of_files(self, paths):
-        """A provider that reads the same features from other files."""
+    def _of_files(self, paths: Sequence[str]) -> "TFRecordProvider":
+        """Returns a provider of the same features of other files."""
         return TFRecordProvider(
             paths,
             self._example_secs,
@@ -239,15 +246,15 @@ class TFRecordProvider(DataProvider):
             features=[*self._lengths, *self._copies],
         )
 
-    def _length_of(self, name):
+    def _length_of(self, name: str) -> int | None:
         if name not in self._lengths:
             raise ValueError(
                 f"The examples have no feature {name!r}, got {sorted(self._lengths)}."
             )
         return self._lengths[name]
 
-    def _find_lengths(self, paths) -> dict[str, int | None]:
-        """Lengths of the features, the same in every file."""
+    def _find_lengths(self, paths: Sequence[str]) -> dict[str, int | None]:
+        """Returns the lengths of the features, which must be equal in all files."""
         lengths: dict[str, int | None] = {}
         known: dict[str, dict[str, int | None]] = {}
         for path in paths:
@@ -262,12 +269,12 @@ class TFRecordProvider(DataProvider):
             lengths = lengths or found
             if found != lengths:
                 raise ValueError(
-                    "All files that are read together must hold the same features: "
+                    "All files must have the same features: "
                     f"{paths[0]} has {lengths}, got {path} with {found}."
                 )
         return lengths
 
-    def _lengths_of_manifest(self, path) -> dict[str, int | None]:
+    def _lengths_of_manifest(self, path: str) -> dict[str, int | None]:
         manifest = manifests.read(path)
         unknown = self._unknown(set(self._rates_of_manifest))
         for name in self._rates_of_manifest:
@@ -276,8 +283,8 @@ class TFRecordProvider(DataProvider):
                 continue
             if name not in unknown:
                 raise ValueError(
-                    f"The records were prepared with {name}={stored} ({path}), not "
-                    f"with {self._origin_of(name)}={configured}: leave it out, or "
+                    f"{self._origin_of(name)}={configured} contradicts the data, "
+                    f"prepared with {name}={stored} ({path}): remove the setting or "
                     f"prepare the data again, got {configured}."
                 )
             setattr(self, f"_{name}", stored)
@@ -287,7 +294,7 @@ class TFRecordProvider(DataProvider):
         self._centered = manifest.center
         return dict(manifest.features)
 
-    def _lengths_of_record(self, path) -> dict[str, int | None]:
+    def _lengths_of_record(self, path: str) -> dict[str, int | None]:
         record = shards.first_record(path)
         lengths: dict[str, int | None] = {
             name: len(record.features.feature[name].float_list.value)
@@ -296,7 +303,7 @@ class TFRecordProvider(DataProvider):
         }
         if "audio" not in lengths:
             raise ValueError(
-                f"{path} holds no examples with `audio`, got the features "
+                f"The examples in {path} have no feature `audio`, got "
                 f"{sorted(record.features.feature)}."
             )
         self._find_rates(path, lengths)
@@ -325,19 +332,19 @@ class TFRecordProvider(DataProvider):
         )
 
     def _unknown(self, names: set[str]) -> set[str]:
-        """Those of the arguments that are neither given nor found yet."""
+        """Returns the arguments that neither the user nor a file has set."""
         if not self._rates_of_files or self._rates_origin is not None:
             return set()
         return names - configurable.given(self)
 
     def _origin_of(self, name: str) -> str:
-        """What says a rate that files are compared with."""
+        """Returns the origin of a rate that files must match."""
         if name in configurable.given(self) or not self._rates_of_files:
             return f"{type(self).__name__}.{name}"
         return f"{self.rates_origin}: {name}"
 
-    def _find_rates(self, path, lengths) -> None:
-        """Takes what was not given from the lengths of a record's features."""
+    def _find_rates(self, path: str, lengths: Mapping[str, int | None]) -> None:
+        """Infers the rates that the user did not set from the lengths in a record."""
         rates = self._rates()
         values = dataclasses.asdict(rates)
         unknown = self._unknown(set(values))
@@ -348,24 +355,24 @@ class TFRecordProvider(DataProvider):
         found = record_rates.find(lengths, n_frames, rates, given)
         if found is None:
             raise ValueError(
-                f"The sample rate of {path}, which has no manifest, is not known: its "
-                f"examples hold {lengths['audio']} samples and {n_frames} frames. Bind "
-                f"{type(self).__name__}.sample_rate, frame_rate or example_secs, got "
-                "none."
+                f"The sample rate of {path} is unknown, because it has no manifest: "
+                f"set {type(self).__name__}.sample_rate, frame_rate or example_secs, "
+                f"got examples of {lengths['audio']} samples and {n_frames} frames."
             )
         for name, value in dataclasses.asdict(found).items():
             setattr(self, f"_{name}", value)
         checks.hop_size(self._sample_rate, self._frame_rate)
         self._rates_origin = path
 
-    def _check_length(self, path, name, found, expected, rate) -> None:
+    def _check_length(
+        self, path: str, name: str, found: int | None, expected: int, settings: str
+    ) -> None:
         if found != expected:
             raise ValueError(
-                f"`{name}` in {path} has {found} values an example "
-                f"({found / self._example_secs:g} a second if examples last "
-                f"{self._example_secs} s), but TFRecordProvider is configured with "
-                f"example_secs={self._example_secs}, {rate}, which makes {expected}; "
-                f"got {found}."
+                f"`{name}` in {path} must have {expected} values per example with "
+                f"example_secs={self._example_secs}, {settings}: set the values of the "
+                f"data in {type(self).__name__}, got {found} "
+                f"({(found or 0) / self._example_secs:g} per second)."
             )
 
 
@@ -376,23 +383,11 @@ def _check_record(path: str, lengths: dict[str, int | None], manifest: str) -> N
         found = len(record[name].float_list.value) if name in record else 0
         if found != length and (length is not None or not found):
             raise ValueError(
-                f"The manifest {manifest} does not describe {path}: `{name}` should "
-                f"have {length} values an example, got {found}."
+                f"The manifest {manifest} does not match {path}: `{name}` must have "
+                f"{'values' if length is None else f'{length} values'} in every "
+                f"example, got {found}."
             )
 
 
-def _fault(error: tf.errors.OpError) -> str:
-    """What TensorFlow found wrong with a record, without what it adds."""
-    text = file_errors.reason(error).rstrip(". ")
-    assertion = re.search(r"assertion failed: \[(.*?)\]", text)
-    return assertion[1] if assertion else text.replace(" : Tensor had", " has")
-
-
-def _floats(length: int | None):
-    if length is None:
-        return tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True)
-    return tf.io.FixedLenFeature([length], tf.float32)
-
-
-def _brief(paths) -> str:
+def _brief(paths: Sequence[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"

@@ -1,4 +1,4 @@
-"""The URMP recordings: chamber music, each part by itself, with its notes.
+"""Providers of URMP: chamber music, recorded part by part, with notes.
 
 Li, Liu, Dinesh, Duan and Sharma, "Creating a Multitrack Classical Music Performance
 Dataset for Multimodal Music Analysis" (IEEE Transactions on Multimedia, 2019). The
@@ -6,14 +6,16 @@ prepared TFRecord files are published in `gs://magentadata/datasets/urmp`.
 """
 
 import os
+from collections.abc import Sequence
 
 import gin
 import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp.training.data.legacy import LegacyTFRecordProvider
+from ddsp.training.data.record_parsing import FeatureSpecs
 
-# Instruments by their number, `instrument_id`.
+# Instruments in the order of `instrument_id`.
 INSTRUMENTS = (
     "vn",
     "va",
@@ -41,26 +43,38 @@ _IDS = ("instrument_id", "recording_id")
 
 @gin.register(module="ddsp.training.data")
 class Urmp(LegacyTFRecordProvider):
-    """Reads audio, pitch and loudness of one instrument or of all.
+    """Provider of audio, pitch and loudness of one instrument or of all.
 
     Args:
       base_dir: Directory of the TFRecord files, local or `gs://...`.
       instrument_key: One of `urmp.INSTRUMENTS`, or 'all'.
       split: 'train' or 'test'.
-      suffix: What the names of the files end in after the split, such as 'batched'
-        (examples of 4 s) or 'unbatched' (whole recordings); None for nothing.
-      seed: Of the shuffling; see `DataProvider`.
+      suffix: Suffix of the split in the file names, such as 'batched' (examples of
+        4 s) or 'unbatched' (whole recordings); None for none.
+      seed: Seed of the shuffling; see `DataProvider`.
 
     Raises:
-      FileNotFoundError: If there are no such files.
+      FileNotFoundError: If no file matches.
       ValueError: If the instrument is unknown or a feature is missing.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> data.Urmp(str(tmp_path), "vn")
+    Traceback (most recent call last):
+    FileNotFoundError: No TFRecord file matches...
     """
 
     # The published files have the default rates.
     _rates_of_files = False
 
     def __init__(
-        self, base_dir, instrument_key="tpt", split="train", suffix=None, seed=None
+        self,
+        base_dir: str,
+        instrument_key: str = "tpt",
+        split: str = "train",
+        suffix: str | None = None,
+        seed: int | None = None,
     ):
         checks.one_of("instrument_key", instrument_key, ["all", *INSTRUMENTS])
         self.base_dir = base_dir
@@ -70,8 +84,8 @@ class Urmp(LegacyTFRecordProvider):
         super().__init__(seed=seed)
 
     @property
-    def default_file_pattern(self):
-        """Glob pattern of the files of the instrument, the split and the suffix."""
+    def default_file_pattern(self) -> str:
+        """Glob pattern of the files of the instrument and split."""
         part = f"{self.split}{self.suffix}.tfrecord*"
         if self.instrument_key == "all":
             name = f"all_instruments_{part}"
@@ -82,19 +96,31 @@ class Urmp(LegacyTFRecordProvider):
 
 @gin.register(module="ddsp.training.data")
 class UrmpMidi(Urmp):
-    """Reads examples of 4 s with their notes.
+    """Provider of examples of 4 s with notes.
 
-    Beside `audio` [n_samples] and `f0_confidence` and `power_db` [n_frames] an example
-    holds `f0_hz` and `loudness_db` [n_frames, 1]; `note_active_frame_indices` and
-    `note_active_velocities` [n_frames, 128]; `midi`, the pitch of the note that sounds
-    or 0, `onsets` and `offsets`, 0 or 1, [n_frames] int64; `note_onsets` and
-    `note_offsets` [n_frames * 128] as stored; `instrument_id`, its place in
-    `urmp.INSTRUMENTS` or -1, int32; and `recording_id`, a string.
+    Examples contain:
+
+    - `audio`: [n_samples].
+    - `f0_confidence`, `power_db`: [n_frames].
+    - `f0_hz`, `loudness_db`: [n_frames, 1].
+    - `note_active_frame_indices`, `note_active_velocities`: [n_frames, 128].
+    - `midi`: Pitch of the active note or 0, [n_frames], int64.
+    - `onsets`, `offsets`: 0 or 1, [n_frames], int64.
+    - `note_onsets`, `note_offsets`: [n_frames * 128], as stored.
+    - `instrument_id`: Index in `urmp.INSTRUMENTS` or -1, int32.
+    - `recording_id`: String.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> data.UrmpMidi(str(tmp_path), "vn", suffix="batched")
+    Traceback (most recent call last):
+    FileNotFoundError: No TFRecord file matches...
     """
 
     @property
-    def features_dict(self):
-        """What is stored, by name, as `tf.io.parse_single_example` takes it."""
+    def features_dict(self) -> FeatureSpecs:
+        """Specifications of the features, for `tf.io.parse_single_example`."""
         n_frames = self.get_feature_length(self._centered)
         lengths = dict.fromkeys(_PIANOROLLS, n_frames * _N_PITCHES)
         return {
@@ -106,11 +132,11 @@ class UrmpMidi(Urmp):
             **_id_features(),
         }
 
-    def get_dataset(self, shuffle=True):
-        """Opens the examples.
+    def get_dataset(self, shuffle: bool = True) -> tf.data.Dataset:
+        """Returns the data set of single examples.
 
         Args:
-          shuffle: Whether to take the files in random order.
+          shuffle: Whether to read files in random order.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors; see the class.
@@ -120,15 +146,22 @@ class UrmpMidi(Urmp):
 
 @gin.register(module="ddsp.training.data")
 class UrmpMidiUnsegmented(Urmp):
-    """Reads whole recordings with their notes.
+    """Provider of whole recordings with notes.
 
-    Examples are those of `UrmpMidi`, of different lengths, so batches hold one each.
-    The files have the suffix 'unbatched'.
+    Examples have the features of `UrmpMidi`. Their lengths differ, so each batch has
+    one example. The files have the suffix 'unbatched'.
+
+    Example:
+
+    >>> from ddsp.training import data
+    >>> data.UrmpMidiUnsegmented(str(tmp_path), "vn", suffix="unbatched")
+    Traceback (most recent call last):
+    FileNotFoundError: No TFRecord file matches...
     """
 
     @property
-    def features_dict(self):
-        """What is stored, by name, as `tf.io.parse_single_example` takes it."""
+    def features_dict(self) -> FeatureSpecs:
+        """Specifications of the features, for `tf.io.parse_single_example`."""
         names = (*super().features_dict, *_PIANOROLLS, "power_db")
         return {
             **{
@@ -138,25 +171,31 @@ class UrmpMidiUnsegmented(Urmp):
             **_id_features(),
         }
 
-    def get_dataset(self, shuffle=True):
-        """Opens the recordings.
+    def get_dataset(self, shuffle: bool = True) -> tf.data.Dataset:
+        """Returns the data set of whole recordings.
 
         Args:
-          shuffle: Whether to take the files in random order.
+          shuffle: Whether to read files in random order.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors; see `UrmpMidi`.
         """
         return _with_notes(super().get_dataset(shuffle))
 
-    def get_batch(self, batch_size, shuffle=True, repeats=-1, drop_remainder=True):
-        """Puts each recording into a batch.
+    def get_batch(
+        self,
+        batch_size: int,
+        shuffle: bool = True,
+        repeats: int = -1,
+        drop_remainder: bool = True,
+    ) -> tf.data.Dataset:
+        """Returns the data set of batches of one recording each.
 
         Args:
-          batch_size: 1.
-          shuffle: Whether to take the files in random order.
-          repeats: Passes over the data; -1 never ends.
-          drop_remainder: Of no effect; every batch is full.
+          batch_size: Must be 1.
+          shuffle: Whether to read files in random order.
+          repeats: Number of passes over the data; -1 repeats forever.
+          drop_remainder: Not used; every batch is complete.
 
         Returns:
           A `tf.data.Dataset` of dictionaries of tensors, [1, ...].
@@ -166,13 +205,13 @@ class UrmpMidiUnsegmented(Urmp):
         """
         if batch_size != 1:
             raise ValueError(
-                "Whole recordings differ in length and cannot share a batch: use "
+                "Whole recordings of different lengths cannot share a batch: use "
                 f"batch_size=1, or UrmpMidi for segments, got {batch_size}."
             )
         return super().get_batch(batch_size, shuffle, repeats, drop_remainder)
 
-    def _find_lengths(self, paths):
-        # Lengths differ even within a file; what has to agree are the names.
+    def _find_lengths(self, paths: Sequence[str]) -> dict[str, int | None]:
+        # Lengths differ even within a file; only the names must match.
         for path in paths:
             self._lengths_of_record(path)
         return {}
@@ -190,7 +229,7 @@ def _with_notes(dataset: tf.data.Dataset) -> tf.data.Dataset:
         default_value=-1,
     )
 
-    def arrange(stored):
+    def arrange(stored: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         rolls = {
             name: tf.reshape(stored[name], [-1, _N_PITCHES]) for name in _PIANOROLLS
         }
