@@ -1,30 +1,37 @@
 """Maps from a network's unbounded outputs to amplitudes and frequencies."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
 from ddsp._core import checks, units
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 
 def exp_sigmoid(
-    x: Any, exponent: float = 10.0, max_value: float = 2.0, threshold: float = 1e-7
+    x: ArrayLike,
+    exponent: float = 10.0,
+    max_value: float = 2.0,
+    threshold: float = 1e-7,
 ) -> tf.Tensor:
-    """Sigmoid raised to log(exponent): bounded, and steep as an exponential.
+    """Computes a sigmoid raised to the power log(exponent).
 
-    Engel et al., "DDSP: Differentiable Digital Signal Processing" (2020), eq. 5.
+    It is bounded like a sigmoid and grows exponentially far below zero. Engel et al.,
+    "DDSP: Differentiable Digital Signal Processing" (2020), eq. 5.
 
     Args:
-      x: Any shape, any value.
-      exponent: The factor by which the output grows when `x` grows by 1, far
-        below zero.
+      x: Values of any shape.
+      exponent: Factor by which the output grows when `x` grows by 1, far below zero.
       max_value: Upper bound.
-      threshold: Added, so that the output never vanishes.
+      threshold: Added to the output, so that it is never zero.
 
     Returns:
       Values in [threshold, max_value + threshold].
+
+    Example:
+
+    >>> ddsp.core.exp_sigmoid([-10.0, 0.0, 10.0]).numpy().round(2)
+    array([0. , 0.41, 2. ], dtype=float32)
     """
     x = tf_float32(x)
     # log_sigmoid keeps the gradient finite where the sigmoid underflows.
@@ -33,27 +40,68 @@ def exp_sigmoid(
     )
 
 
-def sym_exp_sigmoid(x: Any, width: float = 8.0) -> tf.Tensor:
-    """`exp_sigmoid` of |x|: smallest at 0, growing to both sides over `width`."""
+def sym_exp_sigmoid(x: ArrayLike, width: float = 8.0) -> tf.Tensor:
+    """Computes `exp_sigmoid` of the magnitude of `x`, smallest at 0.
+
+    Args:
+      x: Values of any shape.
+      width: Steepness of the growth with |x|.
+
+    Returns:
+      Values in [1e-7, 2].
+
+    Example:
+
+    >>> ddsp.core.sym_exp_sigmoid([-2.0, 0.0, 2.0]).numpy().round(2)
+    array([0.41, 0.  , 0.41], dtype=float32)
+    """
     return exp_sigmoid(width * (tf.abs(tf_float32(x)) / 2.0 - 1.0))
 
 
-def log_scale(x: Any, min_x: float, max_x: float) -> tf.Tensor:
-    """Maps [-1, 1] to [min_x, max_x] along a logarithmic scale."""
+def log_scale(x: ArrayLike, min_x: float, max_x: float) -> tf.Tensor:
+    """Maps [-1, 1] to [min_x, max_x] on a logarithmic scale.
+
+    Args:
+      x: Values in [-1, 1], any shape.
+      min_x: Result for -1, > 0.
+      max_x: Result for 1, > 0.
+
+    Returns:
+      Values in [min_x, max_x].
+
+    Example:
+
+    >>> ddsp.core.log_scale([-1.0, 0.0, 1.0], 1.0, 100.0).numpy().round(2)
+    array([  1.,  10., 100.], dtype=float32)
+    """
     unit = (tf_float32(x) + 1.0) / 2.0
     low, high = tf.math.log(tf_float32(min_x)), tf.math.log(tf_float32(max_x))
     return tf.exp(low + (high - low) * unit)
 
 
-def soft_limit(x: Any, x_min: float = 0.0, x_max: float = 1.0) -> tf.Tensor:
-    """Bends values smoothly, by softplus, towards the range [x_min, x_max]."""
-    # Far above the range both terms are as large as `x`, and their difference is lost.
+def soft_limit(x: ArrayLike, x_min: float = 0.0, x_max: float = 1.0) -> tf.Tensor:
+    """Limits values to [x_min, x_max] smoothly, by two softplus functions.
+
+    Args:
+      x: Values of any shape.
+      x_min: Lower bound.
+      x_max: Upper bound.
+
+    Returns:
+      Values in [x_min, x_max].
+
+    Example:
+
+    >>> ddsp.core.soft_limit([-20.0, 5.0, 30.0], 0.0, 10.0).numpy().round(2)
+    array([ 0.,  5., 10.], dtype=float32)
+    """
+    # Far above the range both terms are as large as `x`: their difference loses digits.
     x = tf.minimum(tf_float32(x), x_max - x_min + 50.0)
     return tf.nn.softplus(x) - tf.nn.softplus(x - (x_max - x_min)) + x_min
 
 
-def _with_depth(freqs: Any, depth: int) -> tf.Tensor:
-    """Returns [batch, time, n, depth]; a rank-4 input keeps its own depth."""
+def _with_depth(freqs: ArrayLike, depth: int) -> tf.Tensor:
+    """Reshapes to [batch, time, n, depth]; a rank-4 input keeps its own depth."""
     freqs = tf_float32(freqs)
     checks.rank("freqs", freqs, (3, 4))
     if freqs.shape.rank == 4:
@@ -67,18 +115,28 @@ def _with_depth(freqs: Any, depth: int) -> tf.Tensor:
 
 
 def frequencies_softmax(
-    freqs: Any, depth: int = 1, hz_min: float = 20.0, hz_max: float = 8000.0
+    freqs: ArrayLike, depth: int = 1, hz_min: float = 20.0, hz_max: float = 8000.0
 ) -> tf.Tensor:
-    """Frequencies as the mean of a softmax over log-spaced bins.
+    """Computes frequencies as the mean of a softmax over log-spaced bins.
 
     Args:
-      freqs: [batch, time, n * depth] or [batch, time, n, depth], any value.
-      depth: Number of bins for each frequency.
+      freqs: Unbounded values, shape [batch, time, n * depth] or
+        [batch, time, n, depth].
+      depth: Number of bins per frequency.
       hz_min: Frequency of the first bin.
       hz_max: Frequency of the last bin.
 
     Returns:
-      [batch, time, n], Hz, in [hz_min, hz_max].
+      Frequencies in Hz, in [hz_min, hz_max], shape [batch, time, n].
+
+    Raises:
+      ValueError: If the rank is wrong or the last axis is not a multiple of `depth`.
+
+    Example:
+
+    >>> logits = tf.zeros([1, 1, 2 * 64])
+    >>> ddsp.core.frequencies_softmax(logits, depth=64).numpy().round(1)
+    array([[[400., 400.]]], dtype=float32)
     """
     freqs = _with_depth(freqs, depth)
     probabilities = tf.nn.softmax(freqs, axis=-1)
@@ -88,36 +146,45 @@ def frequencies_softmax(
 
 
 def frequencies_sigmoid(
-    freqs: Any, depth: int = 1, hz_min: float = 0.0, hz_max: float = 8000.0
+    freqs: ArrayLike, depth: int = 1, hz_min: float = 0.0, hz_max: float = 8000.0
 ) -> tf.Tensor:
-    """Frequencies as a sum of sigmoids of falling range, coarse to fine.
+    """Computes frequencies as a sum of sigmoids with decreasing ranges.
 
-    The range in Hz is cut into `depth` spans, each smaller than the one before by
-    the factor `(hz_max - hz_min) ** (1 / depth)`; every sigmoid moves along its own
-    span on a logarithmic scale.
+    The range in Hz is divided into `depth` spans, each smaller than the previous one
+    by the factor `(hz_max - hz_min) ** (1 / depth)`. Each sigmoid covers one span on
+    a logarithmic scale.
 
     Args:
-      freqs: [batch, time, n * depth] or [batch, time, n, depth], any value.
-      depth: Number of sigmoids for each frequency.
-      hz_min: Lowest frequency; a logarithmic scale that starts at 0 Hz starts at
-        MIDI pitch 0, 8.2 Hz.
+      freqs: Unbounded values, shape [batch, time, n * depth] or
+        [batch, time, n, depth].
+      depth: Number of sigmoids per frequency.
+      hz_min: Lowest frequency; 0 Hz becomes the start of the logarithmic scale, MIDI
+        pitch 0 or 8.2 Hz.
       hz_max: Highest frequency.
 
     Returns:
-      [batch, time, n], Hz.
+      Frequencies in Hz, shape [batch, time, n].
+
+    Raises:
+      ValueError: If the rank is wrong or the last axis is not a multiple of `depth`.
+
+    Example:
+
+    >>> ddsp.core.frequencies_sigmoid(tf.zeros([1, 1, 6]), depth=3).shape.as_list()
+    [1, 1, 2]
     """
     freqs = _with_depth(freqs, depth)
     depth = freqs.shape[-1]
     shrink = (hz_max - hz_min) ** (1.0 / depth)
-    # What is left of the range before each span, down to the last one.
-    left = (hz_max - hz_min) * shrink ** -np.arange(depth)
+    # The rest of the range before each span.
+    rest = (hz_max - hz_min) * shrink ** -np.arange(depth)
     low = np.append(np.zeros(depth - 1), hz_min).astype(np.float32)
-    high = np.append(left[:-1] - left[1:], left[-1]).astype(np.float32)
+    high = np.append(rest[:-1] - rest[1:], rest[-1]).astype(np.float32)
     return tf.reduce_sum(units.unit_to_hz(tf.nn.sigmoid(freqs), low, high), axis=-1)
 
 
 def frequencies_critical_bands(
-    freqs: Any,
+    freqs: ArrayLike,
     depth: int = 1,
     depth_scale: float = 10.0,
     bandwidth_scale: float = 1.0,
@@ -125,22 +192,31 @@ def frequencies_critical_bands(
     hz_max: float = 8000.0,
     scale: str = "bark",
 ) -> tf.Tensor:
-    """Frequencies near the centers of critical bands, each within its bandwidth.
+    """Computes frequencies near the centers of critical bands.
 
     Args:
-      freqs: [batch, time, n * depth] or [batch, time, n, depth], any value.
+      freqs: Unbounded values, shape [batch, time, n * depth] or
+        [batch, time, n, depth].
       depth: Number of values that refine each frequency.
-      depth_scale: Each value acts this many times less than the one before.
-      bandwidth_scale: Reach of a frequency, in equivalent rectangular bandwidths.
+      depth_scale: Ratio of the effects of two successive values.
+      bandwidth_scale: Range around each center, in equivalent rectangular bandwidths.
       hz_min: Center of the first band.
       hz_max: Center of the last band.
-      scale: Along which the centers are equally spaced, `'bark'` or `'mel'`.
+      scale: Scale with equally spaced centers, `'bark'` or `'mel'`.
 
     Returns:
-      [batch, time, n], Hz, bent towards [hz_min, hz_max] by `soft_limit`.
+      Frequencies in Hz, shape [batch, time, n], limited to [hz_min, hz_max] by
+      `soft_limit`.
 
     Raises:
-      ValueError: If `scale` is unknown.
+      ValueError: If `scale` is unknown, the rank is wrong, or the last axis is not a
+        multiple of `depth`.
+
+    Example:
+
+    >>> hz = ddsp.core.frequencies_critical_bands(tf.zeros([1, 1, 8]))
+    >>> hz.shape.as_list()
+    [1, 1, 8]
     """
     checks.one_of("scale", scale, ("bark", "mel"))
     freqs = _with_depth(freqs, depth)

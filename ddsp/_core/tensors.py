@@ -1,26 +1,42 @@
-"""Small helpers for tensors and nested dictionaries of them."""
+"""Helpers for tensors and for nested dictionaries of tensors."""
 
 import copy
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from ddsp.types import ArrayLike
 
-def tf_float32(x: Any) -> tf.Tensor:
-    """Returns `x` as a float32 tensor."""
+_T = TypeVar("_T")
+
+
+def tf_float32(x: ArrayLike) -> tf.Tensor:
+    """Converts a value to a float32 tensor.
+
+    Args:
+      x: Tensor, array, nested lists of numbers, or a number.
+
+    Returns:
+      Tensor of the same shape. A float32 tensor is returned unchanged.
+
+    Example:
+
+    >>> ddsp.core.tf_float32([1, 2]).dtype.name
+    'float32'
+    """
     if tf.is_tensor(x):
         return tf.cast(x, tf.float32)
     return tf.convert_to_tensor(x, tf.float32)
 
 
 def array_of_lists(x: Any) -> Any:
-    """Returns nested lists of numbers as a float32 tensor, all else as it is.
+    """Converts nested lists of numbers, also in dictionaries, to float32 tensors.
 
-    Those in dictionaries too. For arguments of layers: Keras takes every number in a
-    list for an input of its own.
+    For arguments of layers: Keras treats every number in a list as a separate input.
+    Other values are returned unchanged.
     """
     if isinstance(x, Mapping):
         return {key: array_of_lists(value) for key, value in x.items()}
@@ -31,43 +47,72 @@ def array_of_lists(x: Any) -> Any:
     return x
 
 
-def make_iterable(x: Any) -> Any:
-    """Returns `x` if it is a collection, `[x]` if it is one thing, `[]` for None.
+def make_iterable(x: Any) -> Iterable[Any]:
+    """Wraps a single value in a list.
 
-    Strings, arrays and tensors count as one thing.
+    Args:
+      x: Any value. Strings, arrays and tensors count as single values.
+
+    Returns:
+      `x` if it is a collection, `[x]` if it is a single value, `[]` if it is None.
+
+    Example:
+
+    >>> ddsp.core.make_iterable("f0_hz")
+    ['f0_hz']
     """
     if x is None:
         return []
-    one_thing = isinstance(x, str | np.ndarray) or tf.is_tensor(x)
-    return x if isinstance(x, Iterable) and not one_thing else [x]
+    is_single = isinstance(x, str | np.ndarray) or tf.is_tensor(x)
+    return x if isinstance(x, Iterable) and not is_single else [x]
 
 
-def to_dict(x: Any, keys: Sequence[str]) -> dict[str, Any]:
-    """Returns `x` as a dictionary.
+def to_dict(x: Any, keys: str | Sequence[str]) -> dict[str, Any]:
+    """Converts values to a dictionary.
 
     Args:
-      x: A dictionary (returned as it is), one value, or a collection of values.
-      keys: One name for each value.
+      x: Dictionary (returned as a copy), single value, or collection of values.
+      keys: One name per value.
+
+    Returns:
+      Dictionary of the values by name.
 
     Raises:
       ValueError: If the numbers of keys and values differ.
+
+    Example:
+
+    >>> ddsp.core.to_dict([440.0, 0.5], ["f0_hz", "amplitude"])
+    {'f0_hz': 440.0, 'amplitude': 0.5}
     """
     if isinstance(x, Mapping):
         return dict(x)
-    values = make_iterable(x)
-    keys = make_iterable(keys)
-    if len(keys) != len(values):
+    values = list(make_iterable(x))
+    names = list(make_iterable(keys))
+    if len(names) != len(values):
         raise ValueError(
-            f"Needs one key for each value, got {len(keys)} keys {list(keys)} for "
+            f"Each value needs one key, got {len(names)} keys {names} for "
             f"{len(values)} values."
         )
-    return dict(zip(keys, values, strict=True))
+    return dict(zip(names, values, strict=True))
 
 
-def copy_if_tf_function(x: Any) -> Any:
-    """Returns a shallow copy of `x` inside `tf.function`, else `x` itself.
+def copy_if_tf_function(x: _T) -> _T:
+    """Copies a container inside `tf.function`.
 
-    A traced function must not change the containers that it was given.
+    A traced function must not change the containers it receives.
+
+    Args:
+      x: Container, such as a dictionary.
+
+    Returns:
+      A shallow copy of `x` while a graph is traced, `x` itself in eager mode.
+
+    Example:
+
+    >>> features = {"f0_hz": 440.0}
+    >>> ddsp.core.copy_if_tf_function(features) is features
+    True
     """
     return x if tf.executing_eagerly() else copy.copy(x)
 
@@ -75,7 +120,21 @@ def copy_if_tf_function(x: Any) -> Any:
 def nested_keys(
     nested_dict: Mapping[str, Any], delimiter: str = "/", prefix: str = ""
 ) -> list[str]:
-    """Returns the path of every leaf, such as `'harmonic/controls/f0_hz'`."""
+    """Lists the paths of all leaves of a nested dictionary.
+
+    Args:
+      nested_dict: Nested dictionary.
+      delimiter: Separator of the keys in a path.
+      prefix: Path that all paths start with.
+
+    Returns:
+      Paths, such as `'harmonic/controls/f0_hz'`.
+
+    Example:
+
+    >>> ddsp.core.nested_keys({"harmonic": {"signal": 0, "controls": {"f0_hz": 1}}})
+    ['harmonic/signal', 'harmonic/controls/f0_hz']
+    """
     paths: list[str] = []
     for key, value in nested_dict.items():
         path = key if not prefix else f"{prefix}{delimiter}{key}"
@@ -89,10 +148,23 @@ def nested_keys(
 def nested_lookup(
     nested_key: str, nested_dict: Mapping[str, Any], delimiter: str = "/"
 ) -> Any:
-    """Returns the value at a path such as `'harmonic/signal'`.
+    """Returns the value at a path of a nested dictionary.
+
+    Args:
+      nested_key: Path, such as `'harmonic/signal'`.
+      nested_dict: Nested dictionary.
+      delimiter: Separator of the keys in the path.
+
+    Returns:
+      The value, which may be a dictionary.
 
     Raises:
-      KeyError: If the path leads nowhere, with the keys that there are.
+      KeyError: If the path does not exist. The message lists the existing paths.
+
+    Example:
+
+    >>> ddsp.core.nested_lookup("harmonic/signal", {"harmonic": {"signal": 0.5}})
+    0.5
     """
     value: Any = nested_dict
     for key in nested_key.split(delimiter):
@@ -105,25 +177,61 @@ def nested_lookup(
 
 
 def leaf_key(nested_key: str, delimiter: str = "/") -> str:
-    """Returns the last part of a path: `'signal'` for `'harmonic/signal'`."""
+    """Returns the last part of a path.
+
+    Args:
+      nested_key: Path, such as `'harmonic/signal'`.
+      delimiter: Separator of the keys in the path.
+
+    Returns:
+      The key after the last separator.
+
+    Example:
+
+    >>> ddsp.core.leaf_key("harmonic/signal")
+    'signal'
+    """
     return nested_key.split(delimiter)[-1]
 
 
 def map_shape(x: Any) -> Any:
-    """Returns the same nest with each tensor replaced by its shape, a list."""
+    """Replaces each tensor of a nest by its shape.
+
+    Args:
+      x: Nest of tensors.
+
+    Returns:
+      The same nest with shapes as lists.
+
+    Example:
+
+    >>> ddsp.core.map_shape({"f0_hz": tf.zeros([1, 250, 1])})
+    {'f0_hz': [1, 250, 1]}
+    """
     return tf.nest.map_structure(lambda t: list(t.shape), x)
 
 
 def pad_axis(
-    x: Any, padding: tuple[int, int] = (0, 0), axis: int = 0, **pad_kwargs: Any
+    x: ArrayLike,
+    padding: tuple[int, int] = (0, 0),
+    axis: int = 0,
+    **pad_kwargs: str | float,
 ) -> tf.Tensor:
-    """Pads one axis.
+    """Pads one axis of a tensor.
 
     Args:
-      x: A tensor.
-      padding: How many values to add before and after.
-      axis: The axis that grows.
+      x: Tensor of any shape.
+      padding: Number of values to add before and after.
+      axis: Axis to pad.
       **pad_kwargs: Passed to `tf.pad`, such as `mode` or `constant_values`.
+
+    Returns:
+      The padded tensor.
+
+    Example:
+
+    >>> ddsp.core.pad_axis([1.0, 2.0], (1, 2)).numpy()
+    array([0., 1., 2., 0., 0.], dtype=float32)
     """
     x = tf.convert_to_tensor(x)
     paddings = [(0, 0)] * x.shape.rank
@@ -131,16 +239,28 @@ def pad_axis(
     return tf.pad(x, paddings, **pad_kwargs)
 
 
-def diff(x: Any, axis: int = -1) -> tf.Tensor:
-    """Returns the first difference, one shorter along `axis`.
+def diff(x: ArrayLike, axis: int = -1) -> tf.Tensor:
+    """Computes the first difference along an axis.
+
+    Args:
+      x: Tensor of any shape.
+      axis: Axis of the difference.
+
+    Returns:
+      Tensor that is shorter than `x` by one along `axis`.
 
     Raises:
       ValueError: If `axis` does not exist.
+
+    Example:
+
+    >>> ddsp.core.diff([1.0, 4.0, 9.0]).numpy()
+    array([3., 5.], dtype=float32)
     """
     x = tf.convert_to_tensor(x)
     rank = x.shape.rank
     if not -rank <= axis < rank:
-        raise ValueError(f"A tensor of rank {rank} has no axis {axis}.")
+        raise ValueError(f"`axis` must exist in a tensor of rank {rank}, got {axis}.")
     axis %= rank
     before, after = [slice(None)] * rank, [slice(None)] * rank
     before[axis], after[axis] = slice(None, -1), slice(1, None)
