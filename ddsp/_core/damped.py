@@ -1,19 +1,19 @@
-"""Damped sinusoids, whose frequencies can be learned by gradient.
+"""Damped sinusoids, with frequencies that gradient descent can learn.
 
-As a function of its frequency, the distance of a sinusoid from a recording has a local
-minimum wherever sidelobes meet, and gradient descent stops in the nearest. Hayes,
+The distance between a sinusoid and a recording has local minima over frequency, one
+between each pair of sidelobes, and gradient descent stops in the nearest. Hayes,
 Saitis & Fazekas, "Sinusoidal frequency estimation by gradient descent" (ICASSP 2023),
 move a complex pole z instead, and compare Re(z^n) with the recording: inside the unit
-circle the sinusoid decays and its spectrum is wide, so that it reaches the target.
+circle the sinusoid decays, and its spectrum is wide enough to reach the target.
 
-Here phase and amplitude are solved for in closed form. What is left to be learned then
-has no local minimum for a long complex exponential: the energy that z^n explains of
-w^n, |w| = 1, is proportional to (1 - |z|^2) / |1 - z conj(w)|^2, the Poisson kernel,
-which is harmonic in the disc and grows along circles that end in w.
+Here phase and amplitude are solved for in closed form, so that only poles are learned.
+For a long complex exponential the remaining loss has no local minimum: the energy of
+w^n, |w| = 1, that z^n explains is proportional to (1 - |z|^2) / |1 - z conj(w)|^2, the
+Poisson kernel, which is harmonic in the disc and grows along circles that end in w.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -21,62 +21,69 @@ from ddsp._core import checks
 from ddsp._core.phase import radians
 from ddsp._core.safety import safe_divide
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
-# A pole closer to 0 has no direction.
+# Poles closer to 0 have no usable angle.
 _SMALLEST_RADIUS = 1e-6
-# Share of a sinusoid's energy below which what the others leave of it does not count.
+# Least share of a sinusoid's energy that must be independent of the others.
 _LEAST_NEW = 1e-6
 
 
 def damped_sinusoids(
-    poles: Any, amplitudes: Any = None, n_samples: int = 64000
+    poles: ArrayLike, amplitudes: ArrayLike | None = None, n_samples: int = 64000
 ) -> tf.Tensor:
-    """Renders sums of amplitude * Re(pole^n), for sample n.
+    """Renders sums of damped sinusoids, amplitude * Re(pole^n) at sample n.
 
     Args:
-      poles: [batch, n_sinusoids, 2], real and imaginary parts; what lies outside the
-        unit circle counts as the nearest point on it. The angle is the frequency, in
-        radians a sample, the radius the decay from sample to sample.
-      amplitudes: [batch, n_sinusoids]; None for 1.
-      n_samples: Length of the result.
+      poles: Real and imaginary parts, shape [batch, n_sinusoids, 2]. The angle is the
+        frequency in radians per sample, the radius the gain per sample. Poles outside
+        the unit circle are moved to the nearest point on it.
+      amplitudes: Amplitude of each sinusoid, shape [batch, n_sinusoids]; None for 1.
+      n_samples: Length of the output.
 
     Returns:
-      [batch, n_samples].
+      Audio, shape [batch, n_samples].
 
     Raises:
-      ValueError: If the shapes are others, or nothing is to be rendered.
+      ValueError: If a shape is wrong or `n_samples` is not positive.
 
     Example:
-      poles = ddsp.core.hz_to_poles([[220.0]], radius=0.999)
-      audio = ddsp.core.damped_sinusoids(poles, n_samples=16000)
+
+    >>> poles = ddsp.core.hz_to_poles([[220.0]], radius=0.999)
+    >>> ddsp.core.damped_sinusoids(poles, n_samples=1000).shape.as_list()
+    [1, 1000]
     """
     cosines, _ = _exponentials(poles, n_samples)
     if amplitudes is None:
         return tf.reduce_sum(cosines, axis=2)
-    amplitudes = tf_float32(amplitudes)
-    checks.rank("amplitudes", amplitudes, 2)
-    return tf.reduce_sum(cosines * amplitudes[:, tf.newaxis], axis=2)
+    gains = tf_float32(amplitudes)
+    checks.rank("amplitudes", gains, 2)
+    return tf.reduce_sum(cosines * gains[:, tf.newaxis], axis=2)
 
 
-def damped_residual(audio: Any, poles: Any) -> tf.Tensor:
-    """Share of the energy that damped sinusoids of any phase and amplitude leave.
+def damped_residual(audio: ArrayLike, poles: ArrayLike) -> tf.Tensor:
+    """Computes the share of energy that damped sinusoids cannot explain.
 
-    The distance of the audio from all sums of Re(c pole^n), c complex.
+    It is the squared distance from the audio to the nearest sum of Re(c pole^n), over
+    all complex c, relative to the energy of the audio.
 
     Args:
-      audio: [batch, n_samples].
-      poles: [batch, n_sinusoids, 2], see `damped_sinusoids`; few, as the steps grow
-        with their number.
+      audio: Audio, shape [batch, n_samples].
+      poles: Real and imaginary parts, shape [batch, n_sinusoids, 2], see
+        `damped_sinusoids`. The graph grows with their number.
 
     Returns:
-      [batch], 0 to 1; 0 for silence.
+      Share of energy in [0, 1], shape [batch]; 0 for silence.
 
     Raises:
-      ValueError: If the shapes are others, or the length is not known when a graph is
-        built.
+      ValueError: If a shape is wrong.
 
     Example:
-      loss = tf.reduce_sum(ddsp.core.damped_residual(audio, poles))
+
+    >>> poles = ddsp.core.hz_to_poles([[220.0]], radius=0.99)
+    >>> audio = 0.5 * ddsp.core.damped_sinusoids(poles, n_samples=512)
+    >>> bool(ddsp.core.damped_residual(audio, poles)[0] < 1e-3)
+    True
     """
     audio = tf_float32(audio)
     checks.rank("audio", audio, 2)
@@ -87,31 +94,38 @@ def damped_residual(audio: Any, poles: Any) -> tf.Tensor:
     waves = tf.concat([cosines, sines], axis=2)
     energy = tf.reduce_sum(waves**2, axis=1, keepdims=True)
     waves *= tf.math.rsqrt(energy + _LEAST_NEW)
-    # Gram and Schmidt's process: what each wave has in common with those that are left,
-    # and with the audio, is taken off these.
-    left = tf.concat([waves, audio[:, :, tf.newaxis]], axis=2)
+    # Gram-Schmidt process: each wave is projected out of the remaining waves and of the
+    # audio.
+    rest = tf.concat([waves, audio[:, :, tf.newaxis]], axis=2)
     for _ in range(waves.shape[2]):
-        wave, left = left[:, :, :1], left[:, :, 1:]
+        wave, rest = rest[:, :, :1], rest[:, :, 1:]
         energy = tf.reduce_sum(wave**2, axis=1, keepdims=True)
         wave *= tf.math.rsqrt(energy + _LEAST_NEW)
-        left -= wave * tf.reduce_sum(wave * left, axis=1, keepdims=True)
-    residual = tf.reduce_sum(left[:, :, 0] ** 2, axis=1)
+        rest -= wave * tf.reduce_sum(wave * rest, axis=1, keepdims=True)
+    residual = tf.reduce_sum(rest[:, :, 0] ** 2, axis=1)
     return safe_divide(residual, tf.reduce_sum(audio**2, axis=1))
 
 
-def hz_to_poles(hz: Any, radius: Any = 0.9, sample_rate: int = 16000) -> tf.Tensor:
-    """Poles of sinusoids.
+def hz_to_poles(
+    hz: ArrayLike, radius: ArrayLike = 0.9, sample_rate: int = 16000
+) -> tf.Tensor:
+    """Converts frequencies to poles.
 
     Args:
-      hz: [..., n_sinusoids], Hz.
-      radius: Decay from sample to sample, 0 to 1; must broadcast with `hz`.
+      hz: Frequencies in Hz, shape [..., n_sinusoids].
+      radius: Gain per sample, in [0, 1]; must broadcast with `hz`.
       sample_rate: Samples per second.
 
     Returns:
-      [..., n_sinusoids, 2], real and imaginary parts.
+      Real and imaginary parts, shape [..., n_sinusoids, 2].
+
+    Raises:
+      ValueError: If the sample rate is not positive.
 
     Example:
-      poles = tf.Variable(ddsp.core.hz_to_poles([[308.0]]))
+
+    >>> ddsp.core.hz_to_poles([[4000.0]], radius=0.5).numpy().round(3)
+    array([[[-0. ,  0.5]]], dtype=float32)
     """
     checks.positive("sample_rate", sample_rate)
     angle = radians(tf_float32(hz) / float(sample_rate))
@@ -119,26 +133,36 @@ def hz_to_poles(hz: Any, radius: Any = 0.9, sample_rate: int = 16000) -> tf.Tens
     return tf.stack([radius * tf.cos(angle), radius * tf.sin(angle)], axis=-1)
 
 
-def poles_to_hz(poles: Any, sample_rate: int = 16000) -> tf.Tensor:
-    """Frequencies of poles; a pole and its conjugate have the same.
+def poles_to_hz(poles: ArrayLike, sample_rate: int = 16000) -> tf.Tensor:
+    """Computes the frequencies of poles.
+
+    A pole and its conjugate have the same frequency.
 
     Args:
-      poles: [..., n_sinusoids, 2], real and imaginary parts.
+      poles: Real and imaginary parts, shape [..., n_sinusoids, 2].
       sample_rate: Samples per second.
 
     Returns:
-      [..., n_sinusoids], Hz, from 0 to half the sample rate.
+      Frequencies in Hz, from 0 to Nyquist, shape [..., n_sinusoids].
+
+    Raises:
+      ValueError: If the sample rate is not positive or the last axis does not have
+        size 2.
 
     Example:
-      hz = ddsp.core.poles_to_hz(poles)
+
+    >>> ddsp.core.poles_to_hz([[0.0, 0.5]], sample_rate=16000).numpy()
+    array([4000.], dtype=float32)
     """
     checks.positive("sample_rate", sample_rate)
     real, imaginary = _parts(poles)
     return tf.abs(tf.atan2(imaginary, real)) * (sample_rate / (2.0 * math.pi))
 
 
-def _exponentials(poles: Any, n_samples: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Real and imaginary parts of pole^n, [batch, n_samples, n_sinusoids] each."""
+def _exponentials(
+    poles: ArrayLike, n_samples: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the parts of pole^n, [batch, n_samples, n_sinusoids] each."""
     poles = tf_float32(poles)
     checks.rank("poles", poles, 3)
     if isinstance(n_samples, int):
@@ -150,8 +174,8 @@ def _exponentials(poles: Any, n_samples: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return envelope * tf.cos(angle), envelope * tf.sin(angle)
 
 
-def _parts(poles: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Real and imaginary parts, moved away from 0, where no angle has a gradient."""
+def _parts(poles: ArrayLike) -> tuple[tf.Tensor, tf.Tensor]:
+    """Splits poles into parts, moved away from 0, where the angle has no gradient."""
     poles = tf_float32(poles)
     if poles.shape[-1] != 2:
         raise ValueError(
@@ -167,22 +191,24 @@ def _parts(poles: Any) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 @tf.custom_gradient
-def _into_disc(poles: tf.Tensor):
+def _into_disc(
+    poles: tf.Tensor,
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """Moves poles to the nearest point of the unit disc.
 
-    A pole outside can come back: only a step further out has no effect.
+    A pole outside the disc can return: only gradients that point outward are removed.
     """
     largest = tf.reduce_max(tf.abs(poles), axis=-1, keepdims=True)
     scale = tf.maximum(largest, 1.0)
-    # Scaled before it is squared, for any float32.
+    # Scaled before squaring, so that no float32 overflows.
     radius = scale * tf.norm(poles / scale, axis=-1, keepdims=True)
     outside = radius > 1.0
     inside = poles / tf.maximum(radius, 1.0)
 
-    def grad(upstream):
+    def grad(upstream: tf.Tensor) -> tf.Tensor:
         inwards = tf.reduce_sum(upstream * inside, axis=-1, keepdims=True)
         along = (upstream - inwards * inside) / tf.maximum(radius, 1.0)
-        # Descent goes against the gradient.
+        # Gradient descent steps against the gradient.
         return tf.where(outside & (inwards < 0.0), along, upstream)
 
     return inside, grad

@@ -1,30 +1,40 @@
-"""Delay lines whose length changes from sample to sample."""
-
-from typing import Any
+"""Delay lines with a length that varies over time."""
 
 import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 
 def variable_length_delay(
-    phase: Any, audio: Any, max_length: int = 512, past: Any = None
+    phase: ArrayLike,
+    audio: ArrayLike,
+    max_length: int = 512,
+    past: ArrayLike | None = None,
 ) -> tf.Tensor:
-    """Delays audio by a time that varies, interpolating between samples.
+    """Delays audio by a varying time, with linear interpolation between samples.
 
     Args:
-      phase: [batch, n_samples, 1] or [batch, n_samples], delay as a share of
-        `max_length`, [0, 1].
-      audio: [batch, n_samples]. A batch of 1 of either serves every row of the other.
+      phase: Delay as a fraction of `max_length`, in [0, 1], shape [batch, n_samples, 1]
+        or [batch, n_samples].
+      audio: Audio, shape [batch, n_samples]. A batch of 1 broadcasts, here and in
+        `phase`.
       max_length: Longest delay, in samples.
-      past: [batch, max_length], the samples before; None for silence.
+      past: Samples before `audio`, shape [batch, max_length]; None for silence.
 
     Returns:
-      [batch, n_samples].
+      Delayed audio, shape [batch, n_samples].
 
     Raises:
-      ValueError: If the batch sizes differ, or for a wrong rank.
+      ValueError: If the batch sizes differ or a rank is wrong.
+
+    Example:
+
+    >>> delay = tf.fill([1, 4], 0.5)
+    >>> audio = [[1.0, 2.0, 3.0, 4.0]]
+    >>> ddsp.core.variable_length_delay(delay, audio, max_length=4).numpy()
+    array([[0., 0., 1., 2.]], dtype=float32)
     """
     phase, audio = tf_float32(phase), tf_float32(audio)
     checks.rank("phase", phase, (2, 3))
@@ -32,7 +42,7 @@ def variable_length_delay(
     if phase.shape.rank == 2:
         phase = phase[:, :, tf.newaxis]
     if phase.shape[0] != audio.shape[0]:
-        phase, audio = _of_one_batch(phase, audio)
+        phase, audio = _broadcast_batches(phase, audio)
     delay = tf.clip_by_value(phase[:, :, 0], 0.0, 1.0) * float(max_length)
     whole = tf.floor(delay)
     fraction = delay - whole
@@ -43,17 +53,19 @@ def variable_length_delay(
     now = tf.range(tf.shape(audio)[1]) + max_length
 
     def read(samples_ago: tf.Tensor) -> tf.Tensor:
-        # The line is a ring, as it was for every model trained with the original:
-        # one past its oldest sample stands the present one.
+        # The delay line is a ring buffer, as in all models trained with the original:
+        # the sample after the oldest one is the current one.
         samples_ago = tf.math.floormod(samples_ago, max_length)
         return tf.gather(padded, now - samples_ago, batch_dims=1)
 
-    later = read(tf.cast(whole, tf.int32))
-    earlier = read(tf.cast(whole, tf.int32) + 1)
-    return later + fraction * (earlier - later)
+    newer = read(tf.cast(whole, tf.int32))
+    older = read(tf.cast(whole, tf.int32) + 1)
+    return newer + fraction * (older - newer)
 
 
-def _of_one_batch(phase: tf.Tensor, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _broadcast_batches(
+    phase: tf.Tensor, audio: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     sizes = phase.shape[0], audio.shape[0]
     if None not in sizes and 1 not in sizes:
         raise ValueError(
