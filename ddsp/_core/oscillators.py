@@ -1,7 +1,6 @@
 """Harmonic synthesis from controls at frame rate or at sample rate."""
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,41 +15,63 @@ from ddsp._core.phase import frame_starts, interpolated_phase, radians, wrapped_
 from ddsp._core.resampling import RAMPS, resample, whole_hop
 from ddsp._core.sinusoids import sinusoidal_synthesis
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 
-def angular_cumsum(angular_frequency: Any, chunk_size: int = 1000) -> tf.Tensor:
-    """Running sum of angular frequency, modulo 2 pi, exact for any length.
+def angular_cumsum(angular_frequency: ArrayLike, chunk_size: int = 1000) -> tf.Tensor:
+    """Computes the running sum of angular frequency, modulo 2 pi.
+
+    The phase is exact for signals of any length.
 
     Args:
-      angular_frequency: [batch, time, ...], radians per sample.
+      angular_frequency: Angular frequency in radians per sample, shape
+        [batch, time, ...].
       chunk_size: Samples summed before the sum is wrapped.
 
     Returns:
-      The shape of `angular_frequency`, radians in [0, 2 pi].
+      Phase in radians, in [0, 2 pi], in the shape of `angular_frequency`.
+
+    Example:
+
+    >>> ddsp.core.angular_cumsum(tf.fill([1, 4], np.pi / 2)).numpy().round(2)
+    array([[1.57, 3.14, 4.71, 0.  ]], dtype=float32)
     """
     return wrapped_cumsum(angular_frequency, 2.0 * math.pi, chunk_size=chunk_size)
 
 
 def harmonic_oscillator_bank(
-    frequency: Any,
-    amplitude_envelopes: Any,
-    initial_phase: Any = None,
+    frequency: ArrayLike,
+    amplitude_envelopes: ArrayLike,
+    initial_phase: ArrayLike | None = None,
     sample_rate: int = 16000,
     use_angular_cumsum: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Renders the harmonics of one fundamental, carrying its phase on.
+    """Renders harmonics from envelopes at the sample rate.
+
+    The returned phase is the initial phase of the next call.
 
     Args:
-      frequency: [batch, n_samples, 1], fundamental in Hz.
-      amplitude_envelopes: [batch, n_samples, n_harmonics].
-      initial_phase: [batch, 1, 1], radians, phase of the fundamental before the
-        first sample; None for 0.
+      frequency: Fundamental frequency in Hz, shape [batch, n_samples, 1].
+      amplitude_envelopes: Amplitudes of the harmonics, shape
+        [batch, n_samples, n_harmonics].
+      initial_phase: Phase of the fundamental before the first sample in radians, shape
+        [batch, 1, 1]; None for 0.
       sample_rate: Samples per second.
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
 
     Returns:
-      Audio [batch, n_samples], and the fundamental's final phase [batch, 1, 1] in
-      radians, [0, 4 pi): the initial phase plus that of this call.
+      Audio, shape [batch, n_samples], and the final phase of the fundamental in
+      radians, in [0, 4 pi), shape [batch, 1, 1].
+
+    Raises:
+      ValueError: If an envelope does not have three axes.
+
+    Example:
+
+    >>> audio, phase = ddsp.core.harmonic_oscillator_bank(
+    ...     tf.fill([1, 160, 1], 440.0), tf.ones([1, 160, 10]))
+    >>> audio.shape.as_list(), phase.shape.as_list()
+    ([1, 160], [1, 1, 1])
     """
     del use_angular_cumsum
     frequency = tf_float32(frequency)
@@ -63,10 +84,10 @@ def harmonic_oscillator_bank(
 
 
 def harmonic_synthesis(
-    frequencies: Any,
-    amplitudes: Any,
-    harmonic_shifts: Any = None,
-    harmonic_distribution: Any = None,
+    frequencies: ArrayLike,
+    amplitudes: ArrayLike,
+    harmonic_shifts: ArrayLike | None = None,
+    harmonic_distribution: ArrayLike | None = None,
     n_samples: int = 64000,
     sample_rate: int = 16000,
     amp_resample_method: str = "window",
@@ -77,33 +98,41 @@ def harmonic_synthesis(
     Engel et al. (2020), section 3.2.
 
     Args:
-      frequencies: [batch, n_frames, 1], fundamental in Hz.
-      amplitudes: [batch, n_frames, 1], overall amplitude.
-      harmonic_shifts: [batch, n_frames, n_harmonics], harmonic k sounds at
-        `k * (1 + shift)` times the fundamental; None for exact harmonics.
-      harmonic_distribution: [batch, n_frames, n_harmonics], share of each harmonic;
+      frequencies: Fundamental frequency in Hz, shape [batch, n_frames, 1].
+      amplitudes: Overall amplitude, shape [batch, n_frames, 1].
+      harmonic_shifts: Relative frequency shifts, shape [batch, n_frames, n_harmonics].
+        Harmonic k has `k * (1 + shift)` times the fundamental frequency. None for exact
+        harmonics.
+      harmonic_distribution: Relative amplitudes, shape [batch, n_frames, n_harmonics];
         None for the fundamental alone.
-      n_samples: Length of the result.
+      n_samples: Length of the output.
       sample_rate: Samples per second; harmonics above Nyquist are silenced.
-      amp_resample_method: How amplitudes are interpolated, see `resample`.
+      amp_resample_method: Interpolation of the amplitudes, see `resample`.
       use_angular_cumsum: Accepted for compatibility; phase is exact either way.
 
     Returns:
-      [batch, n_samples].
+      Audio, shape [batch, n_samples].
 
     Raises:
-      ValueError: If the controls do not have three axes, or the resampling method
+      ValueError: If a control does not have three axes, or the interpolation method
         does not support the length.
+
+    Example:
+
+    >>> ddsp.core.harmonic_synthesis(
+    ...     tf.fill([1, 5, 1], 440.0), tf.ones([1, 5, 1]), n_samples=320
+    ... ).shape.as_list()
+    [1, 320]
     """
     del use_angular_cumsum
     frequencies = tf_float32(frequencies)
     checks.rank("frequencies", frequencies, 3)
     harmonic_amplitudes = _harmonic_amplitudes(amplitudes, harmonic_distribution)
     if harmonic_shifts is not None:
-        harmonic_shifts = tf_float32(harmonic_shifts)
-        partials = get_harmonic_frequencies(frequencies, harmonic_shifts.shape[-1])
+        shifts = tf_float32(harmonic_shifts)
+        partials = get_harmonic_frequencies(frequencies, shifts.shape[-1])
         return sinusoidal_synthesis(
-            partials * (1.0 + harmonic_shifts),
+            partials * (1.0 + shifts),
             harmonic_amplitudes,
             n_samples=n_samples,
             sample_rate=sample_rate,
@@ -122,32 +151,48 @@ def harmonic_synthesis(
 
 
 def streaming_harmonic_synthesis(
-    frequencies: Any,
-    amplitudes: Any,
-    harmonic_distribution: Any = None,
-    initial_phase: Any = None,
+    frequencies: ArrayLike,
+    amplitudes: ArrayLike,
+    harmonic_distribution: ArrayLike | None = None,
+    initial_phase: ArrayLike | None = None,
     n_samples: int = 64000,
     sample_rate: int = 16000,
     amp_resample_method: str = "linear",
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Renders harmonics from frame-rate controls, carrying the phase on.
+    """Renders harmonics from frame-rate controls, with a phase from call to call.
 
-    The shares of the harmonics are made to sum to one below Nyquist.
+    The harmonic distribution is normalized to a sum of 1 below Nyquist. The returned
+    phase is the initial phase of the next call.
 
     Args:
-      frequencies: [batch, n_frames, 1], fundamental in Hz.
-      amplitudes: [batch, n_frames, 1], overall amplitude.
-      harmonic_distribution: [batch, n_frames, n_harmonics], share of each harmonic;
+      frequencies: Fundamental frequency in Hz, shape [batch, n_frames, 1].
+      amplitudes: Overall amplitude, shape [batch, n_frames, 1].
+      harmonic_distribution: Relative amplitudes, shape [batch, n_frames, n_harmonics];
         None for the fundamental alone.
-      initial_phase: [batch, 1, 1], radians; None for 0.
-      n_samples: Length of the result.
-      sample_rate: Samples per second; harmonics above Nyquist are silenced frame by
+      initial_phase: Initial phase of the fundamental in radians, shape [batch, 1, 1];
+        None for 0.
+      n_samples: Length of the output.
+      sample_rate: Samples per second; harmonics above Nyquist are silenced in each
         frame.
-      amp_resample_method: How amplitudes are interpolated, see `resample`.
+      amp_resample_method: Interpolation of the amplitudes, see `resample`.
 
     Returns:
-      Audio [batch, n_samples], and the fundamental's final phase [batch, 1, 1] in
-      radians, [0, 4 pi): the initial phase plus that of this call.
+      Audio, shape [batch, n_samples], and the final phase of the fundamental in
+      radians, in [0, 4 pi), shape [batch, 1, 1].
+
+    Raises:
+      ValueError: If a control does not have three axes, or the interpolation method
+        does not support the length.
+
+    Example:
+
+    >>> f0_hz, amplitudes = tf.fill([1, 5, 1], 440.0), tf.ones([1, 5, 1])
+    >>> audio, phase = ddsp.core.streaming_harmonic_synthesis(
+    ...     f0_hz, amplitudes, n_samples=320)
+    >>> audio, phase = ddsp.core.streaming_harmonic_synthesis(
+    ...     f0_hz, amplitudes, initial_phase=phase, n_samples=320)
+    >>> audio.shape.as_list()
+    [1, 320]
     """
     frequencies = tf_float32(frequencies)
     if harmonic_distribution is not None:
@@ -165,7 +210,9 @@ def streaming_harmonic_synthesis(
     )
 
 
-def _harmonic_amplitudes(amplitudes: Any, harmonic_distribution: Any) -> tf.Tensor:
+def _harmonic_amplitudes(
+    amplitudes: ArrayLike, harmonic_distribution: ArrayLike | None
+) -> tf.Tensor:
     amplitudes = tf_float32(amplitudes)
     checks.rank("amplitudes", amplitudes, 3)
     if harmonic_distribution is None:
@@ -177,8 +224,8 @@ def _harmonic_amplitudes(amplitudes: Any, harmonic_distribution: Any) -> tf.Tens
 def _synthesize_harmonics(
     f0_hz: tf.Tensor,
     harmonic_amplitudes: tf.Tensor,
-    initial_phase: Any,
-    n_samples: Any,
+    initial_phase: ArrayLike | None,
+    n_samples: int,
     sample_rate: int,
     amp_resample_method: str,
     silence_aliases: bool,
@@ -214,22 +261,22 @@ def _synthesize_harmonics(
 
 
 def harmonics_at(cycles: tf.Tensor, amplitudes: tf.Tensor) -> tf.Tensor:
-    """Sums harmonics of a phase at the sample rate.
+    """Sums harmonics from a phase at the sample rate.
 
     Args:
-      cycles: [batch, n_samples, 1], phase of the fundamental.
-      amplitudes: [batch, n_samples, n_harmonics].
+      cycles: Phase of the fundamental in cycles, shape [batch, n_samples, 1].
+      amplitudes: Amplitudes, shape [batch, n_samples, n_harmonics].
 
     Returns:
-      [batch, n_samples].
+      Audio, shape [batch, n_samples].
     """
     numbers = tf.range(1, amplitudes.shape[-1] + 1, dtype=tf.float32)
     cycles -= tf.round(cycles)
     return tf.reduce_sum(amplitudes * tf.sin(radians(cycles * numbers)), axis=-1)
 
 
-def _initial_cycles(initial_phase: Any) -> tf.Tensor:
-    """Converts radians to cycles in [0, 1); None to 0."""
+def _initial_cycles(initial_phase: ArrayLike | None) -> tf.Tensor:
+    """Converts radians to cycles in [0, 1), and None to 0."""
     if initial_phase is None:
         return tf.zeros([1, 1, 1])
     return tf.math.floormod(tf_float32(initial_phase) / (2.0 * math.pi), 1.0)

@@ -1,45 +1,53 @@
-"""Changing the number of time steps of a signal.
+"""Interpolation of signals in time.
 
-Between two frames every method is a weighted sum of neighboring frames. Where the
-output has a whole number of samples for each frame (the case of synthesis) the
-weights are the same in every frame, so one multiplication by a short ramp does it,
-with no gather and no per-sample weights in memory.
+Between two frames every method is a weighted sum of neighboring frames. If the output
+has a whole number of samples per frame, as in synthesis, the weights are the same in
+all frames: one multiplication by a short ramp is enough, without a gather and without
+weights for each sample in memory.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 METHODS = ("nearest", "linear", "cubic", "window")
 
 
 def resample(
-    inputs: Any, n_timesteps: int, method: str = "linear", add_endpoint: bool = True
+    inputs: ArrayLike,
+    n_timesteps: int,
+    method: str = "linear",
+    add_endpoint: bool = True,
 ) -> tf.Tensor:
     """Interpolates a signal to a number of time steps.
 
     Args:
-      inputs: [time], [batch, time], [batch, time, channels] or
+      inputs: Signal, shape [time], [batch, time], [batch, time, channels] or
         [batch, time, frequencies, channels].
-      n_timesteps: Number of time steps of the result.
+      n_timesteps: Number of time steps of the output.
       method: `'nearest'`, `'linear'`, `'cubic'` (Keys, 1981, with a = -0.75), or
-        `'window'`: overlapping Hann windows, smooth and free of overshoot, only for
-        upsampling by a whole number.
-      add_endpoint: Whether the last frame is held to the end, so that every frame
-        lasts `n_timesteps / time` steps. Otherwise the last frame falls on the last
-        time step (for `'window'`: is approached).
+        `'window'`: overlapping Hann windows, smooth and without overshoot, only for
+        upsampling by an integer factor.
+      add_endpoint: Whether the last frame is held to the end, so that each frame lasts
+        `n_timesteps / time` steps. Otherwise the last frame is at the last time step
+        (`'window'` only approaches it).
 
     Returns:
-      The interpolated signal, with `n_timesteps` in place of time.
+      Interpolated signal, with `n_timesteps` time steps.
 
     Raises:
-      ValueError: If the method is unknown, the rank is wrong, or `'window'` cannot
-        be used for these lengths.
+      ValueError: If the method is unknown, the rank is wrong, or `'window'` does not
+        support these lengths.
+
+    Example:
+
+    >>> ddsp.core.resample([0.0, 1.0], 4).numpy()
+    array([0. , 0.5, 1. , 1. ], dtype=float32)
     """
     checks.one_of("method", method, METHODS)
     inputs = tf_float32(inputs)
@@ -74,24 +82,30 @@ def resample(
 
 
 def upsample_with_windows(
-    inputs: Any, n_timesteps: int, add_endpoint: bool = True
+    inputs: ArrayLike, n_timesteps: int, add_endpoint: bool = True
 ) -> tf.Tensor:
-    """Upsamples by overlapping and adding Hann windows, one around each frame.
+    """Upsamples by overlap-add of Hann windows, one around each frame.
 
-    Two Hann windows that overlap by half sum to one, so between two frames the
-    result moves along a raised cosine from one to the other.
+    Two Hann windows that overlap by half sum to 1, so the interpolation between two
+    frames is a raised cosine.
 
     Args:
-      inputs: [batch, n_frames, channels].
-      n_timesteps: Length of the result: a multiple of `n_frames`, or of
-        `n_frames - 1` without endpoint.
+      inputs: Frames, shape [batch, n_frames, channels].
+      n_timesteps: Length of the output: a multiple of `n_frames`, or of `n_frames - 1`
+        without the endpoint.
       add_endpoint: Whether the last frame is held to the end.
 
     Returns:
-      [batch, n_timesteps, channels].
+      Interpolated signal, shape [batch, n_timesteps, channels].
 
     Raises:
-      ValueError: If the rank is not 3 or the ratio is not a whole number above 1.
+      ValueError: If the rank is not 3 or the ratio is not an integer above 1.
+
+    Example:
+
+    >>> frames = [[[0.0], [1.0]]]
+    >>> ddsp.core.upsample_with_windows(frames, 4).numpy().ravel().round(2)
+    array([0. , 0.5, 1. , 1. ], dtype=float32)
     """
     inputs = tf_float32(inputs)
     checks.rank("inputs", inputs, 3)
@@ -113,17 +127,17 @@ def upsample_with_windows(
     return between_frames(frames, window_ramp(n_timesteps // n_intervals))
 
 
-def linear_ramp(hop: Any) -> tf.Tensor:
-    """[hop], the weight of the next frame for linear interpolation."""
+def linear_ramp(hop: int | tf.Tensor) -> tf.Tensor:
+    """Returns the weights of the next frame for linear interpolation, [hop]."""
     return tf.range(hop, dtype=tf.float32) / tf.cast(hop, tf.float32)
 
 
-def window_ramp(hop: Any) -> tf.Tensor:
-    """[hop], the weight of the next frame for Hann windows: half a cosine."""
+def window_ramp(hop: int | tf.Tensor) -> tf.Tensor:
+    """Returns the weights of the next frame for Hann windows, half a cosine, [hop]."""
     return 0.5 - 0.5 * tf.cos(np.float32(math.pi) * linear_ramp(hop))
 
 
-# Ways of resampling that are a ramp from each frame to the next one.
+# Methods that interpolate along a ramp from each frame to the next.
 RAMPS = {"window": window_ramp, "linear": linear_ramp}
 
 
@@ -154,36 +168,36 @@ def hold_last(frames: tf.Tensor) -> tf.Tensor:
 
 
 def to_next(frames: tf.Tensor) -> tf.Tensor:
-    """How far each frame of [batch, n_frames, channels] is from the next.
+    """Returns the difference from each frame to the next, [batch, n_frames, channels].
 
-    The last one is held: its step is 0.
+    The last frame is held: its difference is 0.
     """
     steps = frames[:, 1:] - frames[:, :-1]
     return tf.pad(steps, [[0, 0], [0, 1], [0, 0]])
 
 
-def whole_hop(frames: tf.Tensor, n_timesteps: Any) -> bool:
-    """Whether every frame lasts the same whole number of steps, as far as known."""
+def whole_hop(frames: tf.Tensor, n_timesteps: int | tf.Tensor) -> bool:
+    """Whether all frames are known to last the same whole number of steps."""
     n_frames = frames.shape[1]
     known = isinstance(n_frames, int) and isinstance(n_timesteps, int)
     return known and n_timesteps >= n_frames > 0 and n_timesteps % n_frames == 0
 
 
 def neighbors(
-    n_frames: Any, n_timesteps: Any
+    n_frames: int | tf.Tensor, n_timesteps: int | tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Which frames `resample` mixes linearly for each time step.
+    """Returns the frames that `resample` interpolates linearly at each time step.
 
     Returns:
-      Index of the frame before and of the one after, and the latter's weight, all
-      [n_timesteps]. The last frame is its own follower.
+      Index of the previous frame, index of the next frame and the weight of the next
+      frame, all [n_timesteps]. The frame after the last one is the last one.
     """
     index, fraction = _positions(n_frames, n_timesteps, add_endpoint=True)
     return index, tf.minimum(index + 1, n_frames - 1), fraction
 
 
 def _resample_any(
-    frames: tf.Tensor, n_timesteps: Any, method: str, add_endpoint: bool
+    frames: tf.Tensor, n_timesteps: int | tf.Tensor, method: str, add_endpoint: bool
 ) -> tf.Tensor:
     """Interpolates [batch, time, channels] at any ratio, by gathering neighbors."""
     index, fraction = _positions(tf.shape(frames)[1], n_timesteps, add_endpoint)
@@ -194,7 +208,7 @@ def _resample_any(
 
     fraction = fraction[:, tf.newaxis]
     if method == "nearest":
-        # The frame held since its start, or the closer one when the ends align.
+        # The current frame, or the closer one if the ends are aligned.
         nearer = (
             index if add_endpoint else index + tf.cast(fraction[:, 0] >= 0.5, tf.int32)
         )
@@ -208,19 +222,19 @@ def _resample_any(
 def cubic_weights(fraction: tf.Tensor) -> dict[int, tf.Tensor]:
     """Weights of the frames at -1 to 2 around positions between 0 and 1.
 
-    TensorFlow's image resizing rounds cubic positions to a table of 1024 steps; so
-    did every model trained with the original.
+    TensorFlow's image resizing, which all models of the original use, rounds cubic
+    positions to 1024 steps.
     """
     fraction = tf.round(fraction * 1024.0) / 1024.0
     return {offset: _cubic_kernel(fraction - offset) for offset in (-1, 0, 1, 2)}
 
 
 def _positions(
-    n_frames: Any, n_timesteps: Any, add_endpoint: bool
+    n_frames: int | tf.Tensor, n_timesteps: int | tf.Tensor, add_endpoint: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where each time step lies between the frames: whole and fractional part.
+    """Returns the position of each time step in frames: integer and fractional part.
 
-    Whole numbers keep positions exact however long the signal is.
+    Integer arithmetic keeps positions exact for signals of any length.
     """
     steps = tf.range(n_timesteps, dtype=tf.int64)
     n_frames, n_timesteps = tf.cast(n_frames, tf.int64), tf.cast(n_timesteps, tf.int64)
@@ -244,27 +258,31 @@ def _cubic_kernel(x: tf.Tensor, a: float = -0.75) -> tf.Tensor:
     return tf.where(x <= 1.0, near, tf.where(x < 2.0, far, 0.0))
 
 
-def center_crop(audio: Any, frame_size: int) -> tf.Tensor:
-    """Cuts half a frame off both ends of audio.
+def center_crop(audio: ArrayLike, frame_size: int) -> tf.Tensor:
+    """Removes half a frame from both ends of audio.
 
-    Features centered on their frames cover half a frame beyond the audio on each
-    side; this removes it again.
+    It undoes the padding of centered frames, which adds half a frame on each side.
 
     Args:
-      audio: [batch, n_samples].
-      frame_size: Samples of a frame.
+      audio: Audio, shape [batch, n_samples].
+      frame_size: Samples per frame.
 
     Returns:
-      [batch, n_samples - 2 * (frame_size // 2)].
+      Audio, shape [batch, n_samples - 2 * (frame_size // 2)].
 
     Raises:
-      ValueError: If nothing would be left.
+      ValueError: If the audio is not longer than two halves of a frame.
+
+    Example:
+
+    >>> ddsp.core.center_crop([[1.0, 2.0, 3.0, 4.0]], frame_size=2).numpy()
+    array([[2., 3.]], dtype=float32)
     """
     audio = tf_float32(audio)
     crop = frame_size // 2
     if audio.shape[1] is not None and audio.shape[1] <= 2 * crop:
         raise ValueError(
-            f"Audio of {audio.shape[1]} samples has nothing left after cutting half of "
-            f"frame_size={frame_size} off both ends."
+            "Audio must be longer than two halves of a frame, got "
+            f"{audio.shape[1]} samples for frame_size={frame_size}."
         )
     return audio[:, crop : tf.shape(audio)[1] - crop]
