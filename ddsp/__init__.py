@@ -35,24 +35,26 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def load(path: str | os.PathLike) -> "Bundle":
-    """Opens a trained model that `ddsp_export` wrote.
+    """Loads a bundle, a trained model exported by `ddsp_export`.
 
-    Nothing in it is run, and nothing outside it is read; see docs/export.md.
+    No code in the bundle is executed, and no file outside it is read; see
+    docs/export.md.
 
     Args:
       path: Directory of the bundle.
 
     Returns:
-      A `ddsp.playing.bundle.Bundle`: the `model`, the `statistics` of its training
-      data, `info` such as rates and license, `stream()` to play it block by block and
-      `check()` to see that it plays here as it did where it was exported.
+      A `ddsp.playing.bundle.Bundle` with the `model`, the `statistics` of its training
+      data and `info` such as rates and license. `stream()` returns a stream for
+      real-time synthesis, and `check()` compares the output of the model with the
+      output at export.
 
     Raises:
-      FileNotFoundError: If there is no such directory.
-      ValueError: If it is no bundle, if its format version is not the one known, if
-        a file is missing, damaged or not listed, or if config or weights are refused.
+      FileNotFoundError: If the directory does not exist.
+      ValueError: If the directory is not a bundle, its format version is unknown, a
+        file is missing, damaged or not listed, or the config or weights are invalid.
     """
-    # Training is heavy: whoever only uses the signal processing does without.
+    # Imported here: signal processing alone does not need models.
     from ddsp.playing import bundle
 
     return bundle.load(path)

@@ -1,7 +1,8 @@
-"""Differentiable signal processing: the one import surface for its functions.
+"""Differentiable signal processing functions.
 
-The functions live in `ddsp._core`, one topic a file; here they get their names in gin
-files, such as `@core.exp_sigmoid` or `oscillator_bank.sum_sinusoids = True`.
+The functions are defined in `ddsp._core`, one topic per file. This module exports them
+and registers their gin names, such as `@core.exp_sigmoid` or
+`oscillator_bank.sum_sinusoids = True`.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from ddsp._core import (
 def _configurable(function: Callable) -> Callable:
     configured = gin.configurable(function, module="ddsp.core")
     configured.__module__ = "ddsp.core"
-    # So that a layer with this function as an argument can be made from its config.
+    # Lets Keras restore layers that have this function as an argument.
     return keras.saving.register_keras_serializable(package="ddsp")(configured)
 
 
@@ -72,7 +73,7 @@ hz_to_mel = units.hz_to_mel
 mel_to_hz = units.mel_to_hz
 hz_to_erb = units.hz_to_erb
 
-# From a network's outputs to amplitudes and frequencies.
+# Scaling of network outputs to amplitudes and frequencies.
 exp_sigmoid = _configurable(scaling.exp_sigmoid)
 sym_exp_sigmoid = _configurable(scaling.sym_exp_sigmoid)
 log_scale = scaling.log_scale
@@ -99,7 +100,7 @@ sinusoidal_synthesis = sinusoids.sinusoidal_synthesis
 harmonic_synthesis = oscillators.harmonic_synthesis
 streaming_harmonic_synthesis = oscillators.streaming_harmonic_synthesis
 
-# Sinusoids whose frequencies can be learned.
+# Damped sinusoids with learnable frequencies.
 damped_sinusoids = damped.damped_sinusoids
 damped_residual = damped.damped_residual
 hz_to_poles = damped.hz_to_poles

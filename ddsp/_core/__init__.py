@@ -1,4 +1,4 @@
-"""The signal processing as pure TensorFlow functions, one topic a file.
+"""Signal processing as pure TensorFlow functions, one topic per file.
 
 Private: users import `ddsp.core`.
 """

@@ -1,24 +1,24 @@
-"""Checks of the blocks that streams take.
+"""Checks of the blocks of streams.
 
-A NaN would stay in a stream's state for good, so values are checked wherever they are
+A NaN would remain in the state of a stream, so values are checked wherever they are
 known.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
 from ddsp._core import checks
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike, Features
 
 
-def check_block(name: str, x: Any, rank: int) -> tf.Tensor:
+def check_block(name: str, x: ArrayLike, rank: int) -> tf.Tensor:
     """Returns a block as a float32 tensor of known length.
 
     Raises:
-      ValueError: If it has another rank, a length unknown when the graph is built, or
-        values that are NaN or too large, see `checks.bounded`.
+      ValueError: If the rank is wrong, the length is unknown when a graph is built, or
+        values are NaN or too large, see `checks.bounded`.
     """
     x = tf_float32(x)
     checks.rank(name, x, rank)
@@ -33,7 +33,7 @@ def check_block(name: str, x: Any, rank: int) -> tf.Tensor:
 
 def check_blocks(
     owner: str,
-    inputs: Mapping[str, Any],
+    inputs: Features,
     ranks: Mapping[str, int],
     batch_size: int | None,
     *,
@@ -43,14 +43,14 @@ def check_blocks(
 
     Args:
       owner: Name of the stream, for messages.
-      inputs: Blocks by name; others than those in `ranks` are ignored.
+      inputs: Blocks by name; names that are not in `ranks` are ignored.
       ranks: Rank of each block.
       batch_size: Rows of the stream's state.
       hops: Samples per step of each block's time axis; 1 by default.
 
     Raises:
-      ValueError: If a block is missing, its length or batch size differs, or as
-        `check_block`.
+      ValueError: If a block is missing, lengths or batch sizes differ, or a block is
+        invalid, see `check_block`.
     """
     if missing := [name for name in ranks if name not in inputs]:
         raise ValueError(
@@ -76,8 +76,10 @@ def check_blocks(
     return blocks
 
 
-def check_audio(audio: Any, hop_size: int, batch_size: int | None = None) -> tf.Tensor:
-    """Returns a block of audio of whole hops.
+def check_audio(
+    audio: ArrayLike, hop_size: int, batch_size: int | None = None
+) -> tf.Tensor:
+    """Returns a block of audio that contains whole hops.
 
     Args:
       audio: [batch, n_frames * hop_size], float32.
@@ -86,8 +88,8 @@ def check_audio(audio: Any, hop_size: int, batch_size: int | None = None) -> tf.
 
     Raises:
       TypeError: If the audio is not float32.
-      ValueError: If it has another rank or batch size, is not of whole hops, or has
-        values that are NaN or too large, see `checks.bounded`.
+      ValueError: If the rank or batch size is wrong, the block does not contain whole
+        hops, or values are NaN or too large, see `checks.bounded`.
     """
     audio = tf.convert_to_tensor(audio)
     if audio.dtype != tf.float32:

@@ -1,6 +1,6 @@
 """Checks of arguments, shared by functions and layers.
 
-Each raises ValueError or TypeError with what was expected and what was received.
+Each raises ValueError or TypeError with the expected and the actual value.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Beyond it squares and sums of float32 come near what it cannot hold.
+from ddsp.types import ArrayLike
+
+# Squares and sums of larger values approach the range of float32.
 LARGEST = 1e12
 
 
 def hop_size(sample_rate: int, frame_rate: int) -> int:
-    """Returns the samples between two frames.
+    """Returns the hop size in samples.
 
     Args:
       sample_rate: Samples per second.
@@ -46,10 +48,10 @@ def _nearest_divisors(number: int, near: float) -> tuple[int, int]:
     return below, above
 
 
-def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
-    """Refuses a tensor whose number of axes is none of `ranks`, or that is empty.
+def rank(name: str, x: ArrayLike, ranks: int | Iterable[int]) -> None:
+    """Raises ValueError for a tensor with a wrong rank or without values.
 
-    A batch may be empty. Only what is known of a shape is looked at.
+    An empty batch is allowed. Unknown parts of a shape are not checked.
     """
     allowed = (ranks,) if isinstance(ranks, int) else tuple(ranks)
     shape = tf.TensorShape(x.shape if hasattr(x, "shape") else np.shape(x))
@@ -60,15 +62,17 @@ def rank(name: str, x: Any, ranks: int | Iterable[int]) -> None:
         raise ValueError(f"`{name}` must not be empty, got shape {shape}.")
 
 
-def not_empty(name: str, x: Any) -> None:
-    """Refuses a tensor without values, of an empty batch too."""
+def not_empty(name: str, x: tf.Tensor) -> None:
+    """Raises ValueError for a tensor without values, including an empty batch."""
     shape = tf.TensorShape(x.shape)
     if shape.rank is not None and 0 in shape.as_list():
         raise ValueError(f"`{name}` must not be empty, got shape {shape}.")
 
 
-def bounded(name: str, x: Any, low: float = -LARGEST, high: float = LARGEST) -> None:
-    """Refuses values that are NaN or out of range; inside a graph none are known."""
+def bounded(
+    name: str, x: ArrayLike, low: float = -LARGEST, high: float = LARGEST
+) -> None:
+    """Raises ValueError for known values that are NaN or out of range."""
     values = known_values(x)
     if values is None:
         return
@@ -80,21 +84,21 @@ def bounded(name: str, x: Any, low: float = -LARGEST, high: float = LARGEST) -> 
         )
 
 
-def known_values(x: Any) -> np.ndarray | None:
-    """The values of a tensor or array; None of a tensor inside a graph."""
+def known_values(x: ArrayLike) -> np.ndarray | None:
+    """Returns the values of a tensor or array; None for a tensor inside a graph."""
     if tf.is_tensor(x) and not hasattr(x, "numpy"):
         return None
     return np.asarray(x)
 
 
 def one_of(name: str, value: Any, allowed: Iterable[Any]) -> None:
-    """Refuses a value that is none of `allowed`."""
+    """Raises ValueError for a value that is not in `allowed`."""
     allowed = list(allowed)
     if value not in allowed:
         raise ValueError(f"`{name}` must be one of {allowed}, got {value!r}.")
 
 
 def positive(name: str, value: float) -> None:
-    """Refuses a number that is not above zero."""
+    """Raises ValueError for a number that is not positive."""
     if not value > 0:
         raise ValueError(f"`{name}` must be positive, got {value!r}.")

@@ -1,15 +1,14 @@
-"""Running a kernel over a long first axis, so many rows at a time.
+"""Running a kernel over a long first axis in chunks of rows.
 
-The memory a kernel needs then does not grow with the length of a call, and a compiled
-kernel meets one shape whatever that length is.
+The memory of a kernel is then independent of the number of rows, and a compiled kernel
+sees the same shape for any number of rows.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
-# What a kernel holds at a time, in float32 values: 8 MB stay near the caches.
+# Float32 values that a kernel holds at a time: 8 MB stay close to the caches.
 _N_VALUES = 2**21
 
 
@@ -19,26 +18,26 @@ def map_rows(
     values_per_row: int,
     n_outputs: int,
 ) -> list[tf.Tensor]:
-    """Applies a kernel to chunks of rows and joins what it returns.
+    """Applies a kernel to chunks of rows and joins the outputs.
 
     Args:
-      kernel: Takes as many rows of each tensor; returns float32 tensors with as many
-        rows. Rows of zeros, which fill the last chunk, must not harm it.
-      rows: float32 tensors [n_rows, ...], whose other axes are known.
-      values_per_row: How many values the kernel holds for a row.
-      n_outputs: How many tensors the kernel returns.
+      kernel: Function from equal numbers of rows of each tensor to float32 tensors with
+        as many rows. It must accept rows of zeros, which fill the last chunk.
+      rows: Float32 tensors [n_rows, ...] with known other axes.
+      values_per_row: Number of values that the kernel holds per row.
+      n_outputs: Number of tensors that the kernel returns.
 
     Returns:
       The `n_outputs` tensors, each with `n_rows` rows.
     """
     n_rows = rows[0].shape[0]
-    # A power of 2, so that few shapes are compiled.
+    # A power of 2 limits the number of compiled shapes.
     size = 2 ** (max(_N_VALUES // values_per_row, 1).bit_length() - 1)
     if n_rows is not None and n_rows <= size:
         if not tf.executing_eagerly():
             return list(kernel(*rows))
-        # Called again and again, with another length each time, a kernel would be
-        # compiled each time.
+        # Eager calls with many lengths share a few shapes, so kernels are not compiled
+        # for each length.
         padded = (_pad_rows(x, _rounded_up(n_rows) - n_rows) for x in rows)
         return [x[:n_rows] for x in kernel(*padded)]
     if n_rows is None:
@@ -58,10 +57,10 @@ def map_rows(
 
 
 def _rounded_up(n_rows: int) -> int:
-    """The next number of which there are eight between two powers of 2."""
+    """Rounds up to one of eight sizes between successive powers of 2."""
     step = 2 ** max(n_rows.bit_length() - 4, 0)
     return -(-n_rows // step) * step
 
 
-def _pad_rows(x: tf.Tensor, missing: Any) -> tf.Tensor:
+def _pad_rows(x: tf.Tensor, missing: int | tf.Tensor) -> tf.Tensor:
     return tf.pad(x, [[0, missing], *[[0, 0]] * (x.shape.rank - 1)])

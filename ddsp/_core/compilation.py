@@ -1,8 +1,8 @@
-"""Compiling fused kernels with XLA, where one pass over the samples pays.
+"""Compilation of fused kernels with XLA, where one pass over the samples is faster.
 
-XLA compiles once for each set of shapes, which takes from a tenth of a second to some
-seconds, so kernels are given few different shapes. Whether a kernel gains is measured,
-not assumed: convolutions and entire training steps become slower on CPU.
+XLA compiles once per set of shapes, in a tenth of a second to a few seconds, so kernels
+are called with few different shapes. Only kernels that are measurably faster are
+compiled: convolutions and whole training steps become slower on CPU.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ _enabled = True
 
 
 def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function of tensors with XLA, wherever it is called from.
+    """Compiles a function of tensors with XLA, in eager mode and in graphs.
 
-    The result has no gradient rule of its own making: use it inside a
-    `tf.custom_gradient`, or where TensorFlow's gradient, compiled too, is good enough.
-    Arguments that are not tensors must be hashable; each value is compiled apart.
+    The function has TensorFlow's gradient, which is compiled as well. Use it inside a
+    `tf.custom_gradient` for any other gradient. Arguments that are not tensors must be
+    hashable; the function is compiled once per value.
     """
     compiled = tensorflow_internals.allow_retracing(
         tf.function(kernel, jit_compile=True, autograph=False)
@@ -36,15 +36,15 @@ def fused(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_exporting() -> bool:
-    """Whether functions are traced for other runtimes, see `uncompiled`."""
+    """Returns whether functions are traced for other runtimes, see `uncompiled`."""
     return not _enabled
 
 
 @contextlib.contextmanager
 def uncompiled() -> Iterator[None]:
-    """Inside, fused kernels are traced as ordinary TensorFlow operations.
+    """Traces fused kernels as ordinary TensorFlow operations inside the context.
 
-    For graphs that leave TensorFlow: exported formats know no compiled kernels.
+    For exports: formats of other runtimes do not support compiled kernels.
     """
     global _enabled
     before, _enabled = _enabled, False

@@ -1,24 +1,21 @@
-"""Filters that change from frame to frame, and delay lines, block by block."""
-
-from typing import Any
+"""Streams of time-varying filters and of delay lines."""
 
 import tensorflow as tf
 
 from ddsp._core import filters, short_frames
 from ddsp._core.resampling import linear_ramp
+from ddsp.types import State
 
-State = dict[str, Any]
-
-# Longer frames are cut into parts that share a filter: small matrices.
+# Longer frames are divided into parts with the same filter, so matrices stay small.
 _LONGEST_PART = 128
 
 
 def fir_latency(n_frequencies: int, window_size: int) -> int:
-    """Samples that `step_fir` lags behind: the delay that linear phase costs.
+    """Returns the latency of `step_fir` in samples, due to linear phase.
 
     Args:
-      n_frequencies: Of the magnitudes.
-      window_size: Of the filter's window, see `frequency_filter`.
+      n_frequencies: Frequencies of the magnitudes.
+      window_size: Samples of the filter's window, see `frequency_filter`.
     """
     return filters.delay_of(filters.ir_size(n_frequencies, window_size))
 
@@ -30,23 +27,23 @@ def start_fir(
     hop_size: int,
     cross_fade: bool = False,
 ) -> State:
-    """The state of `step_fir` before the first block.
+    """Returns the initial state of `step_fir`.
 
     Args:
       batch_size: Rows of the stream.
-      n_frequencies: Of the magnitudes.
-      window_size: Of the filter's window, see `frequency_filter`.
-      hop_size: Samples a frame.
+      n_frequencies: Frequencies of the magnitudes.
+      window_size: Samples of the filter's window, see `frequency_filter`.
+      hop_size: Samples per frame.
       cross_fade: Whether filters fade from frame to frame.
 
     Returns:
-      A nest of tensors.
+      Nest of tensors.
     """
     part = largest_part(hop_size)
-    n_late = -(-(filters.ir_size(n_frequencies, window_size) - 1) // part)
+    n_tail = -(-(filters.ir_size(n_frequencies, window_size) - 1) // part)
     state = {
         "position": tf.zeros([], tf.int64),
-        "ringing": tf.zeros([batch_size, n_late * part]),
+        "ringing": tf.zeros([batch_size, n_tail * part]),
     }
     if cross_fade:
         state["magnitudes"] = tf.zeros([batch_size, 1, n_frequencies])
@@ -60,21 +57,21 @@ def step_fir(
     window_size: int,
     hop_size: int,
 ) -> tuple[tf.Tensor, State]:
-    """Filters on from a state; see `frequency_filter`.
+    """Filters a block, see `frequency_filter`.
 
     Args:
-      state: From `start_fir` or the step before.
-      audio: [batch, n_frames * hop_size].
-      magnitudes: [batch, n_frames, n_frequencies].
-      window_size: Of the filter's window.
-      hop_size: Samples a frame.
+      state: State from `start_fir` or the previous step.
+      audio: Audio, shape [batch, n_frames * hop_size].
+      magnitudes: Magnitudes, shape [batch, n_frames, n_frequencies].
+      window_size: Samples of the filter's window.
+      hop_size: Samples per frame.
 
     Returns:
-      Audio of the same shape, `fir_latency` samples late, and the new state.
+      Audio of the same shape with a latency of `fir_latency`, and the new state.
     """
     n_frames = magnitudes.shape[1]
     if "magnitudes" in state:
-        # The first frame has none before it to fade from.
+        # The first frame fades from its own filter.
         last = tf.where(state["position"] > 0, state["magnitudes"], magnitudes[:, :1])
         before = tf.concat([last, magnitudes[:, :-1]], axis=1)
         fade = tf.tile(linear_ramp(hop_size), [n_frames])
@@ -83,9 +80,8 @@ def step_fir(
     else:
         convolved = _convolve(audio, magnitudes, window_size, hop_size)
     n_samples = n_frames * hop_size
-    ringing = state["ringing"]
-    rung = tf.pad(ringing, [[0, 0], [0, convolved.shape[1] - ringing.shape[1]]])
-    convolved += rung
+    tail = state["ringing"]
+    convolved += tf.pad(tail, [[0, 0], [0, convolved.shape[1] - tail.shape[1]]])
     latency = fir_latency(magnitudes.shape[-1], window_size)
     output = after_start(convolved[:, :n_samples], state["position"], latency)
     new_state = {
@@ -98,9 +94,9 @@ def step_fir(
 
 
 def finish_fir(state: State, latency: int) -> tf.Tensor:
-    """What `step_fir` still owes when a stream ends, [batch, latency]."""
-    owed = tf.pad(state["ringing"], [[0, 0], [0, latency]])[:, :latency]
-    return after_start(owed, state["position"], latency)
+    """Returns the remaining output of `step_fir`, [batch, latency]."""
+    remaining = tf.pad(state["ringing"], [[0, 0], [0, latency]])[:, :latency]
+    return after_start(remaining, state["position"], latency)
 
 
 def _convolve(
@@ -108,26 +104,26 @@ def _convolve(
 ) -> tf.Tensor:
     part = largest_part(hop_size)
     n_parts = hop_size // part
-    controls, units = filters.responses_of(magnitudes, window_size)
+    controls, basis = filters.responses_of(magnitudes, window_size)
     if n_parts > 1:
         controls = tf.repeat(controls, n_parts, axis=1)
     frames = tf.reshape(audio, [-1, controls.shape[1], part])
-    return short_frames.convolve_frames(frames, controls, units)
+    return short_frames.convolve_frames(frames, controls, basis)
 
 
 def largest_part(hop_size: int) -> int:
-    """The largest divisor of a hop that small matrices can transform."""
+    """Returns the largest divisor of a hop that small matrices can transform."""
     parts = (n for n in range(min(hop_size, _LONGEST_PART), 15, -1))
     return next((n for n in parts if hop_size % n == 0), hop_size)
 
 
 def after_start(audio: tf.Tensor, position: tf.Tensor, latency: int) -> tf.Tensor:
-    """Silences a stream's first samples, which come before its beginning.
+    """Silences the pre-roll of a stream.
 
     Args:
-      audio: [batch, n_samples].
-      position: Samples before them, an int64 scalar.
-      latency: Samples that do not count.
+      audio: Block of output, shape [batch, n_samples].
+      position: Samples of output before the block, an int64 scalar.
+      latency: Samples of pre-roll.
     """
     if not latency:
         return audio
@@ -136,14 +132,14 @@ def after_start(audio: tf.Tensor, position: tf.Tensor, latency: int) -> tf.Tenso
 
 
 def delay(line: tf.Tensor, block: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pushes a block through a delay line.
+    """Delays a block.
 
     Args:
-      line: [batch, delay, ...], what has gone in and not come out.
-      block: [batch, n, ...].
+      line: Content of the delay line, shape [batch, delay, ...].
+      block: Input, shape [batch, n, ...].
 
     Returns:
-      What comes out, of the shape of the block, and the new line.
+      Output in the shape of the block, and the new content of the line.
     """
     if not line.shape[1]:
         return block, line

@@ -1,4 +1,4 @@
-"""How many frames a signal has, how it is padded for them and cut into them."""
+"""Framing of signals: number of frames, padding, and division into frames."""
 
 from typing import Any
 
@@ -6,28 +6,35 @@ import numpy as np
 import tensorflow as tf
 
 from ddsp._core import checks
+from ddsp.types import ArrayLike
 
 PADDINGS = ("same", "valid", "center", "causal")
 
 
 def get_framed_lengths(
-    input_length: Any, frame_size: int, hop_size: int, padding: str = "center"
-) -> tuple[Any, Any]:
-    """Returns the number of frames of a signal and its length once padded.
+    input_length: int | tf.Tensor,
+    frame_size: int,
+    hop_size: int,
+    padding: str = "center",
+) -> tuple[int | tf.Tensor, int | tf.Tensor]:
+    """Computes the number of frames of a signal and its padded length.
+
+    Frame i starts at sample `i * hop_size` of the padded signal. The padding is
+
+    - `'center'`: half a frame on both sides, so that frame i is centered on sample
+      `i * hop_size`; `input_length // hop_size + 1` frames.
+    - `'same'`: at the end, so that frame i starts at sample `i * hop_size`;
+      `ceil(input_length / hop_size)` frames.
+    - `'causal'`: at the start, so that frame i ends with sample
+      `(i + 1) * hop_size - 1` and has no look-ahead, and at the end of an incomplete
+      last hop; `ceil(input_length / hop_size)` frames.
+    - `'valid'`: none; only frames that are completely inside the signal.
 
     Args:
-      input_length: Samples of the signal; an integer or an integer tensor.
-      frame_size: Samples in a frame.
-      hop_size: Samples between the starts of two frames.
-      padding: Where frames stand, frame i starting at `i * hop_size` of the padded
-        signal. `'center'`: frame i is centered on sample `i * hop_size`, with half a
-        frame added on both sides, which gives `input_length // hop_size + 1` frames.
-        `'same'`: frame i starts at sample `i * hop_size`, with zeros added at the
-        end, which gives `ceil(input_length / hop_size)` frames. `'causal'`: frame i
-        ends with sample `(i + 1) * hop_size - 1`, so that it needs nothing that comes
-        later, with zeros added in front (and at the end of a last hop that is not
-        whole); `ceil(input_length / hop_size)` frames. `'valid'`: only frames that
-        lie whole inside the signal.
+      input_length: Samples of the signal, an integer or an integer tensor.
+      frame_size: Samples per frame.
+      hop_size: Samples between the starts of successive frames.
+      padding: `'center'`, `'same'`, `'causal'` or `'valid'`.
 
     Returns:
       (n_frames, padded_length).
@@ -59,15 +66,15 @@ def get_framed_lengths(
 
 
 def samples_before(frame_size: int, hop_size: int, padding: str) -> int:
-    """How far before sample `i * hop_size` of a signal its frame i starts.
+    """Returns the distance from the start of frame i to sample `i * hop_size`.
 
     Args:
-      frame_size: Samples in a frame.
-      hop_size: Samples between the starts of two frames.
+      frame_size: Samples per frame.
+      hop_size: Samples between the starts of successive frames.
       padding: See `get_framed_lengths`.
 
     Returns:
-      Samples, which are also those added in front of the signal.
+      Number of samples, which is also the padding before the signal.
 
     Raises:
       ValueError: If a frame is shorter than a hop under `'causal'`.
@@ -85,29 +92,29 @@ def samples_before(frame_size: int, hop_size: int, padding: str) -> int:
 
 
 def pad(
-    x: Any,
+    x: ArrayLike,
     frame_size: int,
     hop_size: int,
     padding: str = "center",
     axis: int = 1,
     mode: str = "CONSTANT",
     constant_values: float = 0,
-) -> Any:
-    """Pads one axis of a signal for framing, as `get_framed_lengths` counts it.
+) -> tf.Tensor | np.ndarray:
+    """Pads one axis of a signal for framing, see `get_framed_lengths`.
 
     Args:
       x: Tensor or array of any rank.
-      frame_size: Samples in a frame.
-      hop_size: Samples between the starts of two frames.
+      frame_size: Samples per frame.
+      hop_size: Samples between the starts of successive frames.
       padding: `'center'`, `'same'`, `'causal'` or `'valid'`, see
         `get_framed_lengths`.
-      axis: The axis of time.
+      axis: Time axis.
       mode: `'CONSTANT'`, `'REFLECT'` or `'SYMMETRIC'`, as in `tf.pad`.
-      constant_values: What `'CONSTANT'` pads with.
+      constant_values: Value of the padding for `'CONSTANT'`.
 
     Returns:
-      The padded signal: a tensor for a tensor, an array for an array. Under `'same'`
-      samples that no frame covers (a hop longer than the frame) are kept.
+      Padded signal: a tensor for a tensor, an array otherwise. With `'same'`, samples
+      outside all frames are kept (if a hop is longer than a frame).
 
     Example:
 
@@ -115,40 +122,39 @@ def pad(
     ...     tf.zeros([1, 1600]), frame_size=512, hop_size=64).shape.as_list()
     [1, 2112]
     """
-    if not tf.is_tensor(x):
-        x = np.asarray(x)
-    length = x.shape[axis]
+    signal: tf.Tensor | np.ndarray = x if tf.is_tensor(x) else np.asarray(x)
+    length = signal.shape[axis]
     if length is None:
-        length = tf.shape(x)[axis]
+        length = tf.shape(signal)[axis]
     _, padded_length = get_framed_lengths(length, frame_size, hop_size, padding)
     missing = padded_length - length
     before = samples_before(frame_size, hop_size, padding)
     after = missing - before
     after = tf.maximum(after, 0) if tf.is_tensor(after) else max(after, 0)
-    widths: list[list[Any]] = [[0, 0] for _ in x.shape]
+    widths: list[list[Any]] = [[0, 0] for _ in signal.shape]
     widths[axis] = [before, after]
-    if tf.is_tensor(x):
-        return tf.pad(x, widths, mode, constant_values)
+    if tf.is_tensor(signal):
+        return tf.pad(signal, widths, mode, constant_values)
     values = {"constant_values": constant_values} if mode == "CONSTANT" else {}
-    return np.pad(x, widths, mode.lower(), **values)  # type: ignore[call-overload]
+    return np.pad(signal, widths, mode.lower(), **values)  # type: ignore[call-overload]
 
 
 def frame(
-    x: Any, frame_size: int, hop_size: int, window: tf.Tensor | None = None
+    x: tf.Tensor, frame_size: int, hop_size: int, window: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Cuts the last axis of a signal into the frames that lie whole inside it.
+    """Divides the last axis of a signal into frames, without padding.
 
-    Frames are put together from whole hops, so that their gradient is a sum of shifted
-    slices, where gathering samples would make it a scatter.
+    Frames are assembled from whole hops, so that the gradient is a sum of shifted
+    slices instead of a scatter.
 
     Args:
-      x: [..., n_samples], already padded.
-      frame_size: Samples in a frame.
-      hop_size: Samples between the starts of two frames.
-      window: [frame_size], multiplies each frame.
+      x: Padded signal, shape [..., n_samples].
+      frame_size: Samples per frame.
+      hop_size: Samples between the starts of successive frames.
+      window: Factor of each frame, shape [frame_size], or None.
 
     Returns:
-      [..., (n_samples - frame_size) // hop_size + 1, frame_size].
+      Frames, shape [..., (n_samples - frame_size) // hop_size + 1, frame_size].
     """
     axis = x.shape.rank - 1
     length = x.shape[-1]
@@ -167,6 +173,6 @@ def frame(
     for i in range(hops_per_frame):
         start, stop = i * hop_size, min((i + 1) * hop_size, frame_size)
         piece = hops[..., i : i + n_frames, : stop - start]
-        # Before they are joined: a product over joined hops is not vectorized.
+        # Windowed before the concatenation, which would prevent vectorization.
         pieces.append(piece if window is None else piece * window[start:stop])
     return tf.concat(pieces, axis=-1)

@@ -1,21 +1,21 @@
 """Sums of harmonics without an array of harmonics times samples.
 
-sin(k x) obeys a three-term recurrence in k, so a sum over harmonics needs a state of
-two values a sample, whatever their number: Clenshaw, "A note on the summation of
-Chebyshev series" (1955). Run over many harmonics in float32 the recurrence loses
-digits near multiples of pi, so it starts afresh from an exact angle every
-`_BLOCK_SIZE` harmonics: exp(i (j + m) x) = exp(i j x) exp(i m x).
+sin(k x) satisfies a three-term recurrence in k, so a sum of any number of harmonics
+needs a state of two values per sample: Clenshaw, "A note on the summation of Chebyshev
+series" (1955). Over many harmonics the recurrence loses precision in float32 near
+multiples of pi, so it restarts from an exact angle every `_BLOCK_SIZE` harmonics:
+exp(i (j + m) x) = exp(i j x) exp(i m x).
 
-Frames are rendered each for itself, from their controls alone: within a frame the
-phase is a quadratic in the sample's number, and amplitudes move along a ramp. One
-compiled kernel does it in one pass. The gradients are written by hand: for the phase
-another such sum, for the amplitudes sines times the upstream gradient, block by block,
+Frames are rendered independently from their controls: within a frame the phase is a
+quadratic function of the sample index, and amplitudes follow a ramp. One compiled
+kernel renders them in one pass. The gradients are explicit: another such sum for the
+phase; for the amplitudes, sines times the upstream gradient, in blocks of harmonics,
 summed over the samples of a frame.
 """
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -26,7 +26,7 @@ from ddsp._core.resampling import linear_ramp, to_next
 from ddsp._core.sine import cosine, sine
 
 _BLOCK_SIZE = 16
-# Harmonics of one kernel, which is unrolled: each takes time to compile.
+# Harmonics per kernel. Kernels are unrolled, so compile time grows with this number.
 _GROUP_SIZE = 128
 
 
@@ -39,23 +39,23 @@ def harmonic_sum(
     silence_aliases: bool = True,
     steps: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tf.Tensor:
-    """Sums harmonics whose controls move from frame to frame.
+    """Sums harmonics with frame-rate controls.
 
     Args:
       start: Phase of the fundamental before each frame in cycles, as a coarse and a
-        fine part [batch, n_frames, 1], see `phase.frame_starts`.
-      f0_hz: [batch, n_frames, 1], fundamental, moving linearly. The last frame's is
-        held.
-      amplitudes: [batch, n_frames, n_harmonics], of harmonics 1, 2, ..., moving along
-        the ramp. The last frame's are held.
-      ramp: [hop_size], weight of the next frame's amplitudes in each sample.
+        fine part of shape [batch, n_frames, 1], see `phase.frame_starts`.
+      f0_hz: Fundamental frequency in Hz, linearly interpolated, shape
+        [batch, n_frames, 1].
+      amplitudes: Amplitudes of harmonics 1, 2, ..., interpolated along the ramp, shape
+        [batch, n_frames, n_harmonics].
+      ramp: Weight of the next frame's amplitudes at each sample, shape [hop_size].
       sample_rate: Samples per second.
-      silence_aliases: Whether harmonics are silent where they reach half of it.
-      steps: How far `f0_hz` and `amplitudes` are from the frames after them, where
-        the last frame is not held.
+      silence_aliases: Whether harmonics at or above Nyquist are silenced.
+      steps: Differences of `f0_hz` and `amplitudes` to the next frames; None to hold
+        the last frame.
 
     Returns:
-      [batch, n_frames * hop_size].
+      Audio, shape [batch, n_frames * hop_size].
     """
     n_frames, hop_size = f0_hz.shape[1], ramp.shape[0]
     f0_step, step = steps or (to_next(f0_hz), to_next(amplitudes))
@@ -70,13 +70,26 @@ def _sum_frames(sample_rate: float, nyquist: float) -> Callable[..., tf.Tensor]:
     """Returns the function that renders rows of controls, with its gradient."""
 
     @tf.custom_gradient
-    def render(coarse, fine, hz, hz_step, amplitude, step, ramp):
+    def render(
+        coarse: tf.Tensor,
+        fine: tf.Tensor,
+        hz: tf.Tensor,
+        hz_step: tf.Tensor,
+        amplitude: tf.Tensor,
+        step: tf.Tensor,
+        ramp: tf.Tensor,
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor | None, ...]]]:
         n_harmonics, hop_size = amplitude.shape[1], ramp.shape[0]
         n_groups = -(-n_harmonics // _GROUP_SIZE)
         group_size = -(-n_harmonics // n_groups)
 
-        def in_groups(kernel, values_per_sample, n_outputs, *rows):
-            """What a kernel returns for each group of harmonics."""
+        def in_groups(
+            kernel: Callable[..., tuple[tf.Tensor, ...]],
+            values_per_sample: int,
+            n_outputs: int,
+            *rows: tf.Tensor,
+        ) -> Iterator[list[tf.Tensor]]:
+            """Yields the outputs of a kernel for each group of harmonics."""
             for first in range(0, n_harmonics, group_size):
                 # A tensor, so that all groups run the same compiled kernel.
                 settings = (ramp, sample_rate, nyquist, tf.constant(float(first)))
@@ -91,12 +104,12 @@ def _sum_frames(sample_rate: float, nyquist: float) -> Callable[..., tf.Tensor]:
                     n_outputs,
                 )
 
-        def grad(upstream):
+        def grad(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
             d_phase = in_groups(_phase_gradient_kernel, 1, 3, upstream)
-            # Sines and cosines of a block, and their products: few enough rows for
-            # the caches, and for memory that need not be asked for anew.
-            held = 12 * _BLOCK_SIZE
-            d_amplitudes = in_groups(_amplitude_gradient_kernel, held, 2, upstream)
+            # Sines and cosines of a block, and their products. So few rows fit into the
+            # caches and into memory that is already allocated.
+            n_values = 12 * _BLOCK_SIZE
+            d_amplitudes = in_groups(_amplitude_gradient_kernel, n_values, 2, upstream)
             return (
                 None,
                 *(tf.add_n(groups) for groups in zip(*d_phase, strict=True)),
@@ -119,9 +132,18 @@ def _pad_to(x: tf.Tensor, size: int) -> tf.Tensor:
 
 
 class _Frames:
-    """Phase of rows of frames, and which harmonics they have room for."""
+    """Phase and highest harmonic number of rows of frames."""
 
-    def __init__(self, ramp, sample_rate, nyquist, coarse, fine, hz, hz_step) -> None:
+    def __init__(
+        self,
+        ramp: tf.Tensor,
+        sample_rate: float,
+        nyquist: float,
+        coarse: tf.Tensor,
+        fine: tf.Tensor,
+        hz: tf.Tensor,
+        hz_step: tf.Tensor,
+    ) -> None:
         n, n_steps = hop_weights(ramp.shape[0])
         self._coarse = coarse
         self._within = fine + (hz * n + hz_step * n_steps) / sample_rate
@@ -130,10 +152,10 @@ class _Frames:
         self.limit = nyquist / tf.maximum(tf.abs(f0_hz), 1e-6)
 
     def cycles(self, harmonic: float | tf.Tensor) -> tf.Tensor:
-        """Phase of a harmonic, to the precision of its sine.
+        """Returns the phase of a harmonic, as precise as its sine.
 
         The coarse part has few digits, so its multiples are exact and can be wrapped
-        before the fine part makes them less so.
+        before the fine part is added.
         """
         coarse = self._coarse * harmonic
         return coarse - tf.round(coarse) + self._within * harmonic
@@ -151,14 +173,14 @@ def _clenshaw(
     """Sums a group of harmonics, [n_rows, hop_size].
 
     Args:
-      frames: Their phase.
-      ramp: [hop_size].
+      frames: Phase of the frames.
+      ramp: Weight of the next frame's amplitudes at each sample, shape [hop_size].
       first: Number of harmonics before the group.
-      amplitude: [n_rows, n_harmonics], at the start of the frames.
-      step: The same, how far it is from there to the next frame.
+      amplitude: Amplitudes at the start of the frames, shape [n_rows, n_harmonics].
+      step: Difference to the amplitudes of the next frames, same shape.
       weight: Returns the weight of the k-th harmonic.
-      combine: Joins cosine and sine of the angle where a block starts with the
-        block's own sums of cosines and of sines.
+      combine: Combines cosine and sine of the start angle of a block with the sums of
+        cosines and sines in the block.
     """
     fundamental = frames.cycles(1.0)
     sine_1, cosine_1 = sine(fundamental), cosine(fundamental)
@@ -171,7 +193,7 @@ def _clenshaw(
             a = amplitude[:, k - 1 : k] + step[:, k - 1 : k] * ramp
             a = tf.where(number < frames.limit, weight(number) * a, 0.0)
             b1, b2 = a + 2.0 * cosine_1 * b1 - b2, b1
-        # b1 belongs to the block's first harmonic, which is 1 in its own count.
+        # b1 belongs to the first harmonic of the block, number 1 within the block.
         sines, cosines = b1 * sine_1, b1 * cosine_1 - b2
         angle = frames.cycles(first + float(start))
         total += combine(cosine(angle), sine(angle), cosines, sines)
@@ -179,7 +201,13 @@ def _clenshaw(
 
 
 @fused
-def _sum_kernel(ramp, sample_rate, nyquist, first, *controls):
+def _sum_kernel(
+    ramp: tf.Tensor,
+    sample_rate: float,
+    nyquist: float,
+    first: tf.Tensor,
+    *controls: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
     *phase, amplitude, step = controls
     frames = _Frames(ramp, sample_rate, nyquist, *phase)
     audio = _clenshaw(
@@ -195,7 +223,13 @@ def _sum_kernel(ramp, sample_rate, nyquist, first, *controls):
 
 
 @fused
-def _phase_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
+def _phase_gradient_kernel(
+    ramp: tf.Tensor,
+    sample_rate: float,
+    nyquist: float,
+    first: tf.Tensor,
+    *controls: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
     *phase, amplitude, step, upstream = controls
     frames = _Frames(ramp, sample_rate, nyquist, *phase)
     slope = _clenshaw(
@@ -214,7 +248,13 @@ def _phase_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
 
 
 @fused
-def _amplitude_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
+def _amplitude_gradient_kernel(
+    ramp: tf.Tensor,
+    sample_rate: float,
+    nyquist: float,
+    first: tf.Tensor,
+    *controls: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
     *phase, amplitude, _, upstream = controls
     frames = _Frames(ramp, sample_rate, nyquist, *phase)
     one = frames.cycles(1.0)
@@ -228,12 +268,14 @@ def _amplitude_gradient_kernel(ramp, sample_rate, nyquist, first, *controls):
     shape = [one.shape[0], _BLOCK_SIZE, 2]
     results = tf.TensorArray(tf.float32, n_blocks, element_shape=shape)
 
-    def body(block, s, c, results):
-        # s and c: upstream times sine and cosine of the angle where the block starts.
+    def body(
+        block: tf.Tensor, s: tf.Tensor, c: tf.Tensor, results: tf.TensorArray
+    ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
+        # s and c: upstream times sine and cosine of the start angle of the block.
         number = first + numbers + tf.cast(block * _BLOCK_SIZE, tf.float32)
-        heard = s[:, tf.newaxis] * cosines + c[:, tf.newaxis] * sines
-        heard = tf.where(number < limit, heard, 0.0)
-        results = results.write(block, tf.matmul(heard, weights))
+        waves = s[:, tf.newaxis] * cosines + c[:, tf.newaxis] * sines
+        waves = tf.where(number < limit, waves, 0.0)
+        results = results.write(block, tf.matmul(waves, weights))
         following = s * block_cosine + c * block_sine, c * block_cosine - s * block_sine
         return block + 1, *following, results
 

@@ -1,31 +1,32 @@
-"""Controls of a stream, frame by frame, with the neighbors that a hop needs.
+"""Controls of a stream, with the neighboring frames that each hop needs.
 
-A hop is rendered from its frame and those around it, so a stream lags by as many hops
-as it looks ahead. What it looks at again is kept from block to block.
+A hop is rendered from its frame and the frames around it, so the latency of a stream
+equals its look-ahead. Frames that are needed again are kept from block to block.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
-# Hops that a way of interpolation looks ahead: `resampling.METHODS`.
+from ddsp.types import State
+
+# Look-ahead in hops of each method in `resampling.METHODS`.
 LOOK_AHEAD = {"nearest": 0, "linear": 1, "window": 1, "cubic": 2}
 
 
 class Hops:
-    """The hops that a block of a stream renders.
+    """Hops that a block of a stream renders.
 
     Args:
-      kept: {name: [batch, n_kept, channels]}, the frames before the block, zeros at
+      kept: Frames before the block by name, shape [batch, n_kept, channels]; zeros at
         the start of a stream.
-      block: {name: [batch, n_frames, channels]}, the block.
-      position: Frames before the block, an int64 scalar.
-      look_ahead: Hops by which rendering lags behind.
+      block: Frames of the block by name, shape [batch, n_frames, channels].
+      position: Number of frames before the block, an int64 scalar.
+      look_ahead: Look-ahead in hops.
 
     Attributes:
-      n_frames: Hops to render, as many as the block has frames.
-      started: bool [n_frames, 1], false for hops before the stream's first frame.
+      n_frames: Number of hops to render: the number of frames in the block.
+      started: Whether a hop comes after the pre-roll, bool, shape [n_frames, 1].
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Hops:
         block: Mapping[str, tf.Tensor],
         position: tf.Tensor,
         look_ahead: int,
-    ):
+    ) -> None:
         self._frames = {
             name: tf.concat([kept[name], frames], axis=1)
             for name, frames in block.items()
@@ -47,9 +48,9 @@ class Hops:
         self._first = (number == 0)[:, tf.newaxis]
 
     def at(self, name: str, offset: int = 0) -> tf.Tensor:
-        """The frames of the hops, or those `offset` later: [batch, n_frames, channels].
+        """Returns the frames of the hops, or those `offset` frames after them.
 
-        The frame before the first one is the first one; the hops before it are zero.
+        The frame before the first one is the first one. Hops of the pre-roll are zero.
         """
         first = self._n_kept[name] - self._look_ahead + offset
         frames = self._frames[name][:, first : first + self.n_frames]
@@ -58,22 +59,20 @@ class Hops:
         return tf.where(self.started, frames, 0.0)
 
     def kept(self) -> dict[str, tf.Tensor]:
-        """What the next block needs of the frames so far."""
+        """Returns the frames that the next block needs."""
         return {
             name: frames[:, self.n_frames :] for name, frames in self._frames.items()
         }
 
 
-def start(
-    batch_size: int, channels: Mapping[str, int], look_ahead: int
-) -> dict[str, Any]:
-    """The state before the first block: `position`, and `kept` frames of zeros.
+def start(batch_size: int, channels: Mapping[str, int], look_ahead: int) -> State:
+    """Returns the initial state: `position`, and `kept` frames of zeros.
 
     Args:
       batch_size: Rows of the stream.
-      channels: {name: number of channels}.
-      look_ahead: Hops by which rendering lags behind. Two, for cubic interpolation,
-        look back by one as well.
+      channels: Number of channels by name.
+      look_ahead: Look-ahead in hops. Cubic interpolation, with a look-ahead of 2, also
+        needs one past frame.
     """
     n_kept = look_ahead + max(look_ahead - 1, 0)
     return {
@@ -85,7 +84,7 @@ def start(
 
 
 def held(kept: Mapping[str, tf.Tensor], look_ahead: int) -> dict[str, tf.Tensor]:
-    """The block that ends a stream: its last frame, held for as long as it lags."""
+    """Returns the last block of a stream: the last frame, held for the look-ahead."""
     return {
         name: tf.repeat(frames[:, -1:], look_ahead, axis=1)
         for name, frames in kept.items()

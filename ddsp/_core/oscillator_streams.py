@@ -1,11 +1,10 @@
-"""Oscillators block by block, equal to those that render all at once.
+"""Streams of oscillators, equal to rendering in one call.
 
-The phase at the start of every frame is carried on in fixed point, which is exact, so
-it does not matter where a stream is cut.
+The state holds the phase at the start of a frame in fixed point, which is exact, so the
+output is independent of the block size.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
@@ -17,28 +16,27 @@ from ddsp._core.phase import next_frame_starts, phase_in_hops, radians
 from ddsp._core.resampling import RAMPS, cubic_weights, linear_ramp, window_ramp
 from ddsp._core.sinusoids import sum_of_sinusoids
 from ddsp._core.wavetables import linear_lookup, lookup
-
-State = dict[str, Any]
+from ddsp.types import State
 
 
 def look_ahead(amp_resample_method: str) -> int:
-    """Hops that a stream lags behind: frequencies move along lines, which takes one."""
+    """Returns the look-ahead in hops, at least 1 for the linear frequencies."""
     return max(hops.LOOK_AHEAD[amp_resample_method], 1)
 
 
 def start_oscillators(
     batch_size: int, n_amplitudes: int, n_frequencies: int, amp_resample_method: str
 ) -> State:
-    """The state of `step_harmonics` and `step_sinusoids` before the first block.
+    """Returns the initial state of `step_harmonics` and `step_sinusoids`.
 
     Args:
       batch_size: Rows of the stream.
       n_amplitudes: Channels of the amplitudes.
       n_frequencies: Channels of the frequencies.
-      amp_resample_method: How amplitudes are interpolated, see `resample`.
+      amp_resample_method: Interpolation of the amplitudes, see `resample`.
 
     Returns:
-      A nest of tensors.
+      Nest of tensors.
     """
     channels = {"hz": n_frequencies, "amplitudes": n_amplitudes}
     return {
@@ -55,18 +53,19 @@ def step_harmonics(
     sample_rate: int,
     amp_resample_method: str,
 ) -> tuple[tf.Tensor, State]:
-    """Renders harmonics on from a state; see `harmonic_synthesis`.
+    """Renders a block of harmonics, see `harmonic_synthesis`.
 
     Args:
-      state: From `start_oscillators` or the step before.
-      f0_hz: [batch, n_frames, 1], Hz.
-      harmonic_amplitudes: [batch, n_frames, n_harmonics].
-      hop_size: Samples a frame.
+      state: State from `start_oscillators` or the previous step.
+      f0_hz: Fundamental frequency in Hz, shape [batch, n_frames, 1].
+      harmonic_amplitudes: Amplitudes, shape [batch, n_frames, n_harmonics].
+      hop_size: Samples per frame.
       sample_rate: Samples per second.
-      amp_resample_method: How amplitudes are interpolated, see `resample`.
+      amp_resample_method: Interpolation of the amplitudes, see `resample`.
 
     Returns:
-      Audio [batch, n_frames * hop_size], `look_ahead` hops late, and the new state.
+      Audio, shape [batch, n_frames * hop_size], with a latency of `look_ahead` hops;
+      and the new state.
     """
     block, (coarse, fine), state = _advance(
         state, f0_hz, harmonic_amplitudes, hop_size, sample_rate, amp_resample_method
@@ -100,18 +99,19 @@ def step_sinusoids(
     sample_rate: int,
     amp_resample_method: str,
 ) -> tuple[tf.Tensor, State]:
-    """Renders sinusoids on from a state; see `sinusoidal_synthesis`.
+    """Renders a block of sinusoids, see `sinusoidal_synthesis`.
 
     Args:
-      state: From `start_oscillators` or the step before.
-      frequencies: [batch, n_frames, n_sinusoids], Hz.
-      amplitudes: [batch, n_frames, n_sinusoids].
-      hop_size: Samples a frame.
+      state: State from `start_oscillators` or the previous step.
+      frequencies: Frequencies in Hz, shape [batch, n_frames, n_sinusoids].
+      amplitudes: Amplitudes, shape [batch, n_frames, n_sinusoids].
+      hop_size: Samples per frame.
       sample_rate: Samples per second.
-      amp_resample_method: How amplitudes are interpolated, see `resample`.
+      amp_resample_method: Interpolation of the amplitudes, see `resample`.
 
     Returns:
-      Audio [batch, n_frames * hop_size], `look_ahead` hops late, and the new state.
+      Audio, shape [batch, n_frames * hop_size], with a latency of `look_ahead` hops;
+      and the new state.
     """
     block, (coarse, fine), state = _advance(
         state, frequencies, amplitudes, hop_size, sample_rate, amp_resample_method
@@ -137,16 +137,18 @@ def step_sinusoids(
     return tf.reduce_sum(envelopes * tf.sin(radians(cycles)), axis=-1), state
 
 
-def start_wavetable(batch_size: int, n_wavetable: int, table: Any = None) -> State:
-    """The state of `step_wavetable` before the first block.
+def start_wavetable(
+    batch_size: int, n_wavetable: int, table: tf.Tensor | None = None
+) -> State:
+    """Returns the initial state of `step_wavetable`.
 
     Args:
       batch_size: Rows of the stream.
-      n_wavetable: Samples of a table.
-      table: [batch, n_wavetable], one for all time; None for tables that move.
+      n_wavetable: Samples per table.
+      table: Constant table, shape [batch, n_wavetable]; None for tables that change.
 
     Returns:
-      A nest of tensors.
+      Nest of tensors.
     """
     channels = {"f0_hz": 1, "amplitudes": 1}
     if table is None:
@@ -161,17 +163,18 @@ def start_wavetable(batch_size: int, n_wavetable: int, table: Any = None) -> Sta
 def step_wavetable(
     state: State, frames: Mapping[str, tf.Tensor], hop_size: int, sample_rate: int
 ) -> tuple[tf.Tensor, State]:
-    """Renders a wavetable oscillator on from a state; see `wavetable_synthesis`.
+    """Renders a block of a wavetable oscillator, see `wavetable_synthesis`.
 
     Args:
-      state: From `start_wavetable` or the step before.
-      frames: `f0_hz` in Hz and `amplitudes` [batch, n_frames, 1], and unless the
-        state has one table, `wavetables` [batch, n_frames, n_wavetable].
-      hop_size: Samples a frame.
+      state: State from `start_wavetable` or the previous step.
+      frames: `f0_hz` in Hz and `amplitudes`, shape [batch, n_frames, 1]. Without a
+        constant table also `wavetables`, shape [batch, n_frames, n_wavetable].
+      hop_size: Samples per frame.
       sample_rate: Samples per second.
 
     Returns:
-      Audio [batch, n_frames * hop_size], one hop late, and the new state.
+      Audio, shape [batch, n_frames * hop_size], with a latency of one hop; and the new
+      state.
     """
     block = hops.Hops(
         state["kept"],
@@ -212,7 +215,7 @@ def _advance(
     sample_rate: int,
     amp_resample_method: str,
 ) -> tuple[hops.Hops, tuple[tf.Tensor, tf.Tensor], State]:
-    """The hops to render, the phases where they start, and the new state."""
+    """Returns the hops to render, their initial phases, and the new state."""
     block = hops.Hops(
         state["kept"],
         {"hz": hz, "amplitudes": amplitudes},
@@ -236,7 +239,7 @@ def _advance(
 
 
 def _envelopes(block: hops.Hops, name: str, hop_size: int, method: str) -> tf.Tensor:
-    """A control at the sample rate: [batch, n_frames * hop_size, channels]."""
+    """Interpolates a control, [batch, n_frames * hop_size, channels]."""
     if method == "nearest":
         return tf.repeat(block.at(name), hop_size, axis=1)
     if method == "cubic":

@@ -1,14 +1,14 @@
-"""Convolution of a stream with a long response, without delay.
+"""Convolution of a stream with a long response, without latency.
 
-The response is cut into partitions, whose spectra are kept; so are those of as many
-stretches of the past (uniformly partitioned overlap-save, Wefers, "Partitioned
-Convolution Algorithms for Real-Time Auralization", 2015, section 5.3). What a stretch
-adds to the output is a product of its spectrum with each partition's, so that the
-work per sample does not grow with the square of the response.
+The response is divided into partitions. The state holds their spectra, and the spectra
+of as many segments of past input (uniformly partitioned overlap-save, Wefers,
+"Partitioned Convolution Algorithms for Real-Time Auralization", 2015, section 5.3).
+Each segment contributes the product of its spectrum with that of each partition, so the
+cost per sample is linear in the length of the response.
 
-Transforms of this size are matrices, which every runtime has. So is the sum of complex
-products: each bin has a matrix, whose two rows are the real and the imaginary part of
-its partitions, and the parts of that bin's past are vectors.
+Transforms of this size are matrix products, which all runtimes have. So is the sum of
+complex products: each bin has a matrix, with the real and imaginary parts of its
+partitions as rows, and the parts of the past input in that bin are vectors.
 """
 
 from typing import Any
@@ -31,19 +31,19 @@ _LONG = 64
 def start_convolution(
     batch_size: int, response: tf.Tensor, size: int, any_length: bool
 ) -> State:
-    """The state of `step_convolution` before the first block.
+    """Returns the initial state of `step_convolution`.
 
     Args:
       batch_size: Rows of the stream.
-      response: [batch_size or 1, ir_size].
-      size: Samples of a partition.
-      any_length: Whether blocks may be of any length; otherwise they are of whole
+      response: Impulse response, shape [batch_size or 1, ir_size].
+      size: Samples per partition.
+      any_length: Whether blocks may have any length; otherwise they must contain whole
         partitions.
 
     Returns:
-      A nest of tensors: matrices of the first partition and of the others, [batch or
-      1, n_bins, 2, n], the parts of the spectra of the past, the newest first,
-      [batch, n_bins, n], and the last stretch.
+      Nest of tensors: matrices of the first partition and of the others,
+      [batch or 1, n_bins, 2, n]; real and imaginary spectra of past input, newest
+      first, [batch, n_bins, n]; and the last segment of input.
     """
     missing = -response.shape[1] % size
     parts = tf.reshape(
@@ -65,22 +65,23 @@ def start_convolution(
 
 
 def tail_size(state: State) -> int:
-    """Samples, in whole partitions, after which a stream has rung out."""
+    """Returns the length of the tail in samples, in whole partitions."""
     return state["previous"].shape[1] * _response(state).shape[3]
 
 
 def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
-    """Convolves on from a state.
+    """Convolves a block.
 
     Args:
-      state: From `start_convolution` or the step before.
-      audio: [batch, n_samples].
+      state: State from `start_convolution` or the previous step.
+      audio: Audio, shape [batch, n_samples].
 
     Returns:
       Audio of the same shape, and the new state.
 
     Raises:
-      ValueError: If the state wants whole partitions and the block has others.
+      ValueError: If the state needs whole partitions and the block does not contain
+        whole partitions.
     """
     if "pending" in state:
         return _step_any_length(state, audio)
@@ -88,20 +89,20 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     n_samples = audio.shape[1]
     if n_samples % size:
         raise ValueError(
-            f"Blocks must be of whole partitions of {size} samples, got {n_samples}."
+            f"A block must contain whole partitions of {size} samples, got {n_samples}."
         )
-    n_stretches = n_samples // size
+    n_segments = n_samples // size
     if (
-        n_stretches >= _LONG
+        n_segments >= _LONG
         and state["spectra"][0].shape[2]
         and not compilation.is_exporting()
     ):
         return _step_long(state, audio)
-    stretches = tf.reshape(audio, [-1, n_stretches, size])
-    joined = tf.concat([state["previous"][:, tf.newaxis], stretches], axis=1)
+    segments = tf.reshape(audio, [-1, n_segments, size])
+    joined = tf.concat([state["previous"][:, tf.newaxis], segments], axis=1)
     windows = tf.concat([joined[:, :-1], joined[:, 1:]], axis=2)
-    if n_stretches == 1:
-        # Most of a stream's time goes here: nothing large is moved more than once.
+    if n_segments == 1:
+        # The most frequent case in real time: nothing large is moved more than once.
         new = _analyze(windows)
         sums = _multiply(new, state["response"]["first"])
         sums += _multiply(state["spectra"], state["response"]["others"])
@@ -113,17 +114,17 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
         response = _response(state)
         n_partitions = response.shape[3]
 
-        def heard(stretch):
-            first = n_stretches - 1 - stretch
+        def output_spectrum(segment: int | tf.Tensor) -> tf.Tensor:
+            first = n_segments - 1 - segment
             return _multiply(
                 tuple(x[:, :, first : first + n_partitions] for x in past), response
             )
 
-        if n_stretches <= _UNROLLED:
-            sums = tf.stack([heard(i) for i in range(n_stretches)], axis=1)
+        if n_segments <= _UNROLLED:
+            sums = tf.stack([output_spectrum(i) for i in range(n_segments)], axis=1)
         else:
             sums = tf.map_fn(
-                heard, tf.range(n_stretches), fn_output_signature=tf.float32
+                output_spectrum, tf.range(n_segments), fn_output_signature=tf.float32
             )
             sums = tf.transpose(sums, [1, 0, 2])
         spectra = tuple(x[:, :, : n_partitions - 1] for x in past)
@@ -132,7 +133,7 @@ def step_convolution(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
 
 
 def _step_long(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
-    """As `step_convolution`, by one convolution of the past and the block."""
+    """Convolves as `step_convolution`, with one FFT over past input and block."""
     size = state["previous"].shape[1]
     n_samples = audio.shape[1]
     _, inverse = fourier_matrices(2 * size)
@@ -140,15 +141,15 @@ def _step_long(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
     matrices = tf.concat(tf.unstack(_response(state), axis=2), axis=1)
     parts = tf.matmul(inverse[:, :size], matrices, transpose_a=True)
     response = _in_sequence(parts)
-    # Windows of the past, the newest first; two neighbors overlap by half.
+    # Windows of past input, newest first; neighbors overlap by half.
     windows = tf.matmul(inverse, tf.concat(state["spectra"], axis=1), transpose_a=True)
     n_kept = windows.shape[2]
     past = [windows[:, :size, -1], _in_sequence(windows[:, size:, ::-1])]
     joined = tf.concat([*past, audio], axis=1)
     wet = filters.fft_convolve(joined, response, "same", delay_compensation=0)
     needed = joined[:, -(n_kept + 1) * size :]
-    stretches = tf.reshape(needed, [-1, n_kept + 1, size])
-    windows = tf.concat([stretches[:, :-1], stretches[:, 1:]], axis=2)
+    segments = tf.reshape(needed, [-1, n_kept + 1, size])
+    windows = tf.concat([segments[:, :-1], segments[:, 1:]], axis=2)
     spectra = _analyze(tf.reverse(windows, [1]))
     new = {**state, "spectra": spectra, "previous": audio[:, -size:]}
     return wet[:, -n_samples:], new
@@ -161,17 +162,24 @@ def _in_sequence(parts: tf.Tensor) -> tf.Tensor:
 
 
 def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
-    """As `step_convolution`, of blocks that end within a stretch.
+    """Convolves as `step_convolution`, with blocks of any length.
 
-    A stretch that is not full yet is heard through the first partition again and
-    again, until it is.
+    An incomplete segment is convolved with the first partition again in each step,
+    until it is complete.
     """
     first, others = state["response"]["first"], state["response"]["others"]
     size = state["previous"].shape[1]
     n_samples = audio.shape[1]
     at, within = tf.range(n_samples), tf.range(size)
 
-    def body(done, wet, spectra, previous, pending, n_pending):
+    def body(
+        done: tf.Tensor,
+        wet: tf.Tensor,
+        spectra: Parts,
+        previous: tf.Tensor,
+        pending: tf.Tensor,
+        n_pending: tf.Tensor,
+    ) -> tuple[tf.Tensor | Parts, ...]:
         n_new = tf.minimum(size - n_pending, n_samples - done)
         source = within - n_pending + done
         new = (source >= done) & (source < done + n_new)
@@ -179,10 +187,10 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
         pending = tf.where(new, taken, pending)
         spectrum = _analyze(tf.concat([previous, pending], axis=1)[:, tf.newaxis])
         sums = _multiply(spectrum, first) + _multiply(spectra, others)
-        heard = _synthesize(sums[:, tf.newaxis], size)[:, 0]
+        output = _synthesize(sums[:, tf.newaxis], size)[:, 0]
         source = at - done + n_pending
-        given = tf.gather(heard, tf.clip_by_value(source, 0, size - 1), axis=1)
-        wet = tf.where((at >= done) & (at < done + n_new), given, wet)
+        values = tf.gather(output, tf.clip_by_value(source, 0, size - 1), axis=1)
+        wet = tf.where((at >= done) & (at < done + n_new), values, wet)
         n_pending += n_new
         full = n_pending == size
         pushed = _push(spectrum, spectra)
@@ -206,12 +214,12 @@ def _step_any_length(state: State, audio: tf.Tensor) -> tuple[tf.Tensor, State]:
 
 
 def _response(state: State) -> tf.Tensor:
-    """Matrices of all partitions, [batch or 1, n_bins, 2, n_partitions]."""
+    """Returns matrices of all partitions, [batch or 1, n_bins, 2, n_partitions]."""
     return tf.concat([state["response"]["first"], state["response"]["others"]], axis=3)
 
 
 def _analyze(windows: tf.Tensor) -> Parts:
-    """Real and imaginary parts of [batch, n, 2 * size], [batch, n_bins, n] each."""
+    """Returns the spectra of [batch, n, 2 * size], two parts [batch, n_bins, n]."""
     n, size = windows.shape[1:]
     transform, _ = fourier_matrices(size)
     flat = tf.reshape(windows, [-1, size]) @ transform
@@ -221,7 +229,7 @@ def _analyze(windows: tf.Tensor) -> Parts:
 
 
 def _push(new: Parts, past: Parts, drop: bool = True) -> Parts:
-    """Puts new spectra before those of the past; as many of the oldest may go."""
+    """Prepends new spectra to past ones; optionally drops as many of the oldest."""
     real, imaginary = (
         tf.concat([x, y[:, :, : y.shape[2] - x.shape[2]] if drop else y], axis=2)
         for x, y in zip(new, past, strict=True)
@@ -237,7 +245,7 @@ def _multiply(past: Parts, response: tf.Tensor) -> tf.Tensor:
 
 
 def _synthesize(spectra: tf.Tensor, size: int) -> tf.Tensor:
-    """The last `size` samples of what has the spectra [batch, n, 2 * n_bins]."""
+    """Returns the last `size` samples of windows from [batch, n, 2 * n_bins]."""
     _, inverse = fourier_matrices(2 * size)
     flat = tf.reshape(spectra, [-1, spectra.shape[2]]) @ np.ascontiguousarray(
         inverse[:, size:]

@@ -1,54 +1,59 @@
 """Exact phase: running sums of frequency in fixed point, modulo one cycle.
 
-A float32 running sum over samples drifts: audibly after seconds at high partials.
-Here sums are 64-bit integers in units of at most 2**-24 Hz. A float32 frequency
-above 0.5 Hz is a whole number of those, so nothing is rounded, and the result does not
-depend on how a signal is cut into blocks. Only the wrapped phase goes back to float32.
+A float32 running sum over samples drifts, audibly after seconds at high partials. Here
+sums are 64-bit integers in units of at most 2**-24 Hz. A float32 frequency above 0.5 Hz
+is an integer multiple of the unit, so nothing is rounded, and the result is independent
+of the block size. Only the wrapped phase is converted back to float32.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from ddsp._core.resampling import resample, whole_hop
 from ddsp._core.tensors import tf_float32
+from ddsp.types import ArrayLike
 
 _ONE_HZ = 2**24
 # A chunk of 1000 values of up to 100 cycles stays below 2**63.
 _CYCLE_BITS = 40
 _CHUNK_SIZE = 1000
-# Few enough that a float32 holds these steps times the number of any harmonic.
+# float32 must hold the product of a step and a harmonic number exactly.
 _COARSE_STEPS = 2**12
-# Up to as many frames are summed one by one, for runtimes without a running sum.
+# Up to this number of frames, sums are unrolled, for runtimes without a running sum.
 _UNROLLED = 8
 
 
 def _fixed(x: tf.Tensor, one: int) -> tf.Tensor:
-    """Returns float32 `x` as a whole number of `1 / one`."""
+    """Converts float32 `x` to an integer number of `1 / one`."""
     return tf.cast(tf.round(x * float(one)), tf.int64)
 
 
-def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Tensor:
-    """Running sum along axis 1, modulo `cycle`, exact for any length.
+def wrapped_cumsum(
+    x: ArrayLike, cycle: float, chunk_size: int = _CHUNK_SIZE
+) -> tf.Tensor:
+    """Computes the exact running sum along axis 1, modulo `cycle`.
 
     Args:
-      x: [batch, n, ...], float32; at most 100 cycles in magnitude.
-      cycle: Where the sum wraps to 0, such as the sample rate for frequencies in Hz.
-      chunk_size: Samples summed at a time, at most 1000.
+      x: Increments, shape [batch, n, ...], at most 100 cycles in magnitude.
+      cycle: Period of the sum, such as the sample rate for frequencies in Hz.
+      chunk_size: Samples summed before the sum is wrapped, at most 1000.
 
     Returns:
-      The shape of `x`, float32, in [0, cycle]. The gradient is that of the plain
+      Sums in [0, cycle], float32, in the shape of `x`. The gradient is that of the
       running sum.
     """
     x = tf_float32(x)
 
     @tf.custom_gradient
-    def forward(x):
-        def grad(upstream):
+    def forward(
+        x: tf.Tensor,
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def grad(upstream: tf.Tensor) -> tf.Tensor:
             return tf.cumsum(upstream, axis=1, reverse=True)
 
-        # Finer for short cycles: radians need it.
+        # Finer units for short cycles, such as 2 pi.
         one = 2 ** max(24, _CYCLE_BITS - math.ceil(math.log2(cycle)))
         wrap = round(cycle * one)
         sums = _fixed_cumsum(_fixed(x, one), wrap, min(chunk_size, _CHUNK_SIZE))
@@ -58,13 +63,13 @@ def wrapped_cumsum(x: Any, cycle: float, chunk_size: int = _CHUNK_SIZE) -> tf.Te
 
 
 def _nan_unless_finite(x: tf.Tensor) -> tf.Tensor:
-    """Zero for rows of finite values, else NaN: [batch, 1, ...]. Integers have none."""
+    """Returns 0 for rows of finite values and NaN for others, [batch, 1, ...]."""
     finite = tf.reduce_all(tf.abs(x) < math.inf, axis=1, keepdims=True)
     return tf.where(finite, 0.0, math.nan)
 
 
 def _fixed_cumsum(x: tf.Tensor, wrap: int, chunk_size: int) -> tf.Tensor:
-    """Running sum of integers along axis 1, modulo `wrap`, that does not overflow."""
+    """Computes the running sum of integers modulo `wrap`, without overflow."""
     chunks, restore = _chunks(x, chunk_size)
     within = tf.cumsum(chunks, axis=2)
     total = _wrapped(within[:, :, -1:], wrap)
@@ -72,8 +77,10 @@ def _fixed_cumsum(x: tf.Tensor, wrap: int, chunk_size: int) -> tf.Tensor:
     return _wrapped(restore(within + before), wrap)
 
 
-def _chunks(x: tf.Tensor, chunk_size: int):
-    """Cuts axis 1 into chunks; also returns the function that joins them again."""
+def _chunks(
+    x: tf.Tensor, chunk_size: int
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Splits axis 1 into chunks; also returns the function that joins them."""
     shape = tf.shape(x)
     n = shape[1]
     n_chunks = -(-n // chunk_size)
@@ -96,21 +103,25 @@ def _to_float(fixed: tf.Tensor, wrap: int, cycle: float) -> tf.Tensor:
 
 
 def interpolated_phase(
-    f0_hz: Any, n_samples: Any, sample_rate: float, inclusive: bool = True
+    f0_hz: ArrayLike,
+    n_samples: int | tf.Tensor,
+    sample_rate: float,
+    inclusive: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Running phase of a frequency given at frames, linearly interpolated.
+    """Computes the running phase of a linearly interpolated frequency.
 
     Args:
-      f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
-      n_samples: Length of the result.
+      f0_hz: Frequency in Hz, shape [batch, n_frames, channels]. The last frame is held
+        to the end.
+      n_samples: Length of the output.
       sample_rate: Samples per second.
-      inclusive: Whether the sum at a sample contains that sample; otherwise it ends
-        before, as for an oscillator that starts at phase 0.
+      inclusive: Whether the sum at a sample includes that sample. Without it an
+        oscillator starts at phase 0.
 
     Returns:
-      `cycles` [batch, n_samples, channels]: the phase at every sample, in cycles,
-      within some cycles of 0. And `final_cycles` [batch, 1, channels] in [0, 1]: the
-      phase after the last sample. Both have the gradient of the running sum.
+      Phase at each sample in cycles, within a few cycles of 0, shape
+      [batch, n_samples, channels]; and phase after the last sample in [0, 1], shape
+      [batch, 1, channels]. Both have the gradient of the running sum.
     """
     f0_hz = tf_float32(f0_hz)
     if whole_hop(f0_hz, n_samples):
@@ -125,7 +136,7 @@ def interpolated_phase(
 def _frame_phase(
     f0_hz: tf.Tensor, hop_size: int, sample_rate: float, inclusive: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Phase from frames of `hop_size` samples, exact at every frame's start."""
+    """Computes phase from frames of `hop_size` samples, exact at each frame start."""
     coarse, fine, end = frame_starts(f0_hz, hop_size, sample_rate)
     following = tf.concat([f0_hz[:, 1:], f0_hz[:, -1:]], axis=1)
     start = coarse + fine
@@ -136,22 +147,22 @@ def phase_in_hops(
     start: tf.Tensor,
     f0_hz: tf.Tensor,
     following_hz: tf.Tensor,
-    hop_size: Any,
+    hop_size: int | tf.Tensor,
     sample_rate: float,
     inclusive: bool = True,
 ) -> tf.Tensor:
-    """Phase at every sample of hops whose frequency moves along lines.
+    """Computes the phase at each sample of hops with linear frequency.
 
     Args:
-      start: [batch, n_frames, channels], cycles before each hop.
-      f0_hz: [batch, n_frames, channels], Hz, at the start of each hop.
-      following_hz: The same, of the frame after each.
-      hop_size: Samples of a hop.
+      start: Phase before each hop in cycles, shape [batch, n_frames, channels].
+      f0_hz: Frequency at the start of each hop in Hz, same shape.
+      following_hz: Frequency of the next frame in Hz, same shape.
+      hop_size: Samples per hop.
       sample_rate: Samples per second.
-      inclusive: Whether the sum at a sample contains that sample.
+      inclusive: Whether the sum at a sample includes that sample.
 
     Returns:
-      [batch, n_frames * hop_size, channels], cycles.
+      Phase in cycles, shape [batch, n_frames * hop_size, channels].
     """
     n, n_steps = (w[:, tf.newaxis] for w in hop_weights(hop_size, inclusive))
     slope = (following_hz - f0_hz)[:, :, tf.newaxis] * n_steps
@@ -165,49 +176,54 @@ def phase_in_hops(
     return cycles
 
 
-def hop_weights(hop_size: Any, inclusive: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
-    """How much of a hop's frequency is in the running sum at each of its samples.
+def hop_weights(
+    hop_size: int | tf.Tensor, inclusive: bool = True
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the weights of frequencies in the running sum over a hop.
 
-    Between frames k and k + 1 the frequency moves along a line, so over the first n
-    samples of the hop the sum is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k).
+    Between frames k and k + 1 the frequency is linear, so the sum over the first n
+    samples of the hop is n f_k + n (n - 1) / (2 hop) (f_k+1 - f_k).
 
     Args:
-      hop_size: Samples of a hop.
-      inclusive: Whether the sum at a sample contains that sample.
+      hop_size: Samples per hop.
+      inclusive: Whether the sum at a sample includes that sample.
 
     Returns:
-      Weights of the frequency at the start of the hop and of its step to the next,
-      both [hop_size].
+      Weights of the frequency at the start of the hop, and of its difference to the
+      next frame, both of shape [hop_size].
     """
     n = tf.range(hop_size, dtype=tf.float32) + float(inclusive)
     return n, n * (n - 1.0) / (2.0 * tf.cast(hop_size, tf.float32))
 
 
 def frame_starts(
-    f0_hz: tf.Tensor, hop_size: Any, sample_rate: float
+    f0_hz: tf.Tensor, hop_size: int | tf.Tensor, sample_rate: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Running phase where frames start, with more digits than one float32 holds.
+    """Computes the phase at frame starts with more precision than one float32.
 
     The sum over a hop is ((hop + 1) f_k + (hop - 1) f_k+1) / 2.
 
     Args:
-      f0_hz: [batch, n_frames, channels], Hz; the last frame is held to the end.
-      hop_size: Samples of a frame.
+      f0_hz: Frequency in Hz, shape [batch, n_frames, channels]. The last frame is held
+        to the end.
+      hop_size: Samples per frame.
       sample_rate: Samples per second.
 
     Returns:
-      Phase before each frame in cycles, as the sum of a coarse part, a multiple of
-      1 / 4096 in [-0.5, 0.5), and a fine one in [0, 1 / 4096]; and the phase after
-      the last sample, [batch, 1, channels] in [0, 1]. The gradient goes through the
-      fine part.
+      Phase before each frame in cycles, as the sum of a coarse part (a multiple of
+      1 / 4096 in [-0.5, 0.5)) and a fine part in [0, 1 / 4096]; and the phase after
+      the last sample in [0, 1], shape [batch, 1, channels]. The fine part carries the
+      gradient.
     """
 
     @tf.custom_gradient
-    def forward(f0_hz):
+    def forward(
+        f0_hz: tf.Tensor,
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor, tf.Tensor], Callable[..., tf.Tensor]]:
         hop = tf.cast(hop_size, tf.int64)
 
-        def grad(_, d_start, d_end):
-            # d_sum[k]: every later start, and the end, contain the sum of hop k.
+        def grad(_: tf.Tensor, d_start: tf.Tensor, d_end: tf.Tensor) -> tf.Tensor:
+            # d_sum[k]: all later starts, and the end, include the sum of hop k.
             d_sum = tf.cumsum(d_start, axis=1, reverse=True, exclusive=True) + d_end
             d_sum /= 2.0 * sample_rate
             h = tf.cast(hop_size, tf.float32)
@@ -242,34 +258,34 @@ def next_frame_starts(
     hop_size: int,
     sample_rate: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """`frame_starts` of a stream: from where the frames before have ended.
+    """Computes `frame_starts` of a block, from the end of the previous block.
 
     Args:
-      accumulated: int64 [batch, 1, channels], what this function returned for the
-        frames before; zeros at the start.
-      f0_hz: [batch, n_frames, channels], Hz.
-      following_hz: The same, of the frame after each.
-      counted: bool [n_frames, 1], whether a frame has begun to sound: the others do
-        not move the phase.
-      hop_size: Samples of a frame.
+      accumulated: Phase after the previous block as returned by this function, int64,
+        shape [batch, 1, channels]; zeros at the start of a stream.
+      f0_hz: Frequency in Hz, shape [batch, n_frames, channels].
+      following_hz: Frequency of the next frame in Hz, same shape.
+      counted: Whether a frame is part of the output (not of the pre-roll) and advances
+        the phase, bool, shape [n_frames, 1].
+      hop_size: Samples per frame.
       sample_rate: Samples per second.
 
     Returns:
-      Coarse and fine phase before each frame in cycles, as from `frame_starts`; and
-      the phase after the last of them, to be given to the next call.
+      Coarse and fine phase before each frame, see `frame_starts`; and the phase after
+      the last frame, for the next call.
     """
     wrap = _twice_a_cycle(sample_rate)
     twice = _twice_hop_sum(
         _fixed(f0_hz, _ONE_HZ), _fixed(following_hz, _ONE_HZ), hop_size
     )
     sums = tf.where(counted, _wrapped(twice, wrap), tf.zeros_like(twice))
-    ends = _carry_on(accumulated, sums, wrap)
+    ends = _sum_from(accumulated, sums, wrap)
     starts = tf.concat([accumulated, ends[:, :-1]], axis=1)
     return *_coarse_and_fine(starts, wrap), ends[:, -1:]
 
 
-def _carry_on(phase: tf.Tensor, sums: tf.Tensor, wrap: tf.Tensor) -> tf.Tensor:
-    """Running sum along axis 1 from a phase on, modulo `wrap`."""
+def _sum_from(phase: tf.Tensor, sums: tf.Tensor, wrap: tf.Tensor) -> tf.Tensor:
+    """Computes the running sum along axis 1 from an initial phase, modulo `wrap`."""
     n_frames = sums.shape[1]
     if n_frames > _UNROLLED:
         running = _fixed_cumsum(sums, wrap, _CHUNK_SIZE)
@@ -282,7 +298,7 @@ def _carry_on(phase: tf.Tensor, sums: tf.Tensor, wrap: tf.Tensor) -> tf.Tensor:
 
 
 def _twice_a_cycle(sample_rate: float) -> int:
-    """Where twice the sum of a frequency in fixed point wraps to 0."""
+    """Returns the period of twice the sum of a frequency in fixed point."""
     return round(2 * sample_rate * _ONE_HZ)
 
 
@@ -290,8 +306,10 @@ def _wrapped(x: tf.Tensor, wrap: int) -> tf.Tensor:
     return tf.math.floormod(x, tf.constant(wrap, tf.int64))
 
 
-def _twice_hop_sum(f0_hz: tf.Tensor, following: tf.Tensor, hop_size: Any) -> tf.Tensor:
-    """Twice the sum of a frequency in fixed point over a hop, so that it is whole."""
+def _twice_hop_sum(
+    f0_hz: tf.Tensor, following: tf.Tensor, hop_size: int | tf.Tensor
+) -> tf.Tensor:
+    """Computes twice the sum of a frequency over a hop: an integer in fixed point."""
     return (hop_size + 1) * f0_hz + (hop_size - 1) * following
 
 
@@ -299,13 +317,13 @@ def _coarse_and_fine(phase: tf.Tensor, wrap: int) -> tuple[tf.Tensor, tf.Tensor]
     """Splits a phase in fixed point into two floats, see `frame_starts`."""
     step = wrap // _COARSE_STEPS
     rest = _wrapped(phase, step)
-    # A whole number, but for the rounding of a cast.
+    # An integer, apart from the rounding of a cast.
     steps = tf.round(tf.cast(phase - rest, tf.float32) / float(step))
-    # Around 0 the sum is twice as fine as up to 1.
+    # Values around 0 have twice the precision of values up to 1.
     steps = tf.where(steps >= _COARSE_STEPS // 2, steps - _COARSE_STEPS, steps)
     return steps / float(_COARSE_STEPS), _to_float(rest, step, 1.0 / _COARSE_STEPS)
 
 
 def radians(cycles: tf.Tensor) -> tf.Tensor:
-    """Converts cycles to radians in [-pi, pi], where sine is most precise."""
+    """Converts cycles to radians in [-pi, pi], where the sine is most precise."""
     return 2.0 * math.pi * (cycles - tf.round(cycles))

@@ -1,7 +1,7 @@
 """Sine and cosine of a phase in cycles, as polynomials.
 
-Compiled for CPU they run on several samples at a time, unlike the library functions of
-any range and precision: about ten times faster, within 1e-6.
+Compiled for CPU they are vectorized, unlike the library functions: about ten times
+faster, with an error below 1e-6.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,10 @@ import tensorflow as tf
 from numpy.polynomial import Chebyshev, Polynomial
 
 
-def _in_squares(function: Callable[[np.ndarray], np.ndarray], degree: int) -> list:
-    """Coefficients, from x^0 up, that interpolate f(sqrt(x)) for x in [0, 1/4]."""
+def _in_squares(
+    function: Callable[[np.ndarray], np.ndarray], degree: int
+) -> list[np.float32]:
+    """Returns coefficients, from x^0 up, that interpolate f(sqrt(x)) in [0, 1/4]."""
     interpolated = Chebyshev.interpolate(
         lambda x: function(np.sqrt(x)), degree, [0.0, 0.25]
     )
@@ -39,7 +41,7 @@ def cosine(cycles: tf.Tensor) -> tf.Tensor:
     return (1.0 - 16.0 * square) * _horner(_COSINE, square)
 
 
-def _horner(coefficients: list, x: tf.Tensor) -> tf.Tensor:
+def _horner(coefficients: list[np.float32], x: tf.Tensor) -> tf.Tensor:
     y = coefficients[-1]
     for coefficient in coefficients[-2::-1]:
         y = y * x + coefficient
