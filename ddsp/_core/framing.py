@@ -176,3 +176,41 @@ def frame(
         # Windowed before the concatenation, which would prevent vectorization.
         pieces.append(piece if window is None else piece * window[start:stop])
     return tf.concat(pieces, axis=-1)
+
+
+def pad_or_trim_to_expected_length(
+    vector: Any,
+    expected_len: int,
+    pad_value: float = 0,
+    len_tolerance: int = 20,
+    use_tf: bool = False,
+) -> Any:
+    """Makes the last axis `expected_len` long, at its end.
+
+    Args:
+      vector: [n] or [batch, n].
+      expected_len: The length that comes out.
+      pad_value: What a vector too short is padded with.
+      len_tolerance: The difference that is still accepted.
+      use_tf: Return a tensor; otherwise an array.
+
+    Raises:
+      ValueError: If the lengths differ by more than `len_tolerance`.
+
+    Example:
+
+    >>> ddsp.spectral_ops.pad_or_trim_to_expected_length(np.ones(3), 4)
+    array([1., 1., 1., 0.])
+    """
+    vector = tf.convert_to_tensor(vector) if use_tf else np.asarray(vector)
+    checks.rank("vector", vector, (1, 2))
+    length = int(vector.shape[-1])
+    if abs(length - expected_len) > len_tolerance:
+        raise ValueError(
+            f"The length must be within {len_tolerance} of the expected "
+            f"{expected_len}, got {length}."
+        )
+    vector = vector[..., :expected_len]
+    widths = [[0, 0]] * (len(vector.shape) - 1) + [[0, max(expected_len - length, 0)]]
+    module = tf if use_tf else np
+    return module.pad(vector, widths, constant_values=pad_value)

@@ -1,0 +1,1 @@
+"""What `ddsp.spectral_ops` offers, one topic per file."""

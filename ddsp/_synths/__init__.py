@@ -1,0 +1,1 @@
+"""What `ddsp.synths` offers, one kind of synthesizer per file."""
