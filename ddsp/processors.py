@@ -164,9 +164,9 @@ class ProcessorGroup(dags.DAGLayer, Stream):
 
     @property
     def hop_size(self) -> int | None:
-        """Samples a frame: that of the processors, None if none of them knows it.
+        """Samples per frame, as the processors have it; None if none has a hop size.
 
-        What is assigned goes to those that know none.
+        Setting it sets that of the processors without one.
 
         Raises:
           ValueError: If two processors have different hops.
@@ -194,10 +194,10 @@ class ProcessorGroup(dags.DAGLayer, Stream):
         hop_size = self.hop_size
         if hop_size is None:
             raise ValueError(
-                f"To play `{self.name}` in blocks its hop must be known: set its "
-                "`hop_size`, got None."
+                f"To run block by block, `{self.name}` needs the `hop_size` of one of "
+                "its processors, or its own, got None."
             )
-        # Processors that were not asked work in hops too.
+        # Processors without a hop size take that of the others.
         self.hop_size = hop_size
         dag = [
             (name, getattr(self, name), [key.removeprefix("inputs/") for key in keys])
@@ -217,11 +217,11 @@ class ProcessorGroup(dags.DAGLayer, Stream):
         return self._stream().input_specs(n_frames, batch_size)
 
     def initial_state(self, batch_size: int, **static: Any) -> State:
-        """The state before the first block; see `streaming.Streaming`.
+        """Returns the state before the first block; see `streaming.Streaming`.
 
         Args:
           batch_size: Rows of the stream.
-          **static: Controls that stay what they are, by the keys of the inputs.
+          **static: Static controls by the keys of the inputs.
         """
         checks.positive("batch_size", batch_size)
         return self._stream().start(batch_size, static)
@@ -232,12 +232,12 @@ class ProcessorGroup(dags.DAGLayer, Stream):
         state: State,
         noise: Mapping[str, Any] | None = None,
     ) -> tuple[tf.Tensor, State]:
-        """Plays a block; see `streaming.Streaming`.
+        """Processes a block; see `streaming.Streaming`.
 
         Args:
-          controls: The inputs, by name.
-          state: From `initial_state` or the step before.
-          noise: {processor: [batch, n_samples]} for those that would draw some.
+          controls: Inputs by name.
+          state: From `initial_state` or the previous step.
+          noise: {processor: [batch, n_samples]} for processors that draw noise.
 
         Returns:
           Audio [batch, n_samples], and the new state.
@@ -245,7 +245,7 @@ class ProcessorGroup(dags.DAGLayer, Stream):
         return self._stream().step(controls, state, noise or {})
 
     def flush(self, state: State, tail: bool = False) -> tf.Tensor:
-        """Plays what is owed when a stream ends; see `streaming.Streaming`."""
+        """Returns the remaining output of a stream; see `streaming.Streaming`."""
         return self._stream().flush(state, tail)
 
 

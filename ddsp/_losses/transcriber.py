@@ -12,12 +12,12 @@ from ddsp._losses.hidden_markov import HiddenMarkovModel
 
 @configurable.layer(module="ddsp.losses")
 class HmmTranscriber(HiddenMarkovModel):
-    """A hidden Markov model of notes; what is heard of them is pitch and amplitude.
+    """Hidden Markov model of notes, observed by their pitch and amplitude.
 
     A state is a MIDI note, 0 for silence. A note's pitch and amplitude are normally
     distributed around it and `amps_on_center`; in silence the amplitude lies around
     `amps_off_center`, and the pitch may be any. As a loss, it is the negative
-    log-likelihood of what is heard.
+    log-likelihood of the observations.
 
     Args:
       avg_length: Frames that a note lasts on average.

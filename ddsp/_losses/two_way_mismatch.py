@@ -190,6 +190,10 @@ class TWMLoss(Loss):
         density = self.get_p_harmonics_given_sinusoids(freqs, amps)
         unlikely = tf.reshape(-density.log_prob(flat), shape)
         importance = tf.linspace(1.0, 1.0 / n, n)
-        heard = tf.cast(harmonics < core.hz_to_midi(self.sample_rate / 2.0), tf.float32)
-        heard = core.safe_divide(heard, tf.reduce_mean(heard, axis=-1, keepdims=True))
-        return tf.reduce_mean(unlikely * importance * heard, axis=-1)
+        audible = tf.cast(
+            harmonics < core.hz_to_midi(self.sample_rate / 2.0), tf.float32
+        )
+        audible = core.safe_divide(
+            audible, tf.reduce_mean(audible, axis=-1, keepdims=True)
+        )
+        return tf.reduce_mean(unlikely * importance * audible, axis=-1)

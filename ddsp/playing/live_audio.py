@@ -1,4 +1,4 @@
-"""From the microphone to the loudspeaker, through a model."""
+"""Live audio: microphone in, model, loudspeaker out."""
 
 import threading
 from typing import Any
@@ -10,13 +10,13 @@ from ddsp.program import UserError
 
 
 def play_live(player: Player, seconds: float | None = None) -> None:
-    """Plays what the default microphone hears, until it is interrupted.
+    """Processes the default microphone's input until interrupted.
 
-    A device that ran dry or over is counted among the player's drop-outs.
+    Underruns and overruns of the devices count as drop-outs of the player.
 
     Args:
-      player: Before its first block.
-      seconds: Stop by itself after so long.
+      player: A player before its first block.
+      seconds: Duration after which to stop; None to wait for Ctrl-C.
 
     Raises:
       UserError: If sounddevice or the PortAudio library is not installed, or the
@@ -26,13 +26,13 @@ def play_live(player: Player, seconds: float | None = None) -> None:
     ended = threading.Event()
     errors: list[Exception] = []
 
-    def callback(heard: Any, played: Any, n_samples: int, times: Any, status: Any):
+    def callback(recorded: Any, output: Any, n_samples: int, times: Any, status: Any):
         del n_samples, times
         player.n_late += bool(status)
         try:
-            played[:, 0] = player.play(heard[:, 0])
+            output[:, 0] = player.play(recorded[:, 0])
         except Exception as error:
-            # It would be lost in PortAudio's thread.
+            # PortAudio's thread would swallow it.
             errors.append(error)
             raise sounddevice.CallbackAbort from error
 
@@ -50,20 +50,20 @@ def play_live(player: Player, seconds: float | None = None) -> None:
     except sounddevice.PortAudioError as error:
         raise UserError(
             "The audio devices cannot play and record one channel at "
-            f"{player.stream.sample_rate} samples per second, got: {error}."
+            f"{player.stream.sample_rate} samples per second, got {error}."
         ) from error
     except KeyboardInterrupt:
-        # How one ends it.
+        # Ctrl-C is the way to stop.
         pass
     if errors:
         raise errors[0]
 
 
 def record(seconds: float, sample_rate: int) -> np.ndarray:
-    """Records what the default microphone hears.
+    """Records the default microphone.
 
     Args:
-      seconds: How long.
+      seconds: Duration in seconds.
       sample_rate: Samples per second.
 
     Returns:
@@ -75,7 +75,7 @@ def record(seconds: float, sample_rate: int) -> np.ndarray:
     """
     sounddevice = import_sounddevice()
     try:
-        heard = sounddevice.rec(
+        recorded = sounddevice.rec(
             round(seconds * sample_rate),
             samplerate=sample_rate,
             channels=1,
@@ -85,13 +85,13 @@ def record(seconds: float, sample_rate: int) -> np.ndarray:
     except sounddevice.PortAudioError as error:
         raise UserError(
             f"The microphone cannot record one channel at {sample_rate} samples per "
-            f"second, got: {error}."
+            f"second, got {error}."
         ) from error
-    return heard[:, 0]
+    return recorded[:, 0]
 
 
 def import_sounddevice() -> Any:
-    """The package that reaches microphones and loudspeakers.
+    """Returns the package that accesses microphones and loudspeakers.
 
     Raises:
       UserError: If it or the PortAudio library is not installed.
@@ -100,12 +100,12 @@ def import_sounddevice() -> Any:
         import sounddevice
     except ImportError as error:
         raise UserError(
-            "To use audio devices, install sounddevice: pip install 'ddsp[live]', got: "
+            "To use audio devices, install sounddevice: pip install 'ddsp[live]', got "
             f"{error}."
         ) from error
     except OSError as error:
         raise UserError(
             "sounddevice (of pip install 'ddsp[live]') needs the PortAudio library; on "
-            f"Debian and Ubuntu: apt install libportaudio2, got: {error}."
+            f"Debian and Ubuntu: apt install libportaudio2, got {error}."
         ) from error
     return sounddevice

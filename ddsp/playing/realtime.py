@@ -1,4 +1,4 @@
-"""A model that plays in real time, and how well it keeps time."""
+"""Real-time use of a model, and measurement of its timing."""
 
 import array
 import dataclasses
@@ -14,7 +14,7 @@ from ddsp._core import checks
 from ddsp.playing import Latency, StreamingModel, timbre_transfer
 from ddsp.recordings import audio_io
 
-# XLA would share the many small kernels of a block among threads, and wait for them.
+# XLA would distribute the many small kernels of a block over threads and wait for them.
 _SHORT_CALLS = (
     "--xla_cpu_enable_concurrency_optimized_scheduler=false "
     "--xla_cpu_multi_thread_eigen=false"
@@ -22,27 +22,43 @@ _SHORT_CALLS = (
 
 
 def prefer_short_calls() -> None:
-    """Has XLA compile for short blocks, which takes a fifth off their time.
+    """Makes XLA compile for short blocks, which saves a fifth of their time.
 
-    Call it before anything is compiled in the process. An environment variable
-    `XLA_FLAGS` that is there already is left alone.
+    Call it before anything is compiled in the process. If the environment variable
+    `XLA_FLAGS` is set, it stays as it is.
+
+    Example:
+
+    >>> import os
+    >>> from ddsp.playing import realtime
+    >>> realtime.prefer_short_calls()
+    >>> "XLA_FLAGS" in os.environ
+    True
     """
     os.environ.setdefault("XLA_FLAGS", _SHORT_CALLS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """How a model kept time.
+    """Timing of a model.
 
     Attributes:
-      block_size: Samples of every block.
-      latency: Of the model; a block has to be full before it can be played, which
-        comes on top.
-      block_secs: [n_blocks], the time that the model took for each.
-      n_late: Drop-outs: blocks that came late where they were played in time, else
-        those that took longer than they last.
-      gain: Factor applied to a file so that it does not clip, at most 1.
-      warnings: What is odd about the recording that was played, in words.
+      block_size: Samples per block.
+      latency: Latency of the model; filling a block adds to it.
+      block_secs: Processing time of each block in seconds, [n_blocks].
+      n_late: Drop-outs: blocks that missed their deadline when paced, otherwise blocks
+        whose processing took longer than their duration.
+      gain: Factor that prevents a file from clipping, at most 1.
+      warnings: Warnings about the recording.
+
+    Example:
+
+    >>> from ddsp.playing import Latency
+    >>> from ddsp.playing.realtime import Report
+    >>> latency = Latency(synthesis=64, features=0, buffering=0, sample_rate=16000)
+    >>> report = Report(160, latency, np.array([0.001, 0.002]), n_late=0)
+    >>> report.seconds, report.real_time_factor, report.percentile_ms(100)
+    (0.02, 0.15, 2.0)
     """
 
     block_size: int
@@ -54,28 +70,31 @@ class Report:
 
     @property
     def seconds(self) -> float:
-        """Length of what was played."""
+        """Duration of the processed audio in seconds."""
         return len(self.block_secs) * self.block_size / self.latency.sample_rate
 
     @property
     def real_time_factor(self) -> float:
-        """Time that the model took for a second; NaN if nothing was played."""
+        """Processing time per second of audio; NaN without blocks."""
         if not len(self.block_secs):
             return math.nan
         return float(np.sum(self.block_secs)) / self.seconds
 
     def percentile_ms(self, percent: float) -> float:
-        """Milliseconds that so many percent of the blocks stayed within; NaN if none.
+        """Returns a percentile of the processing time per block, in milliseconds.
 
         Args:
-          percent: 50 for the median, 100 for the worst.
+          percent: 50 for the median, 100 for the maximum.
+
+        Returns:
+          Milliseconds; NaN without blocks.
         """
         if not len(self.block_secs):
             return math.nan
         return 1000.0 * float(np.percentile(self.block_secs, percent))
 
     def describe(self) -> list[str]:
-        """The report as lines of text, a table of the latency first."""
+        """Returns the report as lines of text, with a table of the latency first."""
         latency = self.latency
         parts = {
             "block": self.block_size,
@@ -101,10 +120,22 @@ class Report:
 
 
 class Player:
-    """Plays block by block and keeps the time that each took.
+    """Runs a stream block by block and measures the time of each block.
 
     Attributes:
-      n_late: Drop-outs that were counted; the caller adds those that it sees.
+      n_late: Drop-outs so far; the caller adds those that the audio device reports.
+
+    Example:
+
+    >>> from ddsp.playing import StreamingModel
+    >>> from ddsp.playing.realtime import Player
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> stream = StreamingModel(model, 64, crepe_model=None, jit_compile=False)
+    >>> player = Player(stream, block_size=64, f0_hz=440.0)
+    >>> player.play(np.zeros(64, np.float32)).shape
+    (64,)
+    >>> len(player.report().block_secs)
+    1
     """
 
     def __init__(
@@ -113,9 +144,9 @@ class Player:
         """Initializes the player.
 
         Args:
-          stream: The model, before its first block.
-          block_size: Samples of every block.
-          f0_hz: The pitch, Hz, for a stream that does not track it.
+          stream: A stream before its first block.
+          block_size: Samples per block.
+          f0_hz: Fundamental frequency in Hz, for a stream without a pitch tracker.
 
         Raises:
           ValueError: If the size is not positive.
@@ -129,11 +160,11 @@ class Player:
 
     @property
     def seconds_a_block(self) -> float:
-        """How long a block lasts."""
+        """Duration of a block in seconds."""
         return self.block_size / self.stream.sample_rate
 
     def play(self, block: np.ndarray) -> np.ndarray:
-        """Plays a block, see `StreamingModel.process`."""
+        """Processes a block, see `StreamingModel.process`."""
         began = time.perf_counter()
         played = self.stream.process(block, self._f0_hz)
         self._block_secs.append(time.perf_counter() - began)
@@ -142,15 +173,15 @@ class Player:
     def play_all(
         self, blocks: Iterable[np.ndarray], pace: bool
     ) -> Iterator[np.ndarray]:
-        """Plays blocks one after the other, and counts drop-outs.
+        """Processes blocks in order, and counts drop-outs.
 
         Args:
-          blocks: [block_size] each.
-          pace: Give the model no block before a microphone would have filled it, and
-            expect the answer before the next one is full. Otherwise go on at once.
+          blocks: Input blocks, [block_size] each.
+          pace: Whether to pass each block when a microphone would have filled it, with
+            the next block as the deadline. Otherwise blocks follow at once.
 
         Yields:
-          What was played, block by block.
+          Output blocks.
         """
         start = time.perf_counter()
         for number, block in enumerate(blocks, start=1):
@@ -166,11 +197,11 @@ class Player:
             yield played
 
     def report(self, gain: float = 1.0, warnings: tuple[str, ...] = ()) -> Report:
-        """How it kept time so far.
+        """Returns the timing so far.
 
         Args:
           gain: Factor that was applied to the output.
-          warnings: What is odd about the recording that was played.
+          warnings: Warnings about the recording.
         """
         return Report(
             self.block_size,
@@ -189,26 +220,39 @@ def play_file(
     pace: bool = False,
     progress: bool = False,
 ) -> Report:
-    """Plays a recording block by block and writes what was played.
+    """Processes a recording block by block and writes the output.
 
-    The latency is taken off, so that the file is in time with the recording and as
-    long. The recording is held in memory: what is measured is playing, not reading.
+    The output has no latency: it is aligned with the recording and of the same length.
+    The recording is read into memory first, so that only the model is timed.
 
     Args:
-      source: An audio file: any rate, any channels (averaged).
-      path: File to write, at the model's sample rate; its extension chooses the
-        format. Written whole or not at all.
-      player: Before its first block.
+      source: Audio file of any sample rate; channels are averaged.
+      path: File to write, at the model's sample rate; its extension sets the format.
+        It appears whole or not at all.
+      player: A player before its first block.
       pace: See `Player.play_all`.
-      progress: Show a progress bar.
+      progress: Whether to show a progress bar.
 
     Returns:
-      How the model kept time.
+      The timing of the model.
 
     Raises:
       ValueError: If the recording is empty, silent, damaged or has NaN samples, or if
         the extension is unknown.
       OSError: If a file cannot be read or written.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import StreamingModel, realtime
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(1600))
+    >>> soundfile.write(tmp_path / "in.wav", tone, 16000)
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> stream = StreamingModel(model, 64, crepe_model=None, jit_compile=False)
+    >>> player = realtime.Player(stream, 64, f0_hz=440.0)
+    >>> source, path = (str(tmp_path / name) for name in ("in.wav", "out.wav"))
+    >>> len(realtime.play_file(source, path, player).block_secs)
+    25
     """
     timbre_transfer.check_output(path)
     recording = timbre_transfer.usable_recording(source)
@@ -234,7 +278,7 @@ def play_file(
 def _excerpt(
     blocks: Iterable[np.ndarray], start: int, length: int
 ) -> Iterator[np.ndarray]:
-    """`length` samples of a stream from sample `start` on."""
+    """Yields `length` samples of a stream from sample `start` on."""
     passed = -start
     for block in blocks:
         yield block[max(-passed, 0) : max(length - passed, 0)]

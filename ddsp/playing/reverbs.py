@@ -1,4 +1,4 @@
-"""Reverbs of a trained model: left out, held fixed, or taken by themselves."""
+"""Reverbs of a trained model: removed, frozen, or extracted."""
 
 import tensorflow as tf
 
@@ -6,25 +6,39 @@ from ddsp import effects, processors
 
 
 def impulse_response(reverb: effects.Reverb) -> tf.Tensor:
-    """The response that a trained reverb has learned; noise in it is drawn anew.
+    """Returns the impulse response of a trained reverb; noise in it is drawn anew.
 
     Args:
-      reverb: One that is trained, not given its response at the call.
+      reverb: A reverb with a trained response.
 
     Returns:
-      [n_samples]. The first sample, the direct sound, is not heard.
+      [n_samples]. The reverb ignores the first sample, the direct sound.
 
     Raises:
-      ValueError: If its response is given at the call.
+      ValueError: If the reverb takes its response at the call.
+
+    Example:
+
+    >>> from ddsp.playing import reverbs
+    >>> group = ddsp.testing.tiny_autoencoder().processor_group
+    >>> reverbs.impulse_response(group.reverb).shape
+    TensorShape([128])
     """
     return reverb.get_controls(tf.zeros([1, 1]))["ir"][0]
 
 
 def trained_reverbs(group: processors.ProcessorGroup) -> list[effects.Reverb]:
-    """The reverbs of a group that are given nothing but audio.
+    """Returns the reverbs of a group whose only input is audio.
 
     Args:
       group: The processor group of a model.
+
+    Example:
+
+    >>> from ddsp.playing import reverbs
+    >>> group = ddsp.testing.tiny_autoencoder().processor_group
+    >>> [reverb.name for reverb in reverbs.trained_reverbs(group)]
+    ['reverb']
     """
     return [
         getattr(group, name)
@@ -34,13 +48,20 @@ def trained_reverbs(group: processors.ProcessorGroup) -> list[effects.Reverb]:
 
 
 def without_reverbs(group: processors.ProcessorGroup) -> processors.ProcessorGroup:
-    """The same processors but for reverbs: what fed them feeds what they fed.
+    """Returns a group without reverbs, with their inputs connected to their outputs.
 
     Args:
-      group: Not changed.
+      group: The processor group of a model; it is not changed.
 
     Raises:
-      ValueError: If nothing is left.
+      ValueError: If the group has only reverbs.
+
+    Example:
+
+    >>> from ddsp.playing import reverbs
+    >>> group = ddsp.testing.tiny_autoencoder().processor_group
+    >>> reverbs.without_reverbs(group).processor_names
+    ['harmonic', 'noise', 'add']
     """
     source: dict[str, str] = {}
     nodes = []
@@ -52,17 +73,24 @@ def without_reverbs(group: processors.ProcessorGroup) -> processors.ProcessorGro
             nodes.append((getattr(group, name), keys, *rest))
     if not nodes:
         raise ValueError(
-            f"Without reverbs nothing is left of '{group.name}', got only "
+            f"`{group.name}` must have other processors than reverbs, got "
             f"{[name for name, *_ in group.dag]}."
         )
     return processors.ProcessorGroup(nodes, name=group.name)
 
 
 def with_fixed_reverbs(group: processors.ProcessorGroup) -> processors.ProcessorGroup:
-    """The same processors, but trained reverbs have one response at every call.
+    """Returns a group whose trained reverbs have the same response at every call.
 
     Args:
-      group: Not changed.
+      group: The processor group of a model; it is not changed.
+
+    Example:
+
+    >>> from ddsp.playing import reverbs
+    >>> group = ddsp.testing.tiny_autoencoder().processor_group
+    >>> reverbs.with_fixed_reverbs(group).processor_names
+    ['harmonic', 'noise', 'add', 'reverb']
     """
     fixed = {reverb.name: _fixed(reverb) for reverb in trained_reverbs(group)}
     nodes = [

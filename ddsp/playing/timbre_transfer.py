@@ -1,8 +1,8 @@
-"""Timbre transfer: a recording played by a trained model.
+"""Timbre transfer: a recording resynthesized by a trained model.
 
-The model is given the pitch and the loudness of the recording, and answers in the
-timbre that it was trained on (Engel et al., "DDSP: Differentiable Digital Signal
-Processing", 2020, section 4.4).
+The model takes f0 and loudness of the recording, and returns audio in the timbre of its
+training data (Engel et al., "DDSP: Differentiable Digital Signal Processing", 2020,
+section 4.4).
 """
 
 import dataclasses
@@ -30,22 +30,28 @@ from ddsp.recordings.pitch_range import PeriodFinder
 from ddsp.recordings.rolling import RollingReader
 from ddsp.training import checkpoints, models, postprocessing
 
-# -1 dB of full scale: room for what a lossy format or a converter adds between
-# samples.
+# -1 dB of full scale, as headroom for peaks between samples in lossy formats and
+# converters.
 PEAK_LIMIT = 10.0 ** (-1.0 / 20.0)
 OUTPUT_SUFFIXES = (".aiff", ".flac", ".mp3", ".ogg", ".wav")
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """What was heard in a recording.
+    """Features of a recording.
 
     Attributes:
-      f0_hz: [n_frames], Hz.
-      f0_confidence: [n_frames], 0 to 1.
-      loudness_db: [n_frames], dB.
+      f0_hz: Fundamental frequency in Hz, [n_frames].
+      f0_confidence: Pitch confidence, 0 to 1, [n_frames].
+      loudness_db: Loudness in dB, [n_frames].
       frame_rate: Frames per second.
-      warnings: What is odd about them, in words.
+      warnings: Warnings about the recording.
+
+    Example:
+
+    >>> from ddsp.playing.timbre_transfer import Features
+    >>> Features(np.full(4, 440.0), np.ones(4), np.full(4, -30.0), 250).warnings
+    ()
     """
 
     f0_hz: np.ndarray
@@ -57,16 +63,27 @@ class Features:
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """A transfer that was done.
+    """Result of a timbre transfer, as returned by `transfer`.
 
     Attributes:
-      source: The recording that was read.
-      path: The file that was written.
-      seconds: Its length, the reverb's tail included.
-      sample_rate: Its sample rate.
-      gain: Factor applied so that it does not clip, at most 1.
+      source: The recording.
+      path: The output file.
+      seconds: Duration of the output, with the reverb's tail.
+      sample_rate: Sample rate of the output.
+      gain: Factor that prevents the output from clipping, at most 1.
       before: Features of the recording.
-      after: Features that the model played.
+      after: Features after adjustment to the model.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> source, path = str(tmp_path / "in.wav"), str(tmp_path / "out.wav")
+    >>> soundfile.write(source, np.stack([tone, tone], 1), 16000)
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> timbre_transfer.transfer(source, path, model).describe()[0]
+    'Mixed 2 channels down to one.'
     """
 
     source: audio_io.Recording
@@ -78,7 +95,7 @@ class Transfer:
     after: Adjusted
 
     def describe(self) -> list[str]:
-        """What was done, a sentence a line."""
+        """Returns a description of the transfer, one sentence per line."""
         lines = []
         if self.source.channels > 1 and self.source.channel is None:
             lines.append(f"Mixed {self.source.channels} channels down to one.")
@@ -105,7 +122,7 @@ class Transfer:
 def load_model(
     directory: str, trusted: bool = False
 ) -> tuple[models.Autoencoder, dict[str, Any] | None]:
-    """A trained model, and the statistics of its training data if it has them.
+    """Loads a trained model, and the statistics of its training data if present.
 
     Args:
       directory: A bundle of `ddsp_export`; or a training run, its `best` folder, or a
@@ -119,6 +136,14 @@ def load_model(
     Raises:
       FileNotFoundError: If there is no trained model.
       ValueError: If it is not an autoencoder of f0 and loudness, or is damaged.
+
+    Example:
+
+    >>> from ddsp.playing import timbre_transfer
+    >>> timbre_transfer.load_model(str(tmp_path))
+    Traceback (most recent call last):
+      ...
+    FileNotFoundError: ...
     """
     if bundle.is_bundle(directory):
         opened = bundle.load(directory)
@@ -141,23 +166,34 @@ def measure(
     centered: bool = False,
     causal: bool = False,
 ) -> Features:
-    """Pitch and loudness of a recording, in bounded memory.
+    """Measures f0 and loudness of a recording, in bounded memory.
 
     Args:
-      recording: From `probing.probe`, without a problem.
+      recording: From `usable_recording`.
       frame_rate: Frames per second.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
-      progress: Show a progress bar.
-      centered: Whether frames are centered on their times, as in the data that the
-        model learned from; otherwise they start there.
-      causal: Whether the loudness is that of a model made for real time: its frames
-        hear nothing later than their hop.
+      progress: Whether to show a progress bar.
+      centered: Whether frames are centered on their times, as in the model's training
+        data; otherwise they start there.
+      causal: Whether the loudness has no look-ahead, as real-time models require.
 
     Returns:
-      The features, frame `i` at `i / frame_rate` seconds.
+      The features, with frame `i` at `i / frame_rate` seconds.
 
     Raises:
-      OSError: If the file can no longer be read.
+      OSError: If the file cannot be read.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> path = str(tmp_path / "in.wav")
+    >>> soundfile.write(path, tone, 16000)
+    >>> recording = timbre_transfer.usable_recording(path)
+    >>> features = timbre_transfer.measure(recording, frame_rate=100)
+    >>> features.f0_hz.shape
+    (25,)
     """
     settings = Settings(frame_rate=frame_rate, crepe_model=crepe_model, center=centered)
     n_frames = math.ceil(recording.n_samples * frame_rate / recording.sample_rate)
@@ -176,7 +212,7 @@ def measure(
             ),
             n_frames / frame_rate,
             frame_rate,
-            "listening" if progress else None,
+            "analyzing" if progress else None,
         )
     )
     f0_hz, f0_confidence, loudness_db = np.concatenate(blocks).T
@@ -196,26 +232,38 @@ def transfer(
     sample_rate: int | None = None,
     progress: bool = False,
 ) -> Transfer:
-    """Plays a recording with a model and writes the result.
+    """Resynthesizes a recording with a model and writes the output.
 
     Args:
-      source: An audio file: any rate, any channels (averaged), any length.
-      path: File to write; its extension chooses the format. Written whole or not at
+      source: Audio file of any sample rate and length; channels are averaged.
+      path: File to write; its extension sets the format. It appears whole or not at
         all.
       model: From `load_model`.
       statistics: From `load_model`.
-      adjustment: How the features are adjusted to the model.
+      adjustment: Adjustment of the features to the model.
       crepe_model: Size of the pitch tracker, 'tiny' or 'full'.
-      sample_rate: Of the output; by default the model's.
-      progress: Show progress bars.
+      sample_rate: Sample rate of the output; by default the model's.
+      progress: Whether to show progress bars.
 
     Returns:
-      What was done.
+      A description of the result.
 
     Raises:
       ValueError: If the recording is empty, silent, damaged or has NaN samples, if
         the extension is unknown, or if the output is the recording itself.
       OSError: If a file cannot be read or written.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> path = str(tmp_path / "in.wav")
+    >>> soundfile.write(path, tone, 16000)
+    >>> model = ddsp.testing.tiny_autoencoder()
+    >>> result = timbre_transfer.transfer(path, str(tmp_path / "out.wav"), model)
+    >>> result.sample_rate, result.seconds >= 0.25
+    (16000, True)
     """
     check_output(path)
     recording = usable_recording(source)
@@ -256,7 +304,7 @@ def transfer(
 
 
 def usable_recording(source: str) -> audio_io.Recording:
-    """What a look at an audio file found, if it can be played from.
+    """Probes a recording and checks that it can be analyzed.
 
     Args:
       source: Path of the recording.
@@ -264,32 +312,52 @@ def usable_recording(source: str) -> audio_io.Recording:
     Raises:
       FileNotFoundError: If there is no such file.
       ValueError: If the recording is empty, silent, damaged or has NaN samples.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> path = str(tmp_path / "in.wav")
+    >>> soundfile.write(path, tone, 16000)
+    >>> timbre_transfer.usable_recording(path).n_samples
+    4000
     """
     if not os.path.lexists(source):
         raise FileNotFoundError(f"No such audio file: {source!r}.")
     recording = probing.probe(source)
     if recording.problem:
         raise ValueError(
-            "This recording cannot be played, it "
-            f"{recording.problem}: {files.printable(source)}."
+            f"The recording {recording.problem}, got {files.printable(source)}."
         )
     return recording
 
 
 def plan_outputs(source: str, output: str) -> dict[str, str]:
-    """What is read and what is written.
+    """Maps each recording to the file to write.
 
     Args:
-      source: An audio file, or a folder of audio files.
-      output: The file to write; for a folder, the folder.
+      source: An audio file, or a directory of audio files.
+      output: The file to write, or the directory for a directory of recordings.
 
     Returns:
-      {recording: file to write}. In a folder every recording becomes a WAV file of
-      its name, in a sub-folder of the same name as its own.
+      {recording: file to write}. Each recording of a directory becomes a WAV file of
+      the same name, in the same subdirectory.
 
     Raises:
-      FileNotFoundError: If there is no such file, or no audio in the folder.
-      ValueError: If one is a folder and the other a file, or both are the same folder.
+      FileNotFoundError: If there is no such file, or no audio in the directory.
+      ValueError: If one is a directory and the other a file, or both are the same
+        directory.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> path = str(tmp_path / "in.wav")
+    >>> soundfile.write(path, tone, 16000)
+    >>> list(timbre_transfer.plan_outputs(path, "violin.wav").values())
+    ['violin.wav']
     """
     if not os.path.isdir(source):
         if not os.path.exists(source):
@@ -326,11 +394,22 @@ def plan_outputs(source: str, output: str) -> dict[str, str]:
 
 
 def left_out(source: str, output: str) -> list[str]:
-    """What a folder holds beside the recordings, a sentence a line.
+    """Lists the other files in a directory of recordings, one sentence per line.
 
     Args:
-      source: As `plan_outputs` takes it.
-      output: As `plan_outputs` takes it.
+      source: See `plan_outputs`.
+      output: See `plan_outputs`.
+
+    Example:
+
+    >>> import soundfile
+    >>> from ddsp.playing import timbre_transfer
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440.0 / 16000.0 * np.arange(4000))
+    >>> path = str(tmp_path / "in.wav")
+    >>> soundfile.write(path, tone, 16000)
+    >>> _ = (tmp_path / "notes.txt").write_text("")
+    >>> timbre_transfer.left_out(str(tmp_path), "out")
+    ['Left out, not audio by their names: notes.txt.']
     """
     if not os.path.isdir(source):
         return []
@@ -348,13 +427,18 @@ def left_out(source: str, output: str) -> list[str]:
 
 
 def check_output(path: str) -> None:
-    """Refuses a file to write whose format is unknown.
+    """Checks the path of an output file.
 
     Args:
       path: Path of the audio file to write.
 
     Raises:
       ValueError: If the extension is not one of `OUTPUT_SUFFIXES`.
+
+    Example:
+
+    >>> from ddsp.playing import timbre_transfer
+    >>> timbre_transfer.check_output("violin.wav")
     """
     if Path(path).suffix.lower() not in OUTPUT_SUFFIXES:
         raise ValueError(
@@ -366,27 +450,34 @@ def check_output(path: str) -> None:
 def write_audio(
     path: str, blocks: Iterable[np.ndarray], rate_in: int, rate_out: int
 ) -> tuple[float, float]:
-    """Writes a stream of audio that may be too loud, in bounded memory.
+    """Writes blocks of audio without clipping, in bounded memory.
 
     Args:
-      path: File to write, whole or not at all. Its folder is made if missing.
+      path: File to write, whole or not at all. Its directory is created if missing.
       blocks: [n_samples] each, float32.
       rate_in: Sample rate of the blocks.
       rate_out: Sample rate of the file.
 
     Returns:
-      seconds: Length written.
-      gain: Factor applied to keep the peak at or below `PEAK_LIMIT`.
+      seconds: Duration of the file.
+      gain: Factor that keeps the peak at or below `PEAK_LIMIT`.
 
     Raises:
-      OSError: If it cannot be written.
+      OSError: If the file cannot be written.
       ValueError: If the audio is not finite.
+
+    Example:
+
+    >>> from ddsp.playing import timbre_transfer
+    >>> blocks = [np.full(8000, 0.5, np.float32)]
+    >>> timbre_transfer.write_audio(str(tmp_path / "a.wav"), blocks, 16000, 16000)
+    (0.5, 1.0)
     """
     checks.positive("sample_rate", rate_out)
     folder = os.path.dirname(os.path.abspath(path))
     with file_errors.writing(path, soundfile.SoundFileError):
         os.makedirs(folder, exist_ok=True)
-        # The gain is only known at the end, so the audio waits on the disk.
+        # The gain is known at the end, so the audio is buffered on disk.
         with (
             tempfile.TemporaryFile(dir=folder) as raw,
             files.staged(path) as temporary,
@@ -422,5 +513,5 @@ def _watched(
     ) as bar:
         for block in blocks:
             yield block
-            # A reverb's tail is longer than what was played.
+            # A reverb's tail exceeds the duration of the recording.
             bar.update(min(len(block) / rate, seconds - bar.n))

@@ -122,7 +122,7 @@ def test_record_says_what_is_missing(monkeypatch):
         raise RuntimeError("no device")
 
     module(monkeypatch, "sounddevice", rec=refuse, PortAudioError=RuntimeError)
-    with pytest.raises(UserError, match=r"16000 samples per second, got: no device"):
+    with pytest.raises(UserError, match=r"16000 samples per second, got no device"):
         colab_utils.record(0.1)
     with pytest.raises(ValueError, match="`seconds` must be positive, got 0"):
         colab_utils.record(0)

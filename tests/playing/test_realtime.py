@@ -293,7 +293,7 @@ def test_live_errors_are_not_lost(monkeypatch):
 
 def test_devices_that_cannot_be_opened_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", fake_sounddevice(errors=["open"]))
-    with pytest.raises(UserError, match="1000 samples per second, got: Invalid"):
+    with pytest.raises(UserError, match="1000 samples per second, got Invalid"):
         live_audio.play_live(realtime.Player(Echo(), 100))
 
 

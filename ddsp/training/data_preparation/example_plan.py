@@ -1,8 +1,8 @@
 """Which windows of which recordings become examples, and in which split.
 
-Evaluation must not see what training heard, so windows of the two splits never
-share a sample: whole recordings are set aside where that comes near the wanted
-share, else the last part of each.
+Windows of the training and the evaluation split never share a sample. Whole
+recordings are set aside for evaluation if that comes close to the requested fraction;
+otherwise the last part of each recording is.
 """
 
 import dataclasses

@@ -98,8 +98,9 @@ class MidiAutoencoder(NoteLosses):
         self.mask_f0_loss = mask_f0_loss
         self.sg_before_midiae = sg_before_midiae
         self.preprocessor: Any = preprocessor
-        by_power = isinstance(preprocessor, preprocessing.F0PowerPreprocessor)
-        self.db_key = "power_db" if by_power else "loudness_db"
+        self.db_key = "loudness_db"
+        if isinstance(preprocessor, preprocessing.Preprocessor):
+            self.db_key = preprocessor.level_name
 
         dag: list[tuple] = [
             (synths.Harmonic(), ["amplitudes", "harmonic_distribution", "f0_hz"]),
