@@ -201,7 +201,7 @@ class Streaming(Stream):
     def _advance(
         self, block: Mapping[str, tf.Tensor], state: State, noise: Any
     ) -> tuple[tf.Tensor, State]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `_advance`.")
 
     def _finish(self, state: State, tail: bool) -> tf.Tensor:
         del tail

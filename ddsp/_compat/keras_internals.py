@@ -120,7 +120,7 @@ class CustomLoopGRU(keras.layers.GRU):
         Returns:
           All states [batch, time, units], and the last one.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `plain_loop`.")
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
