@@ -1,4 +1,17 @@
-"""Playing trained models: in real time, in blocks, offline, exported, in plug-ins."""
+"""Playing trained models.
+
+| to … | use |
+| --- | --- |
+| open a bundle or a training run | `ddsp.load`, `timbre_transfer.load_model` |
+| process audio in real time | `StreamingModel`; `realtime` measures it, `live_audio` uses devices |
+| resynthesize a recording | `timbre_transfer.transfer`, `rendering.render` for given features |
+| render a fixed length | `AutoencoderInference` |
+| share a model | `bundle`, one directory with weights, config and test vector |
+| run a model outside Python | `export`: SavedModel, TFLite, ONNX, a web page, plug-in files |
+| call the original's plug-in modules | the `VST...` classes |
+
+Nothing here depends on the training loop.
+"""
 
 from ddsp.playing.fixed_length import AutoencoderInference
 from ddsp.playing.latency import Latency
