@@ -1,14 +1,16 @@
 """Playing trained models.
 
-| to … | use |
-| --- | --- |
-| open a bundle or a training run | `ddsp.load`, `timbre_transfer.load_model` |
-| process audio in real time | `StreamingModel`; `realtime` measures it, `live_audio` uses devices |
-| resynthesize a recording | `timbre_transfer.transfer`, `rendering.render` for given features |
-| render a fixed length | `AutoencoderInference` |
-| share a model | `bundle`, one directory with weights, config and test vector |
-| run a model outside Python | `export`: SavedModel, TFLite, ONNX, a web page, plug-in files |
-| call the original's plug-in modules | the `VST...` classes |
+To open a bundle or a run, use `ddsp.load` or `timbre_transfer.load_model`. Then:
+
+- process audio in real time: `StreamingModel`; `realtime` measures its timing, and
+  `live_audio` connects it to audio devices;
+- resynthesize a recording: `timbre_transfer.transfer`, or `rendering.render` with given
+  features;
+- render a fixed length: `AutoencoderInference`;
+- share the model: `bundle`, a directory with weights, config and a test vector;
+- run it outside Python: `export` writes SavedModel, TFLite, ONNX, a web page and
+  plug-in files;
+- call the modules of the original's plug-in: the `VST...` classes.
 
 Nothing here depends on the training loop.
 """
