@@ -242,7 +242,7 @@ def test_what_is_not_known_yet_is_asked_for():
     synth.hop_size = HOP
     with pytest.raises(ValueError, match="once before"):
         synth.initial_state(1)
-    with pytest.raises(ValueError, match="its hop must be known"):
+    with pytest.raises(ValueError, match="needs the `hop_size` of one of"):
         called(group(), group_controls(10)).initial_state(1)
     with pytest.raises(ValueError, match=r"\['ir'\], got \[\]"):
         effects.Reverb().initial_state(1)
